@@ -1,0 +1,52 @@
+# Everything a person runs here. `make demo` and `make test` work in a fresh clone.
+SHELL := /bin/bash
+PYTHON ?= python3.11
+BIN := .venv/bin
+READY := .venv/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test quick check format browser wheel pins clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+$(READY): requirements.txt pyproject.toml
+	@command -v $(PYTHON) >/dev/null || { echo "phosphene needs Python 3.11 or newer; try: make PYTHON=python3"; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+demo: $(READY) ## train on the embedded digits, study every unit, write demo/digits.atlas and demo/site
+	@$(BIN)/phosphene demo --out demo
+
+test: $(READY) browser ## the whole suite, with coverage
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --cov --cov-report=term
+
+quick: $(READY) ## the tests that take seconds
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -q -m "not slow and not browser"
+
+check: $(READY) ## format, lint, types, floors
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(READY) ## rewrite the files as ruff likes them
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+browser: ## Chromium for the page tests, where this account may install it; otherwise they skip
+	@command -v chromium >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null \
+	  && apt-get update -qq && apt-get install -y -qq chromium >/dev/null; } \
+	  || echo "no chromium here: the browser tests will skip"
+
+wheel: $(READY) ## build dist/*.whl
+	$(BIN)/python -m build --no-isolation --wheel
+
+pins: $(READY) ## write the installed versions back to requirements.txt
+	{ head -n 1 requirements.txt; $(BIN)/pip freeze --exclude-editable | sed 's/+cpu$$//'; } > requirements.new
+	mv requirements.new requirements.txt
+
+clean: ## remove what the other targets made
+	rm -rf .venv demo dist build .mypy_cache .ruff_cache .pytest_cache .coverage* coverage.xml

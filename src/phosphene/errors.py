@@ -1,0 +1,127 @@
+"""Every error phosphene raises on purpose.
+
+    PhospheneError
+    ├── InputError               pictures that do not fit the network
+    │   ├── ChannelError         wrong number of channels
+    │   └── SizeError            wrong height or width
+    ├── NetworkError             something about the model itself
+    │   ├── SpecError            "file.py:factory" that cannot be resolved
+    │   ├── WeightsError         missing, unexpected, misshapen or non-finite weights
+    │   ├── UnknownLayerError    no layer of that name
+    │   ├── UnknownUnitError     the layer has no such unit, or a unit that cannot be read
+    │   └── RectifierError       a backward rule that cannot be applied faithfully
+    ├── ObjectiveError           an objective that does not fit its images or its JSON
+    ├── DataError                data that cannot be read
+    │   ├── UnreadableImageError one image file
+    │   └── DownloadError        no network, wrong checksum
+    └── AtlasError               something about an atlas file
+        ├── NotAnAtlasError      the file is something else
+        ├── NewerAtlasError      written by a later phosphene
+        ├── TruncatedAtlasError  cut short or damaged
+        ├── AtlasMismatchError   holds the study of another network or other data
+        └── StorageError         read-only folder, full disk
+
+Each message names the value given, what was expected, the nearest valid name and the remedy.
+The command line prints the message alone and exits with status 2.
+"""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class PhospheneError(Exception):
+    """Base of all errors in this module."""
+
+
+class InputError(PhospheneError):
+    """Pictures that do not fit the network."""
+
+
+class ChannelError(InputError):
+    """Wrong number of channels."""
+
+
+class SizeError(InputError):
+    """Wrong height or width."""
+
+
+class NetworkError(PhospheneError):
+    """Something about the model itself."""
+
+
+class SpecError(NetworkError):
+    """A model or data specification that cannot be resolved."""
+
+
+class WeightsError(NetworkError):
+    """Missing, unexpected, misshapen or non-finite weights."""
+
+
+class UnknownLayerError(NetworkError):
+    """No layer of that name."""
+
+
+class UnknownUnitError(NetworkError):
+    """The layer has no such unit, or the text names no unit."""
+
+
+class RectifierError(NetworkError):
+    """A backward rule that cannot be applied faithfully to this network."""
+
+
+class ObjectiveError(PhospheneError):
+    """An objective that does not fit its images, or JSON that holds no objective."""
+
+
+class DataError(PhospheneError):
+    """Data that cannot be read."""
+
+
+class UnreadableImageError(DataError):
+    """One image file that cannot be decoded."""
+
+
+class DownloadError(DataError):
+    """A download that failed or arrived damaged."""
+
+
+class AtlasError(PhospheneError):
+    """Something about an atlas file."""
+
+
+class NotAnAtlasError(AtlasError):
+    """The file is something else."""
+
+
+class NewerAtlasError(AtlasError):
+    """The atlas was written by a later phosphene."""
+
+
+class TruncatedAtlasError(AtlasError):
+    """The atlas is cut short or damaged."""
+
+
+class AtlasMismatchError(AtlasError):
+    """The atlas holds the study of another network or of other data."""
+
+
+class StorageError(AtlasError):
+    """The folder is read-only or the disk is full."""
+
+
+def nearest(name: str, candidates: Iterable[str], count: int = 3) -> str:
+    """Say which of `candidates` look most like `name`, as the tail of an error message.
+
+    >>> nearest("conv3", ["conv1", "conv2", "fc1"])
+    'nearest: conv2, conv1'
+    >>> nearest("zebra", ["conv1", "fc1"])
+    'there are: conv1, fc1'
+    """
+    known = list(candidates)
+    if not known:
+        return "there are none"
+    close = get_close_matches(name, known, n=count, cutoff=0.5)
+    if close:
+        return "nearest: " + ", ".join(close)
+    shown = ", ".join(known[:12])
+    return f"there are: {shown}" + (f", … ({len(known)} in all)" if len(known) > 12 else "")

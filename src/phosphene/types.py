@@ -1,0 +1,126 @@
+"""The nouns every other module speaks in: units, pictures, recordings and three signatures.
+
+Pictures are `b c h w` floats in [0, 1] everywhere; only a `Network` knows about normalisation.
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from jaxtyping import Float
+from torch import Tensor
+
+from phosphene.errors import UnknownLayerError, UnknownUnitError, nearest
+from phosphene.streams import Streams
+
+LOGITS = "<logits>"
+"""Stands for whichever layer's softmax gives the class probabilities; resolved by the network."""
+
+_UNIT = re.compile(r"^(?P<layer>.+):(?P<index>\d+)(?:@(?P<y>\d+),(?P<x>\d+))?$")
+
+
+@dataclass(frozen=True, order=True)
+class Unit:
+    """One channel of a layer, or one neuron of that channel when a position is given.
+
+    Written `layer:index` or `layer:index@y,x`.
+
+    >>> Unit.parse("conv2:17")
+    Unit(layer='conv2', index=17, y=None, x=None)
+    >>> str(Unit("features.3.squeeze", 5, y=7, x=9))
+    'features.3.squeeze:5@7,9'
+    """
+
+    layer: str
+    index: int
+    y: int | None = None
+    x: int | None = None
+
+    @classmethod
+    def parse(cls, text: str) -> "Unit":
+        """Read `layer:index` or `layer:index@y,x`; raises `UnknownUnitError` on anything else."""
+        match = _UNIT.match(text.strip())
+        if match is None:
+            raise UnknownUnitError(
+                f"{text!r} names no unit; write layer:index such as conv2:17, "
+                "or layer:index@y,x for one neuron such as conv2:17@3,3"
+            )
+        y, x = match["y"], match["x"]
+        return cls(
+            match["layer"],
+            int(match["index"]),
+            y=None if y is None else int(y),
+            x=None if x is None else int(x),
+        )
+
+    def __str__(self) -> str:
+        where = "" if self.y is None else f"@{self.y},{self.x}"
+        return f"{self.layer}:{self.index}{where}"
+
+
+@dataclass(frozen=True)
+class Recording(Mapping[str, Tensor]):
+    """What was seen during one forward pass: the pictures that went in, the values of layers.
+
+    Values keep the shape the layer gave them: `b c h w` for maps, `b d` for dense layers,
+    `b t d` for sequences of tokens.
+    """
+
+    pictures: Float[Tensor, "b c h w"]
+    values: Mapping[str, Tensor]
+
+    def __getitem__(self, layer: str) -> Tensor:
+        try:
+            return self.values[layer]
+        except KeyError:
+            raise UnknownLayerError(
+                f"layer {layer!r} was not recorded; {nearest(layer, self.values)}. "
+                "Ask for it in network.record(pictures, layers)"
+            ) from None
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.values)
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+
+class Objective(Protocol):
+    """Gives every image of a recording one score, to be maximised."""
+
+    @property
+    def layers(self) -> frozenset[str]:
+        """The layers that must be recorded."""
+        ...
+
+    def __call__(self, recording: Recording) -> Float[Tensor, "b"]:
+        """The score of each image."""
+        ...
+
+
+class Canvas(Protocol):
+    """A differentiable way to hold b pictures."""
+
+    @property
+    def parameters(self) -> Sequence[Tensor]:
+        """The leaf tensors an optimiser changes; the first axis of each is the batch."""
+        ...
+
+    def __call__(self) -> Float[Tensor, "b c h w"]:
+        """The pictures, in [0, 1]."""
+        ...
+
+    def project_(self) -> None:
+        """Bring the parameters back into their domain after a step (a no-op for most)."""
+        ...
+
+
+class Transform(Protocol):
+    """A random, differentiable change of pictures that leaves them in [0, 1]."""
+
+    def __call__(
+        self, pictures: Float[Tensor, "b c h w"], streams: Streams
+    ) -> Float[Tensor, "b c h2 w2"]:
+        """Change image i with numbers drawn from stream i alone."""
+        ...
