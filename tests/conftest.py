@@ -1,4 +1,4 @@
-"""Shapes in signatures are checked while tests run; shared data is found or its absence explained."""
+"""Shapes in signatures are checked while tests run; shared data is found or its absence said."""
 
 import os
 from pathlib import Path
