@@ -1,1 +1,39 @@
-"""network."""
+"""A network and what can be asked of it without changing it."""
+
+from phosphene.network.frozen import frozen
+from phosphene.network.inputs import Input
+from phosphene.network.layers import Layer
+from phosphene.network.load import find_factory, guess_input, load_network
+from phosphene.network.receptive import ReceptiveField, receptive_fields
+from phosphene.network.record import Network
+from phosphene.network.rules import (
+    DECONVNET,
+    GUIDED,
+    PLAIN,
+    STRAIGHT,
+    Rule,
+    backward_rule,
+    refuse_uncaught,
+)
+from phosphene.network.weights import load_weights, read_weights
+
+__all__ = [
+    "DECONVNET",
+    "GUIDED",
+    "PLAIN",
+    "STRAIGHT",
+    "Input",
+    "Layer",
+    "Network",
+    "ReceptiveField",
+    "Rule",
+    "backward_rule",
+    "find_factory",
+    "frozen",
+    "guess_input",
+    "load_network",
+    "load_weights",
+    "read_weights",
+    "receptive_fields",
+    "refuse_uncaught",
+]

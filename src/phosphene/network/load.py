@@ -1,0 +1,141 @@
+"""From a text such as `model.py:make` to a `Network`."""
+
+import importlib
+import importlib.util
+import inspect
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import torch
+from torch import nn
+
+from phosphene.errors import SpecError, nearest
+from phosphene.network.frozen import frozen
+from phosphene.network.inputs import Input
+from phosphene.network.record import Network
+from phosphene.network.weights import load_weights
+
+_SIZES = (28, 32, 48, 64, 96, 128, 160, 192, 224, 227, 240, 256, 299, 384)
+
+
+def load_network(
+    spec: str,
+    weights: str | Path | None = None,
+    input: Input | None = None,
+    labels: Sequence[str] = (),
+    device: str | torch.device = "cpu",
+) -> Network:
+    """Build a network from `file.py:factory` or `package.module:factory` and load its weights.
+
+    The factory takes no arguments and returns an `nn.Module` or a `Network`. What it leaves open
+    is taken from the arguments; the input of a bare module is found by trial when only one
+    usual size runs through it.
+
+    Raises:
+        SpecError: file, module or factory not found, or it returned something else; the input
+            cannot be told.
+        WeightsError: the weights do not fit.
+    """
+    factory = find_factory(spec)
+    made = factory()
+    module = made.module if isinstance(made, Network) else made
+    if not isinstance(module, nn.Module):
+        raise SpecError(
+            f"{spec} returned a {type(made).__name__}; "
+            "expected a torch.nn.Module or a phosphene.Network"
+        )
+    if weights is not None:
+        load_weights(module, weights)
+    module.to(device)
+    if isinstance(made, Network):
+        input = input or made.input
+        labels = labels or made.labels
+    name = made.name if isinstance(made, Network) else type(module).__name__
+    return Network(module, input or guess_input(module), labels, name)
+
+
+def find_factory(spec: str) -> Any:
+    """The callable that `file.py:name` or `package.module:name` stands for."""
+    place, colon, name = spec.rpartition(":")
+    if not colon or not place or not name:
+        raise SpecError(
+            f"{spec!r} names no factory; write file.py:factory or package.module:factory"
+        )
+    module = _from_file(Path(place)) if place.endswith(".py") else _from_package(place)
+    found = getattr(module, name, None)
+    if not callable(found):
+        public = [n for n, v in vars(module).items() if callable(v) and not n.startswith("_")]
+        raise SpecError(f"{place} has no function {name!r}; {nearest(name, public)}")
+    required = [
+        p.name
+        for p in inspect.signature(found).parameters.values()
+        if p.default is p.empty and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)
+    ]
+    if required:
+        raise SpecError(
+            f"{spec} needs arguments ({', '.join(required)}); "
+            "write a function without arguments that calls it"
+        )
+    return found
+
+
+def guess_input(module: nn.Module) -> Input:
+    """The input of a bare module: channels from its first convolution, size by trial.
+
+    Raises:
+        SpecError: no convolution to tell the channels from, or not exactly one usual size runs.
+    """
+    first = next((m for m in module.modules() if isinstance(m, nn.Conv2d)), None)
+    if first is None:
+        raise SpecError(
+            f"the input of {type(module).__name__} cannot be told, it has no convolution; "
+            "give it, for example 1x28x28"
+        )
+    device = first.weight.device
+    running = []
+    with frozen(module), torch.no_grad():
+        for size in _SIZES:
+            with suppress(Exception):  # a size that does not fit may fail in any way
+                module(torch.zeros(1, first.in_channels, size, size, device=device))
+                running.append(size)
+    if len(running) == 1:
+        return Input(first.in_channels, (running[0], running[0]))
+    found = f"sizes {running} all run" if running else f"none of the sizes {_SIZES} runs"
+    raise SpecError(
+        f"the input size of {type(module).__name__} cannot be told: {found}; "
+        f"give it, for example {first.in_channels}x224x224"
+    )
+
+
+def _from_file(path: Path) -> ModuleType:
+    if not path.is_file():
+        near = nearest(path.name, [p.name for p in path.parent.glob("*.py")])
+        raise SpecError(f"no file {path}; {near}")
+    name = f"_phosphene_{path.stem}_{abs(hash(path.resolve()))}"
+    description = importlib.util.spec_from_file_location(name, path)
+    assert description is not None
+    assert description.loader is not None
+    module = importlib.util.module_from_spec(description)
+    sys.modules[name] = module  # dataclasses and pickling look their module up
+    sys.path.insert(0, str(path.parent.resolve()))  # so that it can import its neighbours
+    try:
+        description.loader.exec_module(module)
+    except Exception as error:
+        del sys.modules[name]
+        raise SpecError(f"{path} cannot be imported: {type(error).__name__}: {error}") from error
+    finally:
+        sys.path.pop(0)
+    return module
+
+
+def _from_package(name: str) -> ModuleType:
+    try:
+        return importlib.import_module(name)
+    except ImportError as error:
+        raise SpecError(
+            f"module {name!r} cannot be imported: {error}; install it, or give a path to a .py file"
+        ) from error

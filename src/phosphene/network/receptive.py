@@ -1,0 +1,186 @@
+"""Receptive fields by poisoning: which input pixels can change which output.
+
+One column of the input is set to NaN; whatever turns NaN depends on it. This is exact for any
+architecture, and one pass measures every layer. Where a field is cut by the picture's border at
+every position, its full size is sought on a picture of twice the size, if the network takes one.
+"""
+
+import copy
+from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cache
+
+import torch
+from jaxtyping import Bool
+from torch import Tensor
+
+from phosphene.network.frozen import frozen
+from phosphene.network.layers import Layer
+from phosphene.network.tap import tap
+
+Extent = tuple[int, int]
+"""First and last input row (or column) that an output position depends on, both included."""
+
+
+@dataclass(frozen=True)
+class ReceptiveField:
+    """The receptive field of a layer's units.
+
+    `size` is (height, width) in input pixels. `rows[y]` and `columns[x]` are the extents seen by
+    output position (y, x), cut at the picture's border; a layer without positions has one of
+    each, a layer of tokens one per token. `whole` says that the field covers the whole picture
+    (attention, global pooling, dense layers), in which case `size` is the picture's.
+    """
+
+    size: tuple[int, int]
+    rows: tuple[Extent, ...]
+    columns: tuple[Extent, ...]
+    picture: tuple[int, int]
+    whole: bool
+
+    def box(self, y: int, x: int) -> tuple[int, int, int, int]:
+        """(top, left, bottom, right) seen from output position (y, x), bottom and right excluded.
+
+        The box has the field's full size, so at the border it may reach outside the picture.
+        """
+        top, bottom = _uncut(self.rows[y], self.size[0], self.picture[0])
+        left, right = _uncut(self.columns[x], self.size[1], self.picture[1])
+        return top, left, bottom, right
+
+
+def receptive_fields(
+    module: torch.nn.Module, layers: Collection[Layer], shape: tuple[int, int, int]
+) -> dict[str, ReceptiveField]:
+    """The receptive field of each of `layers` for a module fed with `shape` = (c, h, w).
+
+    Runs on the CPU, on a copy if the module lives elsewhere, because a GPU's convolutions may
+    spread a NaN further than the weights reach.
+    """
+    if next((p.device.type for p in module.parameters()), "cpu") != "cpu":
+        module = copy.deepcopy(module).to("cpu")
+    names = [layer.name for layer in layers]
+    with frozen(module), torch.no_grad():
+        rows = _extents(module, names, shape, axis=2)
+        columns = _extents(module, names, shape, axis=3)
+        uncertain = [
+            name
+            for name in names
+            if not (_inner(rows[name], shape[1]) and _inner(columns[name], shape[2]))
+        ]
+        larger = _central_sizes(module, uncertain, (shape[0], 2 * shape[1], 2 * shape[2]))
+    fields = {}
+    for name in names:
+        measured = larger.get(name, (_longest(rows[name]), _longest(columns[name])))
+        whole = _covers(rows[name], shape[1]) and _covers(columns[name], shape[2])
+        size = shape[1:] if whole and name not in larger else measured
+        fields[name] = ReceptiveField(size, rows[name], columns[name], shape[1:], whole)
+    return fields
+
+
+def _uncut(extent: Extent, size: int, picture: int) -> Extent:
+    first, last = extent
+    if first == 0 and last == picture - 1:
+        return 0, picture
+    start = first if first > 0 else last - size + 1
+    return start, start + size
+
+
+def _longest(extents: tuple[Extent, ...]) -> int:
+    return max(last - first + 1 for first, last in extents)
+
+
+def _inner(extents: tuple[Extent, ...], picture: int) -> bool:
+    """Whether a longest extent lies clear of both borders, so that nothing cut it."""
+    size = _longest(extents)
+    return any(e[1] - e[0] + 1 == size and e[0] > 0 and e[1] < picture - 1 for e in extents)
+
+
+def _covers(extents: tuple[Extent, ...], picture: int) -> bool:
+    return all(extent == (0, picture - 1) for extent in extents)
+
+
+def _extents(
+    module: torch.nn.Module, names: Sequence[str], shape: tuple[int, int, int], axis: int
+) -> dict[str, tuple[Extent, ...]]:
+    """For each output row (axis 2) or column (axis 3): the first and last input line it sees."""
+    lines = shape[axis - 1]
+    chunk = max(1, 2**22 // (shape[0] * shape[1] * shape[2]))
+    seen: dict[str, list[Bool[Tensor, "lines positions"]]] = {name: [] for name in names}
+    for start in range(0, lines, chunk):
+        spans = [(i, i + 1) for i in range(start, min(start + chunk, lines))]
+        for name, reached in _poisoned(module, names, shape, axis, spans).items():
+            seen[name].append(reached)
+    extents = {}
+    for name, parts in seen.items():
+        reached = torch.cat(parts).int()
+        first = reached.argmax(0)
+        last = lines - 1 - reached.flip(0).argmax(0)
+        blind = ~reached.any(0)  # a position that sees only padding, or a NaN that was swallowed
+        first[blind], last[blind] = 0, lines - 1
+        extents[name] = tuple(zip(first.tolist(), last.tolist(), strict=True))
+    return extents
+
+
+def _poisoned(
+    module: torch.nn.Module,
+    names: Sequence[str],
+    shape: tuple[int, int, int],
+    axis: int,
+    spans: Sequence[tuple[int, int]],
+) -> dict[str, Bool[Tensor, "spans positions"]]:
+    """Which output positions turn NaN when the input lines of each span are NaN."""
+    inputs = torch.zeros(len(spans), *shape)
+    for image, (start, stop) in zip(inputs, spans, strict=True):
+        image.narrow(axis - 1, start, stop - start).fill_(torch.nan)
+    with tap(module, names) as values, suppress(Exception):
+        module(inputs)  # a dense layer may refuse this size; what came before it is recorded
+    return {name: _positions(value.isnan(), axis) for name, value in values.items()}
+
+
+def _positions(nan: Bool[Tensor, "b ..."], axis: int) -> Bool[Tensor, "b positions"]:
+    if nan.ndim == 4:
+        return nan.any(1).any(4 - axis)  # the other spatial axis, once channels are gone
+    if nan.ndim == 3:
+        return nan.any(2)
+    return nan.any(1, keepdim=True)
+
+
+def _central_sizes(
+    module: torch.nn.Module, names: Sequence[str], shape: tuple[int, int, int]
+) -> dict[str, tuple[int, int]]:
+    """The field of the central position, for the layers whose field fits inside `shape`."""
+    if not names:
+        return {}
+    whole = {axis: (0, shape[axis - 1]) for axis in (2, 3)}
+    reachable = _poisoned(module, names, shape, 2, [whole[2]])
+
+    @cache
+    def reached(axis: int, start: int, stop: int) -> dict[str, bool]:
+        marks = _poisoned(module, list(reachable), shape, axis, [(start, stop)])
+        return {name: bool(mark[0, mark.shape[1] // 2]) for name, mark in marks.items()}
+
+    def extent(name: str, axis: int) -> Extent:
+        lines = shape[axis - 1]
+        first = _bisect(lambda i: reached(axis, 0, i + 1)[name], lines)
+        last = lines - 1 - _bisect(lambda i: reached(axis, lines - 1 - i, lines)[name], lines)
+        return first, last
+
+    sizes = {}
+    for name in reachable:
+        row, column = extent(name, 2), extent(name, 3)
+        if _inner((row,), shape[1]) and _inner((column,), shape[2]):
+            sizes[name] = (_longest((row,)), _longest((column,)))
+    return sizes
+
+
+def _bisect(holds: Callable[[int], bool], count: int) -> int:
+    """The smallest i in 0..count-1 for which `holds(i)`, which never turns false again."""
+    low, high = 0, count - 1
+    while low < high:
+        middle = (low + high) // 2
+        if holds(middle):
+            high = middle
+        else:
+            low = middle + 1
+    return low

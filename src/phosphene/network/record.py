@@ -1,0 +1,261 @@
+"""The `Network` record: any `nn.Module` with what is needed to show it pictures."""
+
+import hashlib
+from collections.abc import Collection, Iterable, Sequence
+from functools import cached_property
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from phosphene.errors import (
+    NetworkError,
+    SizeError,
+    UnknownLayerError,
+    UnknownUnitError,
+    WeightsError,
+    nearest,
+)
+from phosphene.network.frozen import frozen
+from phosphene.network.inputs import Input
+from phosphene.network.layers import Layer, discover
+from phosphene.network.receptive import ReceptiveField, receptive_fields
+from phosphene.network.tap import tap
+from phosphene.types import LOGITS, Recording, Unit
+
+
+class Network:
+    """Wraps any `nn.Module` and never changes it.
+
+    Pictures go in as `b c h w` floats in [0, 1]; the record normalises them. While a pass runs
+    the module is in eval mode with frozen weights, and it is given back as it was.
+
+    Args:
+        module: the network.
+        input: channels, size and normalisation of its input.
+        labels: names of the classes, in the order of the outputs; may be empty.
+        name: what to call it in figures.
+
+    Raises:
+        WeightsError: a parameter or buffer holds NaN or infinity.
+
+    >>> module = nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(144, 10))
+    >>> network = Network(module, Input(1, (8, 8)))
+    >>> [f"{layer.name} {layer.kind} {layer.shape}" for layer in network.default_layers]
+    ['0 Conv2d (4, 6, 6)', '3 Linear (10,)']
+    >>> recording = network.record(torch.zeros(2, 1, 8, 8), ["0"])
+    >>> recording["0"].shape
+    torch.Size([2, 4, 6, 6])
+    """
+
+    def __init__(
+        self, module: nn.Module, input: Input, labels: Sequence[str] = (), name: str | None = None
+    ) -> None:
+        check_finite(module.state_dict())
+        self.module = module
+        self.input = input
+        self.labels = tuple(labels)
+        self.name = name or type(module).__name__
+
+    def __repr__(self) -> str:
+        return f"Network({self.name}, input {self.input}, {len(self.default_layers)} layers)"
+
+    @property
+    def device(self) -> torch.device:
+        """Where the parameters live."""
+        tensors: Iterable[Tensor] = (*self.module.parameters(), *self.module.buffers())
+        return next((t.device for t in tensors), torch.device("cpu"))
+
+    @cached_property
+    def _discovered(self) -> tuple[dict[str, Layer], str | None]:
+        grey = torch.full((1, *self.input.shape), 0.5, device=self.device)
+        # Not constant, so that layers which only agree on flat pictures are told apart.
+        grey += torch.linspace(-0.4, 0.4, grey.numel(), device=self.device).view_as(grey)
+        with frozen(self.module):
+            try:
+                layers, values = discover(self.module, self.input.normalise(grey))
+            except RuntimeError as error:
+                raise NetworkError(
+                    f"{self.name} failed on one picture of its own input size {self.input}: "
+                    f"{error}. Check the number of channels and the size you gave"
+                ) from error
+        return layers, _find_logits(layers, values)
+
+    @property
+    def layers(self) -> dict[str, Layer]:
+        """All layers by name, in the order in which they finish."""
+        return self._discovered[0]
+
+    @property
+    def default_layers(self) -> list[Layer]:
+        """The layers a study looks at unless told otherwise."""
+        return [layer for layer in self.layers.values() if layer.default]
+
+    @property
+    def logits(self) -> Layer:
+        """The layer whose softmax gives the class probabilities.
+
+        Raises:
+            NetworkError: the network's output is no vector of class scores.
+        """
+        name = self._discovered[1]
+        if name is None:
+            raise NetworkError(
+                f"{self.name} gives back no (b, classes) scores, so it has no logits; "
+                "name a layer and a unit instead of a class"
+            )
+        return self.layers[name]
+
+    @cached_property
+    def classes(self) -> tuple[str, ...]:
+        """The labels, or "0", "1", … where none were given.
+
+        Raises:
+            NetworkError: as many labels as classes are expected.
+        """
+        count = self.logits.units
+        if self.labels and len(self.labels) != count:
+            raise NetworkError(
+                f"{len(self.labels)} labels were given for {count} classes of {self.name}"
+            )
+        return self.labels or tuple(str(i) for i in range(count))
+
+    def layer(self, name: str) -> Layer:
+        """The layer called `name`; raises `UnknownLayerError` with the nearest names."""
+        if name == LOGITS:
+            return self.logits
+        if name not in self.layers:
+            reused = [n for n in self.layers if n.rpartition("@")[0] == name]
+            hint = (
+                f"the module is called {len(reused)} times, choose one of {', '.join(reused)}"
+                if reused
+                else nearest(name, self.layers)
+            )
+            raise UnknownLayerError(f"{self.name} has no layer {name!r}; {hint}")
+        return self.layers[name]
+
+    def unit(self, unit: Unit) -> Unit:
+        """`unit` itself if it exists; raises `UnknownLayerError` or `UnknownUnitError`."""
+        layer = self.layer(unit.layer)
+        if not 0 <= unit.index < layer.units:
+            raise UnknownUnitError(
+                f"layer {layer.name!r} has units 0 to {layer.units - 1}; {unit.index} was asked for"
+            )
+        if unit.y is not None and not (
+            layer.spatial and unit.y < layer.shape[1] and (unit.x or 0) < layer.shape[2]
+        ):
+            raise UnknownUnitError(f"{unit} is outside layer {layer.name!r} of shape {layer.shape}")
+        return unit
+
+    def record(
+        self, pictures: Float[Tensor, "b c h w"], layers: Collection[str], stop: bool = True
+    ) -> Recording:
+        """Run on `pictures` and record the named layers, stopping after the deepest of them.
+
+        Raises:
+            InputError, ChannelError, SizeError: the pictures do not fit.
+            UnknownLayerError: with the nearest names.
+        """
+        self.input.check_shape(pictures)
+        sites = {name: self.layer(name).name for name in layers}
+        with frozen(self.module), tap(self.module, set(sites.values()), stop) as values:
+            self._run(pictures)
+        missing = set(sites.values()) - set(values)
+        if missing:
+            raise NetworkError(f"layers {sorted(missing)} were not reached on this input")
+        return Recording(pictures, {name: values[site] for name, site in sites.items()})
+
+    def _run(self, pictures: Tensor) -> Any:
+        inputs = self.input.normalise(pictures.to(self.device))
+        try:
+            return self.module(inputs)
+        except torch.OutOfMemoryError:
+            raise
+        except RuntimeError as error:
+            size = (pictures.shape[2], pictures.shape[3])
+            if size == self.input.size:
+                raise
+            raise SizeError(
+                f"pictures of {size[0]} x {size[1]} were given to {self.name}, which takes "
+                f"{self.input.size[0]} x {self.input.size[1]} and cannot run on another size "
+                f"({error}). Resize the pictures"
+            ) from error
+
+    @torch.no_grad()
+    def class_scores(self, pictures: Float[Tensor, "b c h w"]) -> Float[Tensor, "b classes"]:
+        """The logits of each picture."""
+        return self.record(pictures, [LOGITS])[LOGITS]
+
+    def probabilities(self, pictures: Float[Tensor, "b c h w"]) -> Float[Tensor, "b classes"]:
+        """The class probabilities of each picture."""
+        return self.class_scores(pictures).softmax(1)
+
+    @cached_property
+    def fields(self) -> dict[str, ReceptiveField]:
+        """The receptive field of every layer, measured once."""
+        return receptive_fields(self.module, list(self.layers.values()), self.input.shape)
+
+    def weights(self, layer: str) -> Float[Tensor, "units ..."] | None:
+        """The weights that make each unit of `layer`, units first; None for layers without."""
+        path = self.layer(layer).weights
+        if path is None:
+            return None
+        module = self.module.get_submodule(path)
+        weight: Tensor = module.weight.detach()  # type: ignore[operator]
+        return weight.transpose(0, 1) if getattr(module, "transposed", False) else weight
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """A hash of the weights and the input record: what an atlas knows its network by."""
+        digest = hashlib.blake2b(repr(self.input).encode(), digest_size=16)
+        for name, tensor in sorted(self.module.state_dict().items()):
+            digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+            digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
+        return digest.hexdigest()
+
+    def to_json(self) -> dict[str, Any]:
+        """Name, input, labels, size and fingerprint as plain values for JSON."""
+        return {
+            "name": self.name,
+            "input": self.input.to_json(),
+            "labels": list(self.labels),
+            "parameters": sum(p.numel() for p in self.module.parameters()),
+            "fingerprint": self.fingerprint,
+        }
+
+
+def check_finite(state: dict[str, Any]) -> None:
+    """Raise `WeightsError` naming the first tensors that hold NaN or infinity."""
+    bad = [
+        f"{name} ({int((~value.isfinite()).sum())} of {value.numel()} values)"
+        for name, value in state.items()
+        if isinstance(value, Tensor) and value.is_floating_point() and not value.isfinite().all()
+    ]
+    if bad:
+        raise WeightsError(
+            f"NaN or infinite weights in {', '.join(bad[:5])}"
+            + (f" and {len(bad) - 5} more" if len(bad) > 5 else "")
+            + "; training has diverged or the file is damaged. Use an earlier checkpoint"
+        )
+
+
+def _find_logits(layers: dict[str, Layer], values: dict[str, Tensor]) -> str | None:
+    """The last layer whose softmax is the distribution that the network's output stands for."""
+    last = next(reversed(layers), None)
+    if last is None or len(layers[last].shape) != 1:
+        return None
+    output = values[last]
+    total = output.sum(1)
+    if bool((output >= 0).all()) and torch.allclose(total, torch.ones_like(total), atol=1e-4):
+        log_probabilities = output.log()
+    else:  # logits and log-probabilities alike: log-softmax leaves the latter as they are
+        log_probabilities = output.log_softmax(1)
+    matching = [
+        name
+        for name, value in values.items()
+        if value.shape == output.shape
+        and torch.allclose(value.log_softmax(1), log_probabilities, atol=1e-3)
+    ]
+    weighted = [name for name in matching if layers[name].default]
+    return weighted[-1] if weighted else (matching[0] if matching else last)

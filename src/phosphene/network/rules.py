@@ -1,0 +1,208 @@
+"""Backward rules: what a rectifier does to the gradient that flows back through it.
+
+For a rectifier y = max(x, 0) that receives the gradient g from above, all rules are
+g·[x > 0 if the rule looks at the forward pass]·[g > 0 if it looks at the backward pass]:
+
+| rule     | looks forward | looks back | source                                          |
+|----------|---------------|------------|-------------------------------------------------|
+| plain    | yes           | no         | the derivative                                  |
+| deconvnet| no            | yes        | Zeiler & Fergus 2013, arXiv 1311.2901, sec. 2.1 |
+| guided   | yes           | yes        | Springenberg et al. 2014, arXiv 1412.6806, fig 1|
+| straight | no            | no         | straight-through; wakes units no gradient reaches|
+
+A rule is a context: while it holds, every call of a rectifier (module, functional, method,
+in-place, reused) is replaced. What it could not replace is found in the autograd graph and
+refused; a plain gradient is never passed off as something else.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from math import inf
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch.autograd.function import BackwardCFunction
+from torch.overrides import TorchFunctionMode
+
+from phosphene.errors import RectifierError
+
+
+@dataclass(frozen=True)
+class Rule:
+    """Which gates a rectifier applies to the gradient."""
+
+    name: str
+    forward_gate: bool
+    backward_gate: bool
+
+    def __str__(self) -> str:
+        return self.name
+
+
+PLAIN = Rule("plain", forward_gate=True, backward_gate=False)
+DECONVNET = Rule("deconvnet", forward_gate=False, backward_gate=True)
+GUIDED = Rule("guided", forward_gate=True, backward_gate=True)
+STRAIGHT = Rule("straight", forward_gate=False, backward_gate=False)
+
+
+@contextmanager
+def backward_rule(rule: Rule) -> Iterator[None]:
+    """While it holds, rectifiers called in this thread send gradients back by `rule`."""
+    if rule == PLAIN:
+        yield
+        return
+    with _Rectifiers(rule):
+        yield
+
+
+def refuse_uncaught(rule: Rule, score: Tensor, pictures: Tensor) -> None:
+    """Raise `RectifierError` if a rectifier between `pictures` and `score` escaped `rule`."""
+    if rule == PLAIN:
+        return
+    for node in _graph(score, pictures):
+        custom = isinstance(node, BackwardCFunction)
+        if custom and not isinstance(node, _Rectify._backward_cls):
+            raise RectifierError(
+                f"the rule {rule.name!r} cannot see inside the custom autograd function "
+                f"{node.name()!r} (checkpointing and compiled parts look like this too); "
+                "switch it off for the study, or ask for the plain gradient"
+            )
+        if _RECTIFIER_NODE.match(node.name()):
+            raise RectifierError(
+                f"the rule {rule.name!r} is defined for ReLU, and the graph of this network has "
+                f"{node.name()!r}, which it could not replace: another activation than ReLU, or a "
+                "ReLU inside scripted code. Ask for the plain gradient or integrated gradients"
+            )
+
+
+class _Rectify(torch.autograd.Function):
+    """clamp(x, low, high) whose gradient follows a rule."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, low: float, high: float, rule: Rule) -> Tensor:
+        ctx.rule = rule
+        ctx.save_for_backward((x > low) & (x < high))  # a mask: x itself may change in place
+        return x.clamp(low, high)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Any) -> Any:
+        (active,) = ctx.saved_tensors
+        (grad,) = grads
+        if ctx.rule.forward_gate:
+            grad = grad * active
+        if ctx.rule.backward_gate:
+            grad = grad.clamp_min(0)
+        return grad, None, None, None
+
+
+class _Rectifiers(TorchFunctionMode):
+    """Swaps every call of a rectifier for `_Rectify`."""
+
+    def __init__(self, rule: Rule) -> None:
+        super().__init__()
+        self.rule = rule
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Sequence[type],
+        args: tuple[Any, ...] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Any:
+        kwargs = kwargs or {}
+        call = _RECTIFIERS.get(func)
+        bounds = None if call is None else call.bounds(*args, **kwargs)
+        if call is None or bounds is None or not torch.is_grad_enabled():
+            return func(*args, **kwargs)
+        x = args[0] if args else kwargs["input"]
+        y = _Rectify.apply(x, *bounds, self.rule)  # type: ignore[no-untyped-call]
+        return x.copy_(y) if call.in_place(*args, **kwargs) else y
+
+
+@dataclass(frozen=True)
+class _RectifierCall:
+    """How to read a rectifier's arguments: its bounds, or None if this call does not rectify."""
+
+    bounds: Callable[..., tuple[float, float] | None]
+    in_place: Callable[..., bool]
+
+
+def _relu(*args: Any, **kwargs: Any) -> tuple[float, float]:
+    return 0.0, inf
+
+
+def _relu6(*args: Any, **kwargs: Any) -> tuple[float, float]:
+    return 0.0, 6.0
+
+
+def _hardtanh(
+    input: Tensor, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False
+) -> tuple[float, float] | None:
+    return (0.0, float(max_val)) if min_val == 0 else None
+
+
+def _threshold(
+    input: Tensor, threshold: float, value: float, inplace: bool = False
+) -> tuple[float, float] | None:
+    return (0.0, inf) if threshold == 0 and value == 0 else None
+
+
+def _clamp(input: Tensor, min: Any = None, max: Any = None) -> tuple[float, float] | None:
+    if isinstance(min, Tensor) or isinstance(max, Tensor) or min != 0:
+        return None
+    return 0.0, inf if max is None else float(max)
+
+
+def _flag(position: int) -> Callable[..., bool]:
+    def in_place(*args: Any, **kwargs: Any) -> bool:
+        return bool(args[position] if len(args) > position else kwargs.get("inplace", False))
+
+    return in_place
+
+
+def _yes(*args: Any, **kwargs: Any) -> bool:
+    return True
+
+
+def _no(*args: Any, **kwargs: Any) -> bool:
+    return False
+
+
+_RECTIFIERS: dict[Callable[..., Any], _RectifierCall] = {
+    F.relu: _RectifierCall(_relu, _flag(1)),
+    F.relu6: _RectifierCall(_relu6, _flag(1)),
+    F.hardtanh: _RectifierCall(_hardtanh, _flag(3)),
+    F.threshold: _RectifierCall(_threshold, _flag(3)),
+    **dict.fromkeys((torch.relu, Tensor.relu), _RectifierCall(_relu, _no)),
+    **dict.fromkeys((torch.relu_, Tensor.relu_), _RectifierCall(_relu, _yes)),
+    **dict.fromkeys(
+        (torch.clamp, Tensor.clamp, torch.clip, Tensor.clip), _RectifierCall(_clamp, _no)
+    ),
+    **dict.fromkeys(
+        (torch.clamp_, Tensor.clamp_, torch.clip_, Tensor.clip_), _RectifierCall(_clamp, _yes)
+    ),
+    **dict.fromkeys((torch.clamp_min, Tensor.clamp_min), _RectifierCall(_clamp, _no)),
+    **dict.fromkeys((torch.clamp_min_, Tensor.clamp_min_), _RectifierCall(_clamp, _yes)),
+}
+
+_RECTIFIER_NODE = re.compile(
+    r"^(Relu|Threshold|Hardtanh|Clamp|ClampMin|Maximum|LeakyRelu|Prelu|PreluKernel|RreluWithNoise"
+    r"|Elu|Celu|Selu|Gelu|Silu|Mish|Softplus|Hardswish)(Backward\d+|BackwardAutograd\w*)$"
+)
+
+
+def _graph(score: Tensor, pictures: Tensor) -> Iterator[Any]:
+    """The autograd nodes between `score` and `pictures`, each once."""
+    waiting, seen = [score.grad_fn], {None, pictures.grad_fn}
+    while waiting:
+        node = waiting.pop()
+        if node in seen:
+            continue
+        seen.add(node)
+        assert node is not None
+        yield node
+        waiting.extend(parent for parent, _ in node.next_functions)
