@@ -103,6 +103,11 @@ class Canvas(Protocol):
     """A differentiable way to hold b pictures."""
 
     @property
+    def learning_rate(self) -> float:
+        """A rate at which Adam draws well with these parameters."""
+        ...
+
+    @property
     def parameters(self) -> Sequence[Tensor]:
         """The leaf tensors an optimiser changes; the first axis of each is the batch."""
         ...

@@ -1,1 +1,23 @@
-"""attribution."""
+"""Which pixels of a picture matter to a unit."""
+
+from phosphene.attribution.gradients import (
+    METHODS,
+    Attribution,
+    cross,
+    deconvnet,
+    gradient,
+    gradient_x_input,
+    guided,
+    integrated_gradients,
+)
+
+__all__ = [
+    "METHODS",
+    "Attribution",
+    "cross",
+    "deconvnet",
+    "gradient",
+    "gradient_x_input",
+    "guided",
+    "integrated_gradients",
+]

@@ -59,6 +59,12 @@ class Input:
         """`(channels, height, width)`."""
         return (self.channels, *self.size)
 
+    @property
+    def zero(self) -> tuple[float, ...]:
+        """The picture level of each channel that the network sees as zero."""
+        low, high = self.value_range
+        return tuple((m - low) / (high - low) for m in self.mean)  # type: ignore[union-attr]
+
     def normalise(self, pictures: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
         """The numbers the network was trained on; always a new tensor."""
         low, high = self.value_range

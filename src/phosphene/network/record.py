@@ -158,6 +158,7 @@ class Network:
             UnknownLayerError: with the nearest names.
         """
         self.input.check_shape(pictures)
+        pictures = pictures.to(self.device)
         sites = {name: self.layer(name).name for name in layers}
         with frozen(self.module), tap(self.module, set(sites.values()), stop) as values:
             self._run(pictures)
@@ -167,7 +168,7 @@ class Network:
         return Recording(pictures, {name: values[site] for name, site in sites.items()})
 
     def _run(self, pictures: Tensor) -> Any:
-        inputs = self.input.normalise(pictures.to(self.device))
+        inputs = self.input.normalise(pictures)
         try:
             return self.module(inputs)
         except torch.OutOfMemoryError:

@@ -16,7 +16,7 @@ refused; a plain gradient is never passed off as something else.
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from math import inf
@@ -59,11 +59,11 @@ def backward_rule(rule: Rule) -> Iterator[None]:
         yield
 
 
-def refuse_uncaught(rule: Rule, score: Tensor, pictures: Tensor) -> None:
-    """Raise `RectifierError` if a rectifier between `pictures` and `score` escaped `rule`."""
+def refuse_uncaught(rule: Rule, values: Iterable[Tensor], pictures: Tensor) -> None:
+    """Raise `RectifierError` if a rectifier between `pictures` and `values` escaped `rule`."""
     if rule == PLAIN:
         return
-    for node in _graph(score, pictures):
+    for node in _graph(values, pictures):
         custom = isinstance(node, BackwardCFunction)
         if custom and not isinstance(node, _Rectify._backward_cls):
             raise RectifierError(
@@ -195,9 +195,9 @@ _RECTIFIER_NODE = re.compile(
 )
 
 
-def _graph(score: Tensor, pictures: Tensor) -> Iterator[Any]:
-    """The autograd nodes between `score` and `pictures`, each once."""
-    waiting, seen = [score.grad_fn], {None, pictures.grad_fn}
+def _graph(values: Iterable[Tensor], pictures: Tensor) -> Iterator[Any]:
+    """The autograd nodes between `values` and `pictures`, each once."""
+    waiting, seen = [value.grad_fn for value in values], {None, pictures.grad_fn}
     while waiting:
         node = waiting.pop()
         if node in seen:

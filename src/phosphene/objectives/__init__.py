@@ -1,1 +1,38 @@
-"""objectives."""
+"""What a picture is asked to be: objectives as values, always maximised."""
+
+from phosphene.objectives.algebra import Combination, Term, from_json
+from phosphene.objectives.diversity import Diversity
+from phosphene.objectives.penalties import L1, L2, Penalty, TotalVariation
+from phosphene.objectives.terms import (
+    Channel,
+    Direction,
+    Logit,
+    LogProbability,
+    Neuron,
+    Norm,
+    PerImage,
+    Probability,
+    of_unit,
+    unit_maps,
+)
+
+__all__ = [
+    "L1",
+    "L2",
+    "Channel",
+    "Combination",
+    "Direction",
+    "Diversity",
+    "LogProbability",
+    "Logit",
+    "Neuron",
+    "Norm",
+    "Penalty",
+    "PerImage",
+    "Probability",
+    "Term",
+    "TotalVariation",
+    "from_json",
+    "of_unit",
+    "unit_maps",
+]

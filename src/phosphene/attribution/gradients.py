@@ -1,0 +1,136 @@
+"""Which pixels matter to a unit: gradients of any objective, under any backward rule.
+
+Every method takes a network, pictures and an objective, and gives back one signed map per
+picture, `b c h w`, in picture space: the change of the score per unit of picture value. An
+objective may carry b units for b pictures; `cross` pairs every picture with every unit.
+"""
+
+from collections.abc import Callable
+from functools import partial
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from phosphene.errors import InputError, ObjectiveError
+from phosphene.network import (
+    DECONVNET,
+    GUIDED,
+    PLAIN,
+    Network,
+    Rule,
+    backward_rule,
+    refuse_uncaught,
+)
+from phosphene.objectives import Term
+
+Maps = Float[Tensor, "b c h w"]
+
+Attribution = Callable[[Network, Tensor, Term], Tensor]
+"""The signature all methods share: (network, pictures, objective) -> maps."""
+
+
+def gradient(network: Network, pictures: Maps, objective: Term, rule: Rule = PLAIN) -> Maps:
+    """The gradient of each picture's score: map_i = ∂ score_i / ∂ picture_i.
+
+    With a `rule` other than plain, rectifiers pass the gradient on by that rule instead.
+
+    Raises:
+        InputError: pictures outside [0, 1] or of the wrong shape.
+        RectifierError: the network has an activation that the rule cannot be applied to.
+        ObjectiveError: the score does not depend on the pictures.
+
+    *Source:* Simonyan et al. 2013, arXiv 1312.6034, sec. 3. Their figures show the magnitude;
+    the sign is kept here.
+    """
+    network.input.check_shape(pictures)
+    network.input.check_values(pictures)
+    leaf = pictures.detach().clone().requires_grad_()
+    with torch.enable_grad():
+        with backward_rule(rule):
+            recording = network.record(leaf, objective.layers)
+        refuse_uncaught(rule, recording.values.values(), recording.pictures)
+        score = objective(recording)
+        if not score.requires_grad:
+            raise ObjectiveError(
+                f"the score of {objective} does not depend on the pictures; "
+                "the network detaches the values of this layer from its input"
+            )
+        (maps,) = torch.autograd.grad(score.sum(), leaf)
+    return maps
+
+
+def deconvnet(network: Network, pictures: Maps, objective: Term) -> Maps:
+    """DeconvNet: rectifiers pass positive gradient only, whatever they did on the way forward.
+
+    *Source:* Zeiler & Fergus 2013, arXiv 1311.2901, sec. 2.1. Max-pooling switches and filters
+    are the gradient's; biases play no part, as there.
+    """
+    return gradient(network, pictures, objective, rule=DECONVNET)
+
+
+def guided(network: Network, pictures: Maps, objective: Term) -> Maps:
+    """Guided backpropagation: positive gradient, through rectifiers that were open.
+
+    *Source:* Springenberg et al. 2014, arXiv 1412.6806, sec. 3.4. Such maps depend little on
+    the layers above and partly recover the picture (Nie et al. 2018; Adebayo et al. 2018).
+    """
+    return gradient(network, pictures, objective, rule=GUIDED)
+
+
+def gradient_x_input(network: Network, pictures: Maps, objective: Term) -> Maps:
+    """Gradient times input: map = (picture - zero) · ∂ score / ∂ picture.
+
+    `zero` is the level that the network sees as zero, so this is the product with the
+    normalised input. In a ReLU network without biases the map sums to the score.
+
+    *Source:* Shrikumar et al. 2016, arXiv 1605.01713.
+    """
+    zero = pictures.new_tensor(network.input.zero).view(1, -1, 1, 1)
+    return gradient(network, pictures, objective) * (pictures - zero)
+
+
+def integrated_gradients(
+    network: Network,
+    pictures: Maps,
+    objective: Term,
+    baseline: Maps | None = None,
+    steps: int = 50,
+) -> Maps:
+    """Integrated gradients: map = (p - p₀) · ∫₀¹ ∂ score / ∂ picture at p₀ + α (p - p₀) dα.
+
+    The integral is taken by Gauss-Legendre quadrature with `steps` points. Maps sum to
+    score(p) - score(p₀) as the number of steps grows. The `baseline` p₀ is black unless given.
+
+    *Source:* Sundararajan et al. 2017, arXiv 1703.01365, eq. 1.
+    """
+    if steps < 1:
+        raise InputError(f"integrated gradients with {steps} steps; at least 1 is needed")
+    start = torch.zeros_like(pictures) if baseline is None else baseline
+    positions, weights = np.polynomial.legendre.leggauss(steps)
+    total = torch.zeros_like(pictures)
+    for position, weight in zip(positions, weights, strict=True):
+        between = start + (pictures - start) * float((1 + position) / 2)
+        total += gradient(network, between, objective) * float(weight / 2)
+    return total * (pictures - start)
+
+
+def cross(pictures: Maps, objective: Term) -> tuple[Maps, Term]:
+    """Pair each of n pictures with each of the objective's m units: n·m pictures, one objective.
+
+    Result i·m + j belongs to picture i and unit j.
+    """
+    units = objective.batch or 1
+    images = [j for _ in range(len(pictures)) for j in range(units)]
+    return pictures.repeat_interleave(units, dim=0), objective.take(images)
+
+
+METHODS: dict[str, Attribution] = {
+    "gradient": gradient,
+    "gradient x input": gradient_x_input,
+    "deconvnet": deconvnet,
+    "guided": guided,
+    "integrated gradients": partial(integrated_gradients, baseline=None),
+}
+"""Every method by the name it has in captions and on the command line."""

@@ -1,0 +1,130 @@
+"""The one optimisation loop: a generator of steps.
+
+Progress bars, frames of a film, early stopping and tests are consumers of the same loop.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from phosphene.errors import NetworkError, ObjectiveError
+from phosphene.maximize.optimizers import Optimizer
+from phosphene.network import PLAIN, Network, Rule, backward_rule
+from phosphene.objectives import Term
+from phosphene.streams import Streams
+from phosphene.types import Canvas, Transform
+
+
+@dataclass(frozen=True)
+class Step:
+    """One moment of an ascent, before its update.
+
+    `scores` are those of the transformed pictures the network saw. `waited` counts, for each
+    image, the steps since its score last rose above its best so far. Once an image has `stopped`
+    its picture no longer changes.
+    """
+
+    index: int
+    pictures: Float[Tensor, "b c h w"]
+    scores: Float[Tensor, "b"]
+    waited: Int[Tensor, "b"]
+    stopped: Bool[Tensor, "b"]
+
+
+Stop = Callable[[Step], Tensor]
+"""Says for each image of a step whether it may stop: `(b,)` booleans."""
+
+
+@dataclass(frozen=True)
+class Above:
+    """Stop an image once its score has reached a threshold."""
+
+    threshold: float
+
+    def __call__(self, step: Step) -> Bool[Tensor, "b"]:
+        """Whether each score has reached the threshold."""
+        return step.scores >= self.threshold
+
+
+@dataclass(frozen=True)
+class Plateau:
+    """Stop an image once its score has not risen for `patience` steps."""
+
+    patience: int
+
+    def __call__(self, step: Step) -> Bool[Tensor, "b"]:
+        """Whether each score has waited long enough."""
+        return step.waited >= self.patience
+
+
+def ascend(
+    network: Network,
+    objective: Term,
+    canvas: Canvas,
+    steps: int,
+    optimizer: Optimizer,
+    streams: Streams,
+    transform: Transform | None = None,
+    stop: Stop | None = None,
+    rule: Rule = PLAIN,
+) -> Iterator[Step]:
+    """Change the pictures of `canvas` so that each one's score rises; yields steps + 1 times.
+
+    Step 0 shows the start and the last step the result. `transform` changes what the network
+    sees, anew at each step, with numbers from `streams`; `rule` is the backward rule.
+
+    Raises:
+        NetworkError: a score became NaN.
+        ObjectiveError: the objective is made for another number of images.
+
+    *Source:* Erhan et al. 2009, "Visualizing Higher-Layer Features of a Deep Network".
+    """
+    images = len(streams)
+    if objective.batch not in (None, images):
+        raise ObjectiveError(
+            f"{objective} is for {objective.batch} images; the canvas has {images}"
+        )
+    optim = optimizer.bind(canvas.parameters, canvas.learning_rate)
+    stopped = torch.zeros(images, dtype=torch.bool)
+    waited = torch.zeros(images, dtype=torch.long)
+    best = torch.full((images,), -torch.inf)
+    for index in range(steps + 1):
+        with torch.enable_grad():
+            pictures = canvas()
+            seen = pictures if transform is None else transform(pictures, streams)
+            with backward_rule(rule):
+                recording = network.record(seen, objective.layers)
+            scores = objective(recording)
+        shown = scores.detach().cpu()
+        if shown.isnan().any():
+            bad = shown.isnan().nonzero()[0].item()
+            raise NetworkError(
+                f"the score of image {bad} became NaN at step {index} of {objective}"
+            )
+        waited = torch.where(shown > best, 0, waited + 1)
+        best = torch.maximum(best, shown)
+        step = Step(index, pictures.detach(), shown, waited, stopped)
+        if stop is not None:
+            stopped = stopped | stop(step)
+        yield step
+        if index == steps or bool(stopped.all()):
+            return
+        _update(canvas, optim, scores, stopped)
+
+
+def _update(
+    canvas: Canvas, optim: torch.optim.Optimizer, scores: Tensor, stopped: Bool[Tensor, "b"]
+) -> None:
+    parameters = canvas.parameters
+    gradients = torch.autograd.grad(-scores.sum(), parameters)
+    for p, g in zip(parameters, gradients, strict=True):
+        p.grad = g
+    before = [p.detach()[stopped].clone() for p in parameters]
+    optim.step()
+    canvas.project_()
+    with torch.no_grad():
+        for p, kept in zip(parameters, before, strict=True):
+            p[stopped] = kept  # momentum would carry a stopped image on

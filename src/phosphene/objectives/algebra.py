@@ -1,0 +1,174 @@
+"""Objectives are values: they add, scale, compare, print as the code that makes them, and are JSON.
+
+An objective gives each image of a recording one score `(b,)`, always to be maximised. Fields
+that hold a tuple carry one entry per image, so one objective can hold b units for b images.
+"""
+
+import dataclasses
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from numbers import Real
+from typing import Any, ClassVar, Self
+
+from jaxtyping import Float
+from torch import Tensor
+
+from phosphene.errors import ObjectiveError, nearest
+from phosphene.types import Recording
+
+
+class Term(ABC):
+    """Base of all objectives; a member is a frozen dataclass of plain values.
+
+    Subclasses say which `layers` they read and how they score a `Recording`; sums, differences,
+    weights, JSON and printing come from here.
+    """
+
+    registry: ClassVar[dict[str, type["Term"]]] = {}
+    batched: ClassVar[tuple[str, ...]] = ()
+    """The fields that may hold one value per image."""
+
+    def __init_subclass__(cls) -> None:
+        Term.registry[cls.__name__] = cls
+
+    @property
+    @abstractmethod
+    def layers(self) -> frozenset[str]:
+        """The layers that must be recorded."""
+
+    @abstractmethod
+    def __call__(self, recording: Recording) -> Float[Tensor, "b"]:
+        """The score of each image."""
+
+    @property
+    def batch(self) -> int | None:
+        """How many images the objective is made for, or None if it fits any number."""
+        sizes = {len(v) for f in self.batched if isinstance(v := getattr(self, f), tuple)}
+        if len(sizes) > 1:
+            raise ObjectiveError(
+                f"{self} holds {sorted(sizes)} values for its images; expected one"
+            )
+        return next(iter(sizes), None)
+
+    def take(self, images: Sequence[int]) -> Self:
+        """The same objective for a selection of its images."""
+        changes = {
+            f: tuple(value[i] for i in images)
+            for f in self.batched
+            if isinstance(value := getattr(self, f), tuple)
+        }
+        return dataclasses.replace(self, **changes) if changes else self  # type: ignore[type-var]
+
+    def __add__(self, other: "Term") -> "Term":
+        return Combination.of((1.0, self), (1.0, other))
+
+    def __sub__(self, other: "Term") -> "Term":
+        return Combination.of((1.0, self), (-1.0, other))
+
+    def __mul__(self, weight: float) -> "Term":
+        if not isinstance(weight, Real):
+            return NotImplemented
+        return Combination.of((float(weight), self))
+
+    __rmul__ = __mul__
+
+    def __truediv__(self, divisor: float) -> "Term":
+        return self * (1.0 / divisor)
+
+    def __neg__(self) -> "Term":
+        return self * -1.0
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values for JSON; `from_json` reads them back."""
+        return {"type": type(self).__name__} | {
+            f.name: getattr(self, f.name)
+            for f in dataclasses.fields(self)  # type: ignore[arg-type]
+        }
+
+
+@dataclass(frozen=True)
+class Combination(Term):
+    """A weighted sum of objectives; made by `+`, `-` and `*`."""
+
+    terms: tuple[tuple[float, Term], ...]
+
+    @classmethod
+    def of(cls, *weighted: tuple[float, Term]) -> "Combination":
+        """Flatten nested sums and add up the weights of equal terms."""
+        total: dict[Term, float] = {}
+        for weight, term in weighted:
+            if not isinstance(term, Term):
+                raise ObjectiveError(f"{term!r} cannot be added to an objective; expected one")
+            inner = term.terms if isinstance(term, Combination) else ((1.0, term),)
+            for factor, part in inner:
+                total[part] = total.get(part, 0.0) + weight * factor
+        return cls(tuple((w, t) for t, w in total.items()))
+
+    @property
+    def layers(self) -> frozenset[str]:
+        """Those of all terms."""
+        return frozenset().union(*(term.layers for _, term in self.terms))
+
+    @property
+    def batch(self) -> int | None:
+        """The one number of images that the terms agree on."""
+        sizes = {size for _, term in self.terms if (size := term.batch) is not None}
+        if len(sizes) > 1:
+            raise ObjectiveError(f"the terms of {self} are for {sorted(sizes)} images")
+        return next(iter(sizes), None)
+
+    def take(self, images: Sequence[int]) -> "Combination":
+        """Every term for a selection of the images."""
+        return Combination(tuple((w, term.take(images)) for w, term in self.terms))
+
+    def __call__(self, recording: Recording) -> Float[Tensor, "b"]:
+        """Sum of weight times score."""
+        scores = [weight * term(recording) for weight, term in self.terms]
+        return sum(scores[1:], start=scores[0])
+
+    def __repr__(self) -> str:
+        return self._written(repr)
+
+    def __str__(self) -> str:
+        return self._written(str)
+
+    def _written(self, write: Any) -> str:
+        text = ""
+        for i, (weight, term) in enumerate(self.terms):
+            sign = "-" if weight < 0 else ("+" if i else "")
+            factor = "" if abs(weight) == 1 else f"{abs(weight)!r} * "
+            text += f" {sign} {factor}{write(term)}" if i else f"{sign}{factor}{write(term)}"
+        # A lone weight of one would read back as the term itself.
+        return text if len(self.terms) > 1 or self.terms[0][0] != 1 else f"1.0 * {text}"
+
+    def to_json(self) -> dict[str, Any]:
+        """Weights beside the JSON of the terms."""
+        return {"type": "Combination", "terms": [[w, t.to_json()] for w, t in self.terms]}
+
+
+def from_json(value: dict[str, Any]) -> Term:
+    """The objective that `to_json` wrote.
+
+    Raises:
+        ObjectiveError: the value holds no objective, or fields that its type does not have.
+
+    >>> from phosphene.objectives import Channel, L2
+    >>> objective = Channel("conv2", (3, 17)) - 0.1 * L2()
+    >>> from_json(objective.to_json()) == objective
+    True
+    """
+    kind = value.get("type", "") if isinstance(value, dict) else ""
+    if kind == "Combination":
+        return Combination(tuple((float(w), from_json(t)) for w, t in value["terms"]))
+    if kind not in Term.registry:
+        raise ObjectiveError(f"{value!r:.200} is no objective; {nearest(kind, Term.registry)}")
+    fields = {k: _tuples(v) for k, v in value.items() if k != "type"}
+    try:
+        return Term.registry[kind](**fields)
+    except TypeError as error:
+        raise ObjectiveError(f"{value!r:.200} does not describe a {kind}: {error}") from error
+
+
+def _tuples(value: Any) -> Any:
+    return tuple(_tuples(v) for v in value) if isinstance(value, list | tuple) else value

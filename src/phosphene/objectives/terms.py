@@ -1,0 +1,228 @@
+"""What can be asked of a unit: channels, neurons, classes, directions, whole layers."""
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from phosphene.errors import ObjectiveError
+from phosphene.objectives.algebra import Term
+from phosphene.types import LOGITS, Recording, Unit
+
+PerImage = int | tuple[int, ...]
+"""One number for all images, or one for each."""
+
+
+def unit_maps(values: Tensor) -> Float[Tensor, "b units positions"]:
+    """Layer values as units by positions: `b c h w`, `b t d` (units last) or `b d`."""
+    if values.ndim == 4:
+        return values.flatten(2)
+    if values.ndim == 3:
+        return values.transpose(1, 2)
+    return values[:, :, None]
+
+
+def _pick(values: Float[Tensor, "b units ..."], index: PerImage) -> Float[Tensor, "b ..."]:
+    """Unit `index[i]` of image i."""
+    units = values.shape[1]
+    chosen = (index,) if isinstance(index, int) else index
+    if not all(0 <= i < units for i in chosen):
+        raise ObjectiveError(
+            f"units {[i for i in chosen if not 0 <= i < units]} of {units} asked for"
+        )
+    if isinstance(index, int):
+        return values[:, index]
+    if len(index) != len(values):
+        raise ObjectiveError(f"an objective for {len(index)} images was given {len(values)}")
+    return values[torch.arange(len(index), device=values.device), list(index)]
+
+
+@dataclass(frozen=True)
+class Channel(Term):
+    """The mean of a unit over all its positions.
+
+    score = mean_p a[unit, p], where p runs over the positions of a map or the tokens of a
+    sequence. For a dense layer, which has one position, it is the unit's value.
+
+    *Source:* Olah et al. 2017, "Feature Visualization" (channel objective).
+    """
+
+    layer: str
+    index: PerImage
+    batched: ClassVar[tuple[str, ...]] = ("index",)
+
+    @property
+    def layers(self) -> frozenset[str]:
+        """The one layer."""
+        return frozenset((self.layer,))
+
+    def __call__(self, recording: Recording) -> Float[Tensor, "b"]:
+        """The channel's mean, per image."""
+        return _pick(unit_maps(recording[self.layer]), self.index).mean(1)
+
+    def __str__(self) -> str:
+        return _units(self.layer, self.index)
+
+
+@dataclass(frozen=True)
+class Neuron(Term):
+    """One unit at one position: (y, x), or the centre of the map where they are None.
+
+    For sequences of tokens `x` is the token. The centre of an even extent n is n // 2.
+    """
+
+    layer: str
+    index: PerImage
+    y: PerImage | None = None
+    x: PerImage | None = None
+    batched: ClassVar[tuple[str, ...]] = ("index", "y", "x")
+
+    @property
+    def layers(self) -> frozenset[str]:
+        """The one layer."""
+        return frozenset((self.layer,))
+
+    def __call__(self, recording: Recording) -> Float[Tensor, "b"]:
+        """The neuron's value, per image."""
+        maps = recording[self.layer]
+        if maps.ndim != 4:  # tokens or a dense layer: a map one position high
+            maps = unit_maps(maps)[:, :, None, :]
+        y = maps.shape[2] // 2 if self.y is None else self.y
+        x = maps.shape[3] // 2 if self.x is None else self.x
+        columns = _pick(maps.permute(0, 3, 1, 2), x)
+        rows = _pick(columns.transpose(1, 2), y)
+        return _pick(rows, self.index)
+
+    def __str__(self) -> str:
+        where = "centre" if self.y is None and self.x is None else f"{self.y},{self.x}"
+        return f"{_units(self.layer, self.index)}@{where}"
+
+
+@dataclass(frozen=True)
+class Logit(Term):
+    """The score of a class before the softmax, whichever layer the network has it in."""
+
+    index: PerImage
+    batched: ClassVar[tuple[str, ...]] = ("index",)
+
+    @property
+    def layers(self) -> frozenset[str]:
+        """The logits."""
+        return frozenset((LOGITS,))
+
+    def __call__(self, recording: Recording) -> Float[Tensor, "b"]:
+        """The logit, per image."""
+        return _pick(recording[LOGITS], self.index)
+
+    def __str__(self) -> str:
+        return f"logit {_listed(self.index)}"
+
+
+@dataclass(frozen=True)
+class LogProbability(Logit):
+    """The logarithm of a class's probability."""
+
+    def __call__(self, recording: Recording) -> Float[Tensor, "b"]:
+        """log softmax(logits)[index], per image."""
+        return _pick(recording[LOGITS].log_softmax(1), self.index)
+
+    def __str__(self) -> str:
+        return f"log p({_listed(self.index)})"
+
+
+@dataclass(frozen=True)
+class Probability(Logit):
+    """The probability of a class."""
+
+    def __call__(self, recording: Recording) -> Float[Tensor, "b"]:
+        """softmax(logits)[index], per image."""
+        return _pick(recording[LOGITS].softmax(1), self.index)
+
+    def __str__(self) -> str:
+        return f"p({_listed(self.index)})"
+
+
+@dataclass(frozen=True)
+class Direction(Term):
+    """The activation along a direction of a layer's activation space.
+
+    score = mean_p <a[:, p], v> / |v|, or that times max(cos, 0.1)^cosine_power, which favours
+    activations that point along v over ones that are merely long.
+
+    *Source:* Olah et al. 2017 and Carter et al. 2019 ("Activation Atlas") for the cosine.
+    """
+
+    layer: str
+    vector: tuple[float, ...]
+    cosine_power: float = 0.0
+
+    @property
+    def layers(self) -> frozenset[str]:
+        """The one layer."""
+        return frozenset((self.layer,))
+
+    def __call__(self, recording: Recording) -> Float[Tensor, "b"]:
+        """The mean projection, per image."""
+        maps = unit_maps(recording[self.layer])
+        if len(self.vector) != maps.shape[1]:
+            raise ObjectiveError(
+                f"a direction of {len(self.vector)} numbers was given for layer {self.layer!r}, "
+                f"which has {maps.shape[1]} units"
+            )
+        vector = maps.new_tensor(self.vector)
+        along = torch.einsum("bup,u->bp", maps, vector / vector.norm())
+        if self.cosine_power == 0:
+            return along.mean(1)
+        cosine = along / maps.norm(dim=1).clamp_min(1e-8)
+        return (along * cosine.clamp_min(0.1) ** self.cosine_power).mean(1)
+
+    def __str__(self) -> str:
+        power = f", cosine^{self.cosine_power:g}" if self.cosine_power else ""
+        return f"direction in {self.layer} ({len(self.vector)} units{power})"
+
+
+@dataclass(frozen=True)
+class Norm(Term):
+    """The Euclidean length of a layer's values, or of some of its units: DeepDream's objective.
+
+    score = sqrt(mean a²), over all positions and the chosen units; None chooses all units.
+
+    *Source:* Mordvintsev et al. 2015, "Inceptionism".
+    """
+
+    layer: str
+    units: tuple[int, ...] | None = None
+
+    @property
+    def layers(self) -> frozenset[str]:
+        """The one layer."""
+        return frozenset((self.layer,))
+
+    def __call__(self, recording: Recording) -> Float[Tensor, "b"]:
+        """The root mean square, per image."""
+        maps = unit_maps(recording[self.layer])
+        if self.units is not None:
+            maps = torch.stack([_pick(maps, unit) for unit in self.units], dim=1)
+        # The root of zero has no slope; a hair above zero it has.
+        power: Tensor = maps.square().mean((1, 2)) + 1e-12
+        return power.sqrt()
+
+    def __str__(self) -> str:
+        return f"|{self.layer if self.units is None else _units(self.layer, self.units)}|"
+
+
+def of_unit(unit: Unit) -> Term:
+    """The objective that `unit` stands for: a neuron if it has a position, else a channel."""
+    if unit.y is None:
+        return Channel(unit.layer, unit.index)
+    return Neuron(unit.layer, unit.index, unit.y, unit.x)
+
+
+def _units(layer: str, index: PerImage) -> str:
+    return f"{layer}:{_listed(index)}"
+
+
+def _listed(index: Any) -> str:
+    return str(index) if isinstance(index, int) else ",".join(str(i) for i in index)
