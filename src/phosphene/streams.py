@@ -27,7 +27,7 @@ class Streams:
     @classmethod
     def seeded(cls, seed: int, names: Iterable[object]) -> "Streams":
         """Streams for images called `names`, e.g. the units they are drawn for."""
-        return cls([torch.Generator().manual_seed(_derive(seed, str(name))) for name in names])
+        return cls([torch.Generator().manual_seed(derived(seed, name)) for name in names])
 
     def __len__(self) -> int:
         return len(self.generators)
@@ -41,6 +41,11 @@ class Streams:
         return torch.stack([torch.randn(*shape, generator=g) for g in self.generators])
 
 
-def _derive(seed: int, name: str) -> int:
-    digest = hashlib.blake2b(f"{seed}/{name}".encode(), digest_size=8).digest()
-    return int.from_bytes(digest, "big") >> 1  # manual_seed takes 63 bits portably
+def derived(seed: int, *names: object) -> int:
+    """A seed of its own for whatever `names` name, in 63 bits.
+
+    >>> derived(0, "conv1:0") == derived(0, "conv1:1")
+    False
+    """
+    text = "/".join(str(part) for part in (seed, *names))
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big") >> 1

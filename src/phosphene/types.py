@@ -68,22 +68,22 @@ class Recording(Mapping[str, Tensor]):
     """
 
     pictures: Float[Tensor, "b c h w"]
-    values: Mapping[str, Tensor]
+    layers: Mapping[str, Tensor]
 
     def __getitem__(self, layer: str) -> Tensor:
         try:
-            return self.values[layer]
+            return self.layers[layer]
         except KeyError:
             raise UnknownLayerError(
-                f"layer {layer!r} was not recorded; {nearest(layer, self.values)}. "
+                f"layer {layer!r} was not recorded; {nearest(layer, self.layers)}. "
                 "Ask for it in network.record(pictures, layers)"
             ) from None
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self.values)
+        return iter(self.layers)
 
     def __len__(self) -> int:
-        return len(self.values)
+        return len(self.layers)
 
 
 class Objective(Protocol):

@@ -50,7 +50,7 @@ def gradient(network: Network, pictures: Maps, objective: Term, rule: Rule = PLA
     with torch.enable_grad():
         with backward_rule(rule):
             recording = network.record(leaf, objective.layers)
-        refuse_uncaught(rule, recording.values.values(), recording.pictures)
+        refuse_uncaught(rule, recording.values(), recording.pictures)
         score = objective(recording)
         if not score.requires_grad:
             raise ObjectiveError(

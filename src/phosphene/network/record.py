@@ -107,6 +107,11 @@ class Network:
             )
         return self.layers[name]
 
+    @property
+    def classifies(self) -> bool:
+        """Whether the output is a vector of class scores."""
+        return self._discovered[1] is not None
+
     @cached_property
     def classes(self) -> tuple[str, ...]:
         """The labels, or "0", "1", … where none were given.

@@ -172,11 +172,11 @@ class Direction(Term):
                 f"which has {maps.shape[1]} units"
             )
         vector = maps.new_tensor(self.vector)
-        along = torch.einsum("bup,u->bp", maps, vector / vector.norm())
+        along: Tensor = torch.einsum("bup,u->bp", maps, vector / vector.norm())
         if self.cosine_power == 0:
             return along.mean(1)
-        cosine = along / maps.norm(dim=1).clamp_min(1e-8)
-        return (along * cosine.clamp_min(0.1) ** self.cosine_power).mean(1)
+        cosine: Tensor = along / maps.norm(dim=1).clamp_min(1e-8)
+        return torch.mean(along * cosine.clamp_min(0.1).pow(self.cosine_power), dim=1)
 
     def __str__(self) -> str:
         power = f", cosine^{self.cosine_power:g}" if self.cosine_power else ""

@@ -1,0 +1,59 @@
+"""Histograms of numbers whose range is not known beforehand."""
+
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+_HALF = 32  # bins on either side of zero
+
+
+class Bins(NamedTuple):
+    """Counts in consecutive bins of equal `width`, the first of which starts at `low`."""
+
+    counts: tuple[int, ...]
+    low: float
+    width: float
+
+
+class Histograms:
+    """One histogram per unit, in memory that does not grow.
+
+    Bin edges are multiples of a power of two, so zero always is an edge. When a value falls
+    outside, a unit's bins are merged in pairs; the outcome depends on the values alone, not on
+    their order or on the batches they came in.
+    """
+
+    def __init__(self, units: int) -> None:
+        self.counts = torch.zeros(units, 2 * _HALF, dtype=torch.long)
+        self.exponents = torch.full((units,), -40, dtype=torch.long)
+
+    def add(self, values: Float[Tensor, "b units"]) -> None:
+        """Count a batch of values."""
+        if len(values) == 0:
+            return
+        values = values.double().cpu()
+        # frexp: v = m · 2^e with m < 1, so v < 2^e = 32 bins of width 2^(e - 5).
+        needed = torch.frexp(values.abs().amax(0)).exponent.long() - (_HALF.bit_length() - 1)
+        self._widen((needed - self.exponents).clamp_min(0))
+        bins = (values.T / torch.exp2(self.exponents.double())[:, None]).floor().long()
+        bins = bins.clamp(-_HALF, _HALF - 1) + _HALF
+        self.counts.scatter_add_(1, bins, torch.ones_like(bins))
+
+    def _widen(self, doublings: Int[Tensor, "units"]) -> None:
+        bins = torch.arange(-_HALF, _HALF).expand_as(self.counts)
+        merged = bins >> doublings.clamp_max(62)[:, None]
+        counts = torch.zeros_like(self.counts)
+        self.counts = counts.scatter_add_(1, merged + _HALF, self.counts)
+        self.exponents = self.exponents + doublings
+
+    def bins(self, unit: int) -> Bins:
+        """The histogram of one unit, without the empty bins at its ends."""
+        width = 2.0 ** int(self.exponents[unit])
+        filled = self.counts[unit].nonzero().flatten()
+        if len(filled) == 0:
+            return Bins((), 0.0, width)
+        first, last = int(filled[0]), int(filled[-1])
+        counts = tuple(self.counts[unit, first : last + 1].tolist())
+        return Bins(counts, (first - _HALF) * width, width)

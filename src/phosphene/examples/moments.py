@@ -1,0 +1,62 @@
+"""Means, deviations and correlations of all units of a layer, in one pass."""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from phosphene.objectives import unit_maps
+
+
+class Moments:
+    """Count, mean, covariance and maximum of a layer's values over pictures and positions.
+
+    Batches are merged by the pairwise update M₂ ← M₂ᵃ + M₂ᵇ + δδᵀ·nₐn_b/n, in double precision.
+
+    *Source:* Chan, Golub & LeVeque 1979, "Updating formulae and a pairwise algorithm".
+    """
+
+    def __init__(self, units: int) -> None:
+        self.count = 0
+        self.mean = torch.zeros(units, dtype=torch.double)
+        self.scatter = torch.zeros(units, units, dtype=torch.double)
+        self.maximum = torch.full((units,), -torch.inf, dtype=torch.double)
+
+    def add(self, values: Tensor) -> None:
+        """Take in the values of a batch, `b c h w`, `b t d` or `b d`."""
+        if len(values) == 0:
+            return
+        columns = unit_maps(values).transpose(0, 1).flatten(1).float()
+        mean = columns.mean(1, keepdim=True)
+        centred = columns - mean
+        scatter = (centred @ centred.T).double().cpu()
+        shift = mean[:, 0].double().cpu() - self.mean
+        count = columns.shape[1]
+        total = self.count + count
+        self.scatter += scatter + torch.outer(shift, shift) * (self.count * count / total)
+        self.mean += shift * (count / total)
+        self.maximum = torch.maximum(self.maximum, columns.amax(1).double().cpu())
+        self.count = total
+
+    @property
+    def deviation(self) -> Float[Tensor, "units"]:
+        """The standard deviation of each unit."""
+        return (self.scatter.diagonal() / max(1, self.count)).clamp_min(0).sqrt()
+
+    @property
+    def correlation(self) -> Float[Tensor, "units units"]:
+        """Pearson's correlation of every pair; NaN where a unit never changes."""
+        deviation = self.deviation
+        # A unit whose deviation is rounding noise beside its mean is constant.
+        constant = deviation <= 1e-6 * self.mean.abs() + 1e-12
+        scale = torch.where(constant, torch.nan, deviation)
+        return self.scatter / max(1, self.count) / torch.outer(scale, scale)
+
+    def twins(self, threshold: float = 0.95) -> list[tuple[int, float] | None]:
+        """For each unit the one it correlates with most, and how much, if above `threshold`."""
+        correlation = self.correlation.nan_to_num(-torch.inf)
+        correlation.fill_diagonal_(-torch.inf)
+        best, partner = correlation.max(1)
+        return [
+            (int(p), float(b)) if b > threshold else None
+            for b, p in zip(best, partner, strict=True)
+        ]
