@@ -1,1 +1,23 @@
-"""canvas."""
+"""Differentiable ways to hold pictures: pixels, Fourier coefficients, phases."""
+
+from phosphene.canvas.color import ColorBasis
+from phosphene.canvas.description import Description
+from phosphene.canvas.fourier import Fourier, FourierCanvas
+from phosphene.canvas.kinds import CANVASES, canvas_from_json
+from phosphene.canvas.maco import Maco, MacoCanvas
+from phosphene.canvas.pixels import PixelCanvas, Pixels
+from phosphene.canvas.spectrum import Spectrum
+
+__all__ = [
+    "CANVASES",
+    "ColorBasis",
+    "Description",
+    "Fourier",
+    "FourierCanvas",
+    "Maco",
+    "MacoCanvas",
+    "PixelCanvas",
+    "Pixels",
+    "Spectrum",
+    "canvas_from_json",
+]

@@ -1,0 +1,88 @@
+"""A canvas as data: what stands in captions and keys, and builds the live one."""
+
+from abc import ABC, abstractmethod
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar, Literal, get_args
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from phosphene.canvas.spectrum import Spectrum
+from phosphene.canvas.squash import to_pictures
+from phosphene.errors import ChannelError, InputError, SizeError, nearest
+from phosphene.streams import Streams
+from phosphene.types import Canvas
+
+Start = Literal["noise", "grey", "black"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Description(ABC):
+    """What a canvas starts from and how far an optimiser should step on it.
+
+    `start` is "noise" (random pictures that have the spectrum, their deviation in logits
+    multiplied by `spread`), "grey" or "black". `learning_rate` is a good step size for Adam.
+    """
+
+    kind: ClassVar[str]
+    start: Start = "noise"
+    spread: float = 0.1
+    learning_rate: float
+
+    def __post_init__(self) -> None:
+        """Refuse a start that is none."""
+        if self.start not in get_args(Start):
+            raise InputError(
+                f"no start is called {self.start!r}; {nearest(self.start, get_args(Start))}"
+            )
+
+    def build(
+        self,
+        streams: Streams,
+        shape: tuple[int, int, int],
+        spectrum: Spectrum | None = None,
+        pictures: Float[Tensor, "n c h w"] | None = None,
+        device: torch.device | str = "cpu",
+    ) -> Canvas:
+        """A live canvas of one picture of `shape = (c, h, w)` per stream.
+
+        `spectrum` is brought to `shape`; without one it is 1/f. `pictures`, one or one per
+        stream, take the place of `start`. Raises `ChannelError` or `SizeError` when they do not
+        fit.
+        """
+        channels, *size = shape
+        if spectrum is None:
+            spectrum = Spectrum.natural(channels, (size[0], size[1]))
+        spectrum = spectrum.fitted(shape)
+        if pictures is None:
+            pictures = self._first(streams, spectrum)
+        else:
+            _check_fit(pictures, len(streams), shape)
+            pictures = pictures.detach().expand(len(streams), *shape)
+        return self.hold(pictures.to(device), spectrum.to(device))
+
+    @abstractmethod
+    def hold(self, pictures: Float[Tensor, "b c h w"], spectrum: Spectrum) -> Canvas:
+        """A live canvas that shows `pictures`, or what comes nearest to them."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return {"canvas": self.kind, **asdict(self)}
+
+    def _first(self, streams: Streams, spectrum: Spectrum) -> Float[Tensor, "b c h w"]:
+        shape = (spectrum.channels, *spectrum.size)
+        if self.start == "noise":
+            waves = torch.fft.rfft2(streams.normal(*shape), norm="ortho") * spectrum.half
+            return to_pictures(spectrum.logits(self.spread * waves))
+        return torch.full((len(streams), *shape), 0.5 if self.start == "grey" else 0.0)
+
+
+def _check_fit(pictures: Tensor, count: int, shape: tuple[int, int, int]) -> None:
+    given = tuple(pictures.shape)
+    if given[1] != shape[0]:
+        raise ChannelError(f"start pictures have {given[1]} channels; the canvas has {shape[0]}")
+    if given[2:] != shape[1:]:
+        raise SizeError(f"start pictures are {given[2:]}; the canvas is {shape[1:]}. Resize them")
+    if given[0] not in {1, count}:
+        raise SizeError(f"{given[0]} start pictures for {count} images; give 1 or {count}")

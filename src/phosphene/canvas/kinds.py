@@ -1,0 +1,29 @@
+"""The canvases by name."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from phosphene.canvas.description import Description
+from phosphene.canvas.fourier import Fourier
+from phosphene.canvas.maco import Maco
+from phosphene.canvas.pixels import Pixels
+from phosphene.errors import SpecError, nearest
+
+CANVASES: Mapping[str, type[Description]] = {c.kind: c for c in (Fourier, Maco, Pixels)}
+"""Every description, by the name that JSON and the command line use."""
+
+
+def canvas_from_json(value: Mapping[str, Any]) -> Description:
+    """The inverse of `Description.to_json`; raises `SpecError` for what it could not have made.
+
+    >>> canvas_from_json({"canvas": "maco", "spread": 1.0})
+    Maco(start='noise', spread=1.0, learning_rate=0.2)
+    """
+    settings = dict(value)
+    kind = str(settings.pop("canvas", None))
+    if kind not in CANVASES:
+        raise SpecError(f"no canvas is called {kind!r}; {nearest(kind, CANVASES)}")
+    try:
+        return CANVASES[kind](**settings)
+    except TypeError as error:
+        raise SpecError(f"{dict(value)} is no canvas: {error}") from None

@@ -1,0 +1,174 @@
+"""Random, differentiable changes that a picture should survive: seeded, one stream per image.
+
+A picture that excites a unit only when no pixel moves is an artefact; one that still does after
+small shifts, turns and changes of size is more likely something the unit looks for.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Literal, get_args
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn import functional as F
+
+from phosphene.errors import InputError, SpecError, nearest
+from phosphene.streams import Streams
+
+Fill = Literal["zeros", "border", "reflection"]
+
+
+def warp(
+    pictures: Float[Tensor, "b c h w"],
+    shift: Float[Tensor, "b 2"],
+    angle: Float[Tensor, "b"],
+    scale: Float[Tensor, "b"],
+    fill: Fill = "zeros",
+) -> Float[Tensor, "b c h w"]:
+    """Scale and turn pictures about their centre, then shift them, in one bilinear resampling.
+
+    `shift` is (down, right) in pixels, `angle` is counter-clockwise in degrees, `scale` > 1
+    enlarges. What comes from outside the picture is 0, its nearest pixel or its mirror image.
+
+    >>> picture = torch.eye(3)[None, None]
+    >>> warp(picture, torch.tensor([[1.0, 0.0]]), torch.zeros(1), torch.ones(1)).squeeze().round()
+    tensor([[0., 0., 0.],
+            [1., 0., 0.],
+            [0., 1., 0.]])
+    """
+    height, width = pictures.shape[2:]
+    turn = torch.deg2rad(angle)
+    cos, sin = turn.cos() / scale, turn.sin() / scale
+    down, right = shift.unbind(dim=1)
+    # Where each output pixel comes from, in pixels from the centre: x = cos x' - sin y', ...
+    # after undoing the shift; grid_sample counts in half widths and half heights.
+    matrix = torch.stack(
+        [
+            torch.stack(
+                [cos, -sin * height / width, -2 * (cos * right - sin * down) / width], dim=1
+            ),
+            torch.stack(
+                [sin * width / height, cos, -2 * (sin * right + cos * down) / height], dim=1
+            ),
+        ],
+        dim=1,
+    )
+    grid = F.affine_grid(matrix.to(pictures), list(pictures.shape), align_corners=False)
+    warped = F.grid_sample(pictures, grid, padding_mode=fill, align_corners=False)
+    # Weights sum to one only up to rounding; the excess goes, the gradient stays.
+    return warped - (warped - warped.clamp(0, 1)).detach()
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Pictures as they are.
+
+    >>> Identity().to_json()
+    {'transform': 'identity'}
+    """
+
+    def __call__(
+        self, pictures: Float[Tensor, "b c h w"], streams: Streams
+    ) -> Float[Tensor, "b c h w"]:
+        """The pictures themselves."""
+        return pictures
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return {"transform": "identity"}
+
+
+@dataclass(frozen=True)
+class RandomAffine:
+    """A random shift, turn and change of size of each image, in one resampling.
+
+    Shifts are uniform up to the fraction `shift` of height and width in each direction, turns up
+    to `rotate` degrees either way, sizes between the factors `scale`. With nothing to change the
+    pictures come back as they are.
+
+    >>> pictures = torch.rand(1, 1, 8, 8)
+    >>> RandomAffine(shift=0.0, rotate=0.0, scale=(1.0, 1.0))(pictures, Streams([])) is pictures
+    True
+    """
+
+    shift: float = 0.07
+    rotate: float = 10.0
+    scale: tuple[float, float] = (0.9, 1.1)
+    fill: Fill = "zeros"
+
+    def __post_init__(self) -> None:
+        """Refuse sizes that are no interval of positive factors, and unknown fillings."""
+        low, high = self.scale
+        if not 0 < low <= high:
+            raise InputError(f"scale {self.scale} is no range of positive factors, low to high")
+        if self.fill not in get_args(Fill):
+            raise InputError(
+                f"no fill is called {self.fill!r}; {nearest(self.fill, get_args(Fill))}"
+            )
+
+    def __call__(
+        self, pictures: Float[Tensor, "b c h w"], streams: Streams
+    ) -> Float[Tensor, "b c h w"]:
+        """Change each picture by four numbers from its own stream."""
+        low, high = self.scale
+        if (self.shift, self.rotate, low, high) == (0, 0, 1, 1):
+            return pictures
+        drawn = streams.uniform(4).to(pictures)
+        both_ways = 2 * drawn[:, :3] - 1
+        reach = self.shift * pictures.new_tensor(pictures.shape[2:])
+        return warp(
+            pictures,
+            shift=reach * both_ways[:, :2],
+            angle=self.rotate * both_ways[:, 2],
+            scale=low + (high - low) * drawn[:, 3],
+            fill=self.fill,
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return {"transform": "affine", **asdict(self), "scale": list(self.scale)}
+
+
+@dataclass(frozen=True)
+class Compose:
+    """One transform after the other."""
+
+    transforms: tuple["Identity | RandomAffine | Compose", ...]
+
+    def __call__(
+        self, pictures: Float[Tensor, "b c h w"], streams: Streams
+    ) -> Float[Tensor, "b c h w"]:
+        """Change the pictures by each transform in turn."""
+        for transform in self.transforms:
+            pictures = transform(pictures, streams)
+        return pictures
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return {"transform": "compose", "transforms": [t.to_json() for t in self.transforms]}
+
+
+def transform_from_json(value: Mapping[str, Any]) -> Identity | RandomAffine | Compose:
+    """The inverse of each `to_json`; raises `SpecError` for what they could not have made.
+
+    >>> transform_from_json({"transform": "affine", "rotate": 5.0})
+    RandomAffine(shift=0.07, rotate=5.0, scale=(0.9, 1.1), fill='zeros')
+    """
+    match dict(value):
+        case {"transform": "identity"}:
+            return Identity()
+        case {"transform": "affine", **settings} if settings.keys() <= _AFFINE_SETTINGS:
+            if "scale" in settings:
+                low, high = settings["scale"]
+                settings["scale"] = (low, high)
+            return RandomAffine(**settings)
+        case {"transform": "compose", "transforms": transforms}:
+            return Compose(tuple(transform_from_json(t) for t in transforms))
+    raise SpecError(
+        f"{dict(value)} is no transform; expected identity, affine (with any of "
+        f"{', '.join(sorted(_AFFINE_SETTINGS))}) or compose"
+    )
+
+
+_AFFINE_SETTINGS = {field.name for field in fields(RandomAffine)}
