@@ -4,7 +4,7 @@ from phosphene.network.frozen import frozen
 from phosphene.network.inputs import Input
 from phosphene.network.layers import Layer
 from phosphene.network.load import find_factory, guess_input, load_network
-from phosphene.network.receptive import ReceptiveField, receptive_fields
+from phosphene.network.receptive import Patch, ReceptiveField, receptive_fields
 from phosphene.network.record import Network
 from phosphene.network.rules import (
     DECONVNET,
@@ -25,6 +25,7 @@ __all__ = [
     "Input",
     "Layer",
     "Network",
+    "Patch",
     "ReceptiveField",
     "Rule",
     "backward_rule",

@@ -49,6 +49,50 @@ class ReceptiveField:
         return top, left, bottom, right
 
 
+@dataclass(frozen=True)
+class Patch:
+    """A small input on which one position of a layer sees the whole of its receptive field.
+
+    `size` is the input's, (y, x) the position, `box` (top, left, bottom, right) what it sees.
+    """
+
+    size: tuple[int, int]
+    y: int
+    x: int
+    box: tuple[int, int, int, int]
+
+
+def smallest_patch(
+    module: torch.nn.Module, layer: Layer, channels: int, field: ReceptiveField
+) -> Patch:
+    """The smallest input, up to a stride's slack, whose centre position sees an uncut field.
+
+    Where there is none that is much smaller than the network's own input, or the layer takes no
+    other size, it is that input with the position in the middle of the layer.
+    """
+    height, width = field.size
+    largest = (field.picture[0] * field.picture[1]) // 2
+    for slack in range(_MOST_SLACK):
+        size = (height + slack, width + slack)
+        if field.whole or size[0] * size[1] > largest:
+            break
+        with frozen(module), torch.no_grad():
+            rows = _extents(module, [layer.name], (channels, *size), axis=2).get(layer.name)
+            columns = _extents(module, [layer.name], (channels, *size), axis=3).get(layer.name)
+        if rows is None or columns is None:
+            break
+        y, x = len(rows) // 2, len(columns) // 2
+        (top, bottom), (left, right) = rows[y], columns[x]
+        if bottom - top + 1 == height and right - left + 1 == width:
+            return Patch(size, y, x, (top, left, bottom + 1, right + 1))
+    y, x = len(field.rows) // 2, len(field.columns) // 2
+    (top, bottom), (left, right) = field.rows[y], field.columns[x]
+    return Patch(field.picture, y, x, (top, left, bottom + 1, right + 1))
+
+
+_MOST_SLACK = 33  # the stride of most networks' deepest layer, and one
+
+
 def receptive_fields(
     module: torch.nn.Module, layers: Collection[Layer], shape: tuple[int, int, int]
 ) -> dict[str, ReceptiveField]:
@@ -113,6 +157,8 @@ def _extents(
             seen[name].append(reached)
     extents = {}
     for name, parts in seen.items():
+        if not parts:
+            continue
         reached = torch.cat(parts).int()
         first = reached.argmax(0)
         last = lines - 1 - reached.flip(0).argmax(0)

@@ -20,7 +20,12 @@ from phosphene.errors import (
 from phosphene.network.frozen import frozen
 from phosphene.network.inputs import Input
 from phosphene.network.layers import Layer, discover
-from phosphene.network.receptive import ReceptiveField, receptive_fields
+from phosphene.network.receptive import (
+    Patch,
+    ReceptiveField,
+    receptive_fields,
+    smallest_patch,
+)
 from phosphene.network.tap import tap
 from phosphene.types import LOGITS, Recording, Unit
 
@@ -57,6 +62,7 @@ class Network:
         self.input = input
         self.labels = tuple(labels)
         self.name = name or type(module).__name__
+        self._patches: dict[str, Patch] = {}
 
     def __repr__(self) -> str:
         return f"Network({self.name}, input {self.input}, {len(self.default_layers)} layers)"
@@ -201,6 +207,14 @@ class Network:
     def fields(self) -> dict[str, ReceptiveField]:
         """The receptive field of every layer, measured once."""
         return receptive_fields(self.module, list(self.layers.values()), self.input.shape)
+
+    def patch(self, layer: str) -> Patch:
+        """A small input for drawing one neuron of `layer`: see `smallest_patch`."""
+        if layer not in self._patches:
+            self._patches[layer] = smallest_patch(
+                self.module, self.layer(layer), self.input.channels, self.fields[layer]
+            )
+        return self._patches[layer]
 
     def weights(self, layer: str) -> Float[Tensor, "units ..."] | None:
         """The weights that make each unit of `layer`, units first; None for layers without."""

@@ -77,7 +77,7 @@ def train(
     order = _Order(length(dataset), recipe)
     for index in range(done + 1, recipe.steps + 1):
         pictures, labels = _gather(dataset, order.batch(index - 1))
-        yield _step(module, optimizer, input.normalise(pictures), labels, index, recipe.seed)
+        yield _step(module, optimizer, (input.normalise(pictures), labels), index, recipe.seed)
         if index % SAVE_EVERY == 0 and index < recipe.steps:
             _save(_training_state(module, optimizer), state_path, identity | {"step": str(index)})
     module.eval()
@@ -88,13 +88,12 @@ def train(
 def _step(
     module: nn.Module,
     optimizer: torch.optim.Optimizer,
-    inputs: Tensor,
-    labels: Tensor,
+    batch: tuple[Tensor, Tensor],
     index: int,
     seed: int,
 ) -> TrainingStep:
     device = next(module.parameters()).device
-    inputs, labels = inputs.to(device), labels.to(device)
+    inputs, labels = (tensor.to(device) for tensor in batch)
     module.train()
     with torch.random.fork_rng(devices=[]):  # dropout draws from the global generator
         torch.manual_seed(derived(seed, "dropout", index))

@@ -1,0 +1,195 @@
+"""Draw what units look for, a whole layer in one batch."""
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from math import prod
+from typing import Any, Literal
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from phosphene.canvas import Description, Maco, Spectrum
+from phosphene.errors import ObjectiveError
+from phosphene.maximize.loop import ascend
+from phosphene.maximize.optimizers import Optimizer
+from phosphene.network import PLAIN, STRAIGHT, Network, Patch, Rule
+from phosphene.objectives import Channel, Neuron, Term, unit_maps
+from phosphene.streams import Streams, derived
+from phosphene.transforms import Identity, RandomAffine
+from phosphene.types import Unit
+
+Aim = Literal["channel", "neuron"]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything that decides how a unit is drawn, as a value.
+
+    `aim` is "channel" (the mean over all positions, on a picture of the network's input size) or
+    "neuron" (the centre position, on a picture of the size of its receptive field).
+    """
+
+    aim: Aim = "channel"
+    canvas: Description = Maco()
+    steps: int = 256
+    optimizer: Optimizer = Optimizer()
+    transform: RandomAffine | Identity = RandomAffine()
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return {
+            "aim": self.aim,
+            "canvas": self.canvas.to_json(),
+            "steps": self.steps,
+            "optimizer": self.optimizer.to_json(),
+            "transform": self.transform.to_json(),
+        }
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """The picture of one unit.
+
+    The picture has the 256 levels of a screen, and `activation` is what the unit answers to just
+    that picture: its largest value over all positions, or a neuron's value at its position. A
+    `silent` unit never rose above zero; `attempts` says in words what was tried to wake it.
+    """
+
+    unit: Unit
+    picture: Float[Tensor, "c h w"]
+    activation: float
+    silent: bool
+    attempts: tuple[str, ...]
+
+
+def draw(
+    network: Network,
+    units: Sequence[Unit],
+    recipe: Recipe,
+    *,
+    seed: int = 0,
+    spectrum: Spectrum | None = None,
+    starts: Float[Tensor, "units c h w"] | None = None,
+) -> list[Drawing]:
+    """Draw `units`, all of one layer, in one batch.
+
+    A unit that stays silent is tried again: from other noise, with gradients that pass straight
+    through closed rectifiers, and from a real picture if `starts` has one for each unit. What a
+    unit gets does not depend on the others of the batch.
+
+    Raises:
+        UnknownLayerError, UnknownUnitError: with the nearest names.
+        ObjectiveError: units of more than one layer.
+    """
+    layers = {network.unit(unit).layer for unit in units}
+    if len(layers) != 1:
+        raise ObjectiveError(f"units of one layer are drawn at a time; {sorted(layers)} were given")
+    easel = _Easel(network, recipe, layers.pop(), seed, spectrum)
+    found: dict[Unit, Drawing] = {}
+    for attempt in _ATTEMPTS:
+        waiting = [i for i, unit in enumerate(units) if unit not in found or found[unit].silent]
+        if not waiting or (attempt.from_real and starts is None):
+            continue
+        chosen = [units[i] for i in waiting]
+        pictures = easel.draw(chosen, attempt, starts[waiting] if starts is not None else None)
+        for unit, picture, value in zip(chosen, *easel.judge(chosen, pictures), strict=True):
+            found[unit] = _better(found.get(unit), Drawing(unit, picture, value, value <= 0, ()))
+            note = f"{attempt.name}: reached {value:.3g}"
+            found[unit] = replace(found[unit], attempts=(*found[unit].attempts, note))
+    return [found[unit] for unit in units]
+
+
+def batch_size(network: Network, layer: str, memory: int = 2**30) -> int:
+    """How many pictures may be drawn at once for `layer` in about `memory` bytes.
+
+    Counted from the shapes of the layers up to `layer`, three times over for values, gradients
+    and workspace; the same on every machine, so that a resumed study cuts its work alike.
+    """
+    numbers = 0
+    for found in network.layers.values():
+        numbers += prod(found.shape)
+        if found.name == layer:
+            break
+    return max(1, min(256, memory // (3 * 4 * numbers)))
+
+
+@dataclass(frozen=True)
+class _Attempt:
+    name: str
+    rule: Rule = PLAIN
+    salt: int = 0
+    from_real: bool = False
+
+
+_ATTEMPTS = (
+    _Attempt("from noise"),
+    _Attempt("from other noise", salt=1),
+    _Attempt("from noise, gradients straight through rectifiers", rule=STRAIGHT, salt=2),
+    _Attempt("from the strongest real picture", rule=STRAIGHT, salt=3, from_real=True),
+)
+
+
+@dataclass(frozen=True)
+class _Easel:
+    """One layer's units in front of a network."""
+
+    network: Network
+    recipe: Recipe
+    layer: str
+    seed: int
+    spectrum: Spectrum | None
+
+    @property
+    def patch(self) -> Patch:
+        if self.recipe.aim == "neuron":
+            return self.network.patch(self.layer)
+        size = self.network.input.size
+        return Patch(size, 0, 0, (0, 0, *size))
+
+    def objective(self, units: Sequence[Unit]) -> Term:
+        index = tuple(unit.index for unit in units)
+        if self.recipe.aim == "neuron":
+            return Neuron(self.layer, index, self.patch.y, self.patch.x)
+        return Channel(self.layer, index)
+
+    def draw(self, units: Sequence[Unit], attempt: _Attempt, starts: Tensor | None) -> Tensor:
+        """The pictures of `units` after one ascent, `b c h w`."""
+        shape = (self.network.input.channels, *self.patch.size)
+        real = starts if attempt.from_real else None
+        streams = Streams.seeded(derived(self.seed, attempt.salt), units)
+        canvas = self.recipe.canvas.build(
+            streams, shape, self.spectrum, pictures=real, device=self.network.device
+        )
+        steps = ascend(
+            self.network,
+            self.objective(units),
+            canvas,
+            streams,
+            steps=self.recipe.steps,
+            optimizer=self.recipe.optimizer,
+            transform=self.recipe.transform,
+            rule=attempt.rule,
+        )
+        last = deque(steps, maxlen=1).pop()
+        return last.pictures
+
+    @torch.no_grad()
+    def judge(self, units: Sequence[Unit], pictures: Tensor) -> tuple[list[Tensor], list[float]]:
+        """The pictures as a screen shows them, and what their units answer to them."""
+        shown = (pictures * 255).round() / 255
+        recording = self.network.record(shown, [self.layer])
+        if self.recipe.aim == "neuron":
+            answers = self.objective(units)(recording)
+        else:
+            maps = unit_maps(recording[self.layer])
+            answers = maps.amax(2)[range(len(units)), [unit.index for unit in units]]
+        top, left, bottom, right = self.patch.box
+        return list(shown[:, :, top:bottom, left:right].cpu()), answers.tolist()
+
+
+def _better(old: Drawing | None, new: Drawing) -> Drawing:
+    if old is None:
+        return new
+    return replace(new if new.activation > old.activation else old, attempts=old.attempts)
