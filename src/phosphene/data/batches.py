@@ -1,0 +1,117 @@
+"""One ordered pass over any dataset, in batches, past the files nobody can read."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from phosphene.data.dataset import length
+from phosphene.data.example import Example, Unreadable, read
+from phosphene.errors import DataError, UnreadableImageError
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Consecutive items of a dataset, stacked, and those that had to be left out.
+
+    `indices` are positions in the dataset, `labels` classes with -1 for none. When nothing could
+    be read, b is 0 and so are c, h and w.
+    """
+
+    indices: Int[Tensor, "b"]
+    pictures: Float[Tensor, "b c h w"]
+    labels: Int[Tensor, "b"]
+    skipped: tuple[Unreadable, ...]
+
+
+def batches(dataset: Dataset[Any], size: int = 256, workers: int = 0) -> Iterator[Batch]:
+    """Stream `dataset` in order, `size` items at a time, in memory that its length does not touch.
+
+    `workers` processes read ahead (0 reads in this one); the batches are the same for any number.
+    An item that is `Unreadable`, or whose reading fails as a damaged file does (`OSError`,
+    `UnreadableImageError`), goes to `skipped`. Raises `DataError`, naming the item, for one that
+    is no picture in [0, 1], and for two pictures that differ in shape.
+
+    >>> from torch.utils.data import TensorDataset
+    >>> pictures = TensorDataset(torch.rand(5, 1, 8, 8))
+    >>> [batch.indices.tolist() for batch in batches(pictures, size=2)]
+    [[0, 1], [2, 3], [4]]
+    """
+    if size < 1 or workers < 0:
+        raise DataError(
+            f"batches of {size} with {workers} workers; expected size >= 1, workers >= 0"
+        )
+    count = length(dataset)
+    spans = [range(start, min(start + size, count)) for start in range(0, count, size)]
+    # Each "item" the loader sees is a whole batch; a generator of its own keeps it from
+    # drawing the workers' seeds from torch's global one.
+    loader: DataLoader[Batch | DataError] = DataLoader(
+        _Spans(dataset),
+        batch_size=None,
+        sampler=spans,
+        num_workers=workers,
+        generator=torch.Generator(),
+    )
+    first: Batch | None = None
+    for batch in loader:
+        if isinstance(batch, DataError):
+            raise batch
+        if len(batch.indices):
+            first = first or batch
+            _same_shape(first.indices[0], first.pictures[0], batch.indices[0], batch.pictures[0])
+        yield batch
+
+
+class _Spans(Dataset["Batch | DataError"]):
+    """Reads a span of indices at once, in whichever process."""
+
+    def __init__(self, dataset: Dataset[Any]) -> None:
+        self.dataset = dataset
+
+    def __getitem__(self, span: range) -> Batch | DataError:
+        try:
+            return _stack([(index, _item(self.dataset, index)) for index in span])
+        except DataError as error:  # raised here, a worker would wrap it in its own traceback
+            return error
+
+
+def _item(dataset: Dataset[Any], index: int) -> Example | Unreadable:
+    try:
+        item = dataset[index]
+    except (OSError, UnreadableImageError) as error:
+        return Unreadable(f"item {index}", str(error))
+    try:
+        return read(item)
+    except DataError as error:
+        raise DataError(f"item {index} of {type(dataset).__name__}: {error}") from error
+
+
+def _stack(items: list[tuple[int, Example | Unreadable]]) -> Batch:
+    skipped = tuple(item for _, item in items if isinstance(item, Unreadable))
+    read_items = [(index, item) for index, item in items if isinstance(item, Example)]
+    for index, example in read_items:
+        _same_shape(read_items[0][0], read_items[0][1].picture, index, example.picture)
+    pictures = [example.picture for _, example in read_items]
+    labels = [-1 if example.label is None else example.label for _, example in read_items]
+    return Batch(
+        indices=torch.tensor([index for index, _ in read_items], dtype=torch.int64),
+        pictures=torch.stack(pictures) if pictures else torch.empty(0, 0, 0, 0),
+        labels=torch.tensor(labels, dtype=torch.int64),
+        skipped=skipped,
+    )
+
+
+def _same_shape(i: int | Tensor, one: Tensor, j: int | Tensor, other: Tensor) -> None:
+    if one.shape != other.shape:
+        raise DataError(
+            f"item {int(i)} is {_shape(one)} but item {int(j)} is {_shape(other)}; "
+            "bring all pictures to one shape (channels x height x width)"
+        )
+
+
+def _shape(picture: Tensor) -> str:
+    return " x ".join(str(axis) for axis in picture.shape)
