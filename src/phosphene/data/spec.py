@@ -1,0 +1,104 @@
+"""From a text such as `mnist:FOLDER` to a dataset that fits a network's input."""
+
+import importlib.util
+import inspect
+from pathlib import Path
+from typing import Any
+
+from torch.utils.data import Dataset
+
+from phosphene.data.dataset import ArrayDataset, ImageDataset
+from phosphene.data.digits import digits
+from phosphene.data.fitted import Fitted
+from phosphene.data.folder import ImageFolder
+from phosphene.data.mnist import FILES, mnist
+from phosphene.errors import DataError, SpecError, nearest
+from phosphene.network import find_factory
+
+SPLIT_FOLDERS = {
+    "train": ("train", "training"),
+    "test": ("test", "testing", "val", "valid", "validation"),
+}
+"""What a folder that holds a split is usually called."""
+
+
+def load_data(spec: str, channels: int, size: tuple[int, int], split: str = "test") -> Dataset[Any]:
+    """The dataset that `spec` names, with pictures `channels x size`.
+
+    - `digits` or `digits:SPLIT`: the embedded digits;
+    - `mnist:FOLDER` or `mnist:FOLDER:SPLIT`: MNIST's files;
+    - a folder: its image files; when all its subfolders are splits (train, val, test …), the one
+      that is `split`;
+    - `file.py:factory` or `package.module:factory`: any `Dataset`, used as it comes; the factory
+      is given those of `channels`, `size` and `split` that it has parameters for.
+
+    A split in `spec` goes before `split`. Raises `SpecError` for a text that names no data and
+    `DataError` for data that cannot be read.
+
+    >>> data = load_data("digits", channels=3, size=(32, 32))
+    >>> data.name, tuple(data[0].picture.shape)
+    ('digits test', (3, 32, 32))
+    """
+    kind, _, rest = spec.partition(":")
+    if kind == "digits":
+        return _fit(digits(rest or split, size), channels, size)
+    if kind == "mnist" and rest:
+        folder, _, last = rest.rpartition(":")
+        if not folder or last not in FILES:
+            folder, last = rest, split
+        return _fit(mnist(folder, last), channels, size)
+    if spec and Path(spec).is_dir():
+        return _folder(Path(spec), channels, size, split)
+    return _made(spec, channels, size, split)
+
+
+def _fit(dataset: ArrayDataset, channels: int, size: tuple[int, int]) -> ImageDataset:
+    fits = dataset.pictures.shape[1:] == (channels, *size)
+    return dataset if fits else Fitted(dataset, channels, size)
+
+
+def _folder(folder: Path, channels: int, size: tuple[int, int], split: str) -> ImageFolder:
+    part = _part(folder, split)
+    dataset = ImageFolder(part, channels, size)
+    if part != folder:
+        dataset.name = f"{folder.resolve().name} {split}"
+    return dataset
+
+
+def _part(folder: Path, split: str) -> Path:
+    """The subfolder that holds the split, or the folder itself where it is not split."""
+    parts = {path.name for path in folder.glob("[!.]*/")}
+    if not parts or not parts.issubset(sum(SPLIT_FOLDERS.values(), ())):
+        return folder  # a class may well be called "train" too
+    for name in SPLIT_FOLDERS.get(split, ()):
+        if name in parts:
+            return folder / name
+    raise DataError(
+        f"{folder} holds {', '.join(sorted(parts))} but nothing for the split {split!r}; "
+        "give one of these folders itself"
+    )
+
+
+def _made(spec: str, channels: int, size: tuple[int, int], split: str) -> Dataset[Any]:
+    place = spec.rpartition(":")[0]
+    if not (place.endswith(".py") or _importable(place)):
+        word = spec.partition(":")[0] if ":" in spec else Path(spec).name
+        beside = [path.name for path in Path(spec).parent.glob("[!.]*/")]
+        raise SpecError(
+            f"{spec!r} names no data; {nearest(word, ['digits', 'mnist', *beside])}. Write digits, "
+            "mnist:FOLDER, a folder of images, file.py:factory or package.module:factory"
+        )
+    factory = find_factory(spec)
+    offered = {"channels": channels, "size": size, "split": split}
+    wanted = inspect.signature(factory).parameters.keys() & offered.keys()
+    dataset = factory(**{name: offered[name] for name in wanted})
+    if not isinstance(dataset, Dataset):
+        raise SpecError(
+            f"{spec} returned a {type(dataset).__name__}; expected a torch.utils.data.Dataset"
+        )
+    return dataset
+
+
+def _importable(module: str) -> bool:
+    top = module.partition(".")[0]
+    return top.isidentifier() and importlib.util.find_spec(top) is not None
