@@ -1,0 +1,129 @@
+"""Which table holds which record, and how each field becomes a column.
+
+A column has its field's name; two fields whose names SQL reserves are renamed.
+"""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any, Generic, TypeVar
+
+from phosphene.atlas import codec
+from phosphene.atlas.records import (
+    Document,
+    ExampleRecord,
+    Finding,
+    ImageRecord,
+    Job,
+    LayerRecord,
+    PictureRecord,
+    Skipped,
+    UnitRecord,
+)
+
+R = TypeVar("R")
+
+_RENAMED = {"index": "image", "default": "is_default"}
+
+
+@dataclass(frozen=True)
+class Codec:
+    """How a field that SQLite has no type for is stored; None is always stored as NULL."""
+
+    encode: Callable[[Any], str | int | bytes]
+    decode: Callable[[Any], Any]
+
+
+_BOOL = Codec(int, bool)
+_JSON = Codec(codec.canonical_json, json.loads)
+_TUPLE = Codec(codec.canonical_json, lambda text: tuple(json.loads(text)))
+_PICTURE = Codec(codec.encode_picture, codec.decode_picture)
+_SIGNED = Codec(codec.encode_signed, codec.decode_signed)
+_EXACT = Codec(codec.encode_exact, codec.decode_exact)
+
+
+@dataclass(frozen=True)
+class Table(Generic[R]):
+    """One table: rows are records of one class, `key` tells them apart."""
+
+    name: str
+    record: type[R]
+    key: tuple[str, ...]
+    codecs: Mapping[str, Codec]
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The record's columns, in the order of its fields."""
+        names = [field.name for field in fields(self.record)]  # type: ignore[arg-type]
+        return tuple(_RENAMED.get(name, name) for name in names)
+
+    def values(self, record: R) -> tuple[Any, ...]:
+        """What is stored of a record, one value per column."""
+        return tuple(
+            self._encode(column, getattr(record, field.name))
+            for column, field in zip(self.columns, fields(record), strict=True)  # type: ignore[arg-type]
+        )
+
+    def read(self, row: Sequence[Any]) -> R:
+        """The record of a row holding `columns`."""
+        cells = zip(self.columns, row, strict=True)
+        return self.record(*(self._decode(column, value) for column, value in cells))
+
+    def identity(self, record: R) -> dict[str, Any]:
+        """The key columns of a record and their values."""
+        values = dict(zip(self.columns, self.values(record), strict=True))
+        return {column: values[column] for column in self.key}
+
+    def insert(self, *columns: str) -> str:
+        """The statement that adds a row of `columns` in front of the record's own."""
+        names = (*columns, *self.columns)
+        marks = ", ".join("?" * len(names))
+        return f"INSERT INTO {self.name} ({', '.join(names)}) VALUES ({marks})"
+
+    def _encode(self, column: str, value: Any) -> Any:
+        plain = value is None or column not in self.codecs
+        return value if plain else self.codecs[column].encode(value)
+
+    def _decode(self, column: str, value: Any) -> Any:
+        plain = value is None or column not in self.codecs
+        return value if plain else self.codecs[column].decode(value)
+
+
+JOBS = Table("jobs", Job, ("key",), {"params": _JSON})
+DOCUMENTS = Table("documents", Document, ("name",), {"value": _JSON})
+LAYERS = Table(
+    "layers",
+    LayerRecord,
+    ("name",),
+    {"shape": _TUPLE, "field": _TUPLE, "field_whole": _BOOL, "is_default": _BOOL},
+)
+UNITS = Table(
+    "units",
+    UnitRecord,
+    ("layer", "unit"),
+    {"histogram_counts": _TUPLE, "class_means": _TUPLE, "weights": _EXACT},
+)
+IMAGES = Table("images", ImageRecord, ("image",), {"picture": _PICTURE})
+EXAMPLES = Table(
+    "examples", ExampleRecord, ("layer", "unit", "rank"), {"box": _TUPLE, "guided": _SIGNED}
+)
+PICTURES = Table(
+    "pictures",
+    PictureRecord,
+    ("layer", "unit", "kind", "canvas"),
+    {"picture": _PICTURE, "silent": _BOOL, "settings": _JSON, "attempts": _TUPLE},
+)
+FINDINGS = Table("findings", Finding, ("position",), {"figures": _JSON})
+SKIPPED = Table("skipped", Skipped, ("path",), {})
+
+ARTEFACTS: tuple[Table[Any], ...] = (
+    DOCUMENTS,
+    LAYERS,
+    UNITS,
+    IMAGES,
+    EXAMPLES,
+    PICTURES,
+    FINDINGS,
+    SKIPPED,
+)
+TABLE_OF: Mapping[type, Table[Any]] = {table.record: table for table in ARTEFACTS}
