@@ -1,0 +1,170 @@
+"""What a study found, in plain words."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from statistics import median
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+
+from phosphene.atlas import Atlas, Finding, JobWriter, LayerRecord, UnitRecord
+from phosphene.data import batches
+from phosphene.evaluation import nearest_neighbours
+from phosphene.study.jobs import StudyJob
+
+Said = tuple[str, str, dict[str, Any]]
+"""Topic, text, figures."""
+
+NEIGHBOURS = 5
+"""How many real pictures vote on what a class picture looks like."""
+
+
+@dataclass(frozen=True)
+class Conclude(StudyJob):
+    """Findings from everything the other jobs, `keys`, left in the atlas."""
+
+    kind: ClassVar[str] = "findings"
+    keys: tuple[str, ...]
+
+    @property
+    def title(self) -> str:
+        return "writing down the findings"
+
+    @property
+    def params(self) -> dict[str, Any]:
+        return {"jobs": sorted(self.keys)}
+
+    def run(self, atlas: Atlas, writer: JobWriter) -> Iterator[float]:
+        said = [*self._accuracy(atlas), *self._units(atlas), *self._pictures(atlas)]
+        writer.add(*(Finding(i, *finding) for i, finding in enumerate(said)))
+        yield 1.0
+
+    def _accuracy(self, atlas: Atlas) -> Iterator[Said]:
+        seen = atlas.document("seen")
+        if seen["skipped"]:
+            yield (
+                "data",
+                f"{seen['skipped']} of {seen['count'] + seen['skipped']:,} files could not be "
+                "read and were left out.",
+                seen,
+            )
+        evaluation = atlas.documents().get("evaluation")
+        if evaluation is None:
+            return
+        right = round(evaluation["accuracy"] * evaluation["count"])
+        yield (
+            "accuracy",
+            f"It reads {right:,} of {evaluation['count']:,} pictures of {self.study.data_name} "
+            f"correctly: {evaluation['accuracy']:.2%}"
+            + (f", {evaluation['top5']:.2%} within five guesses." if evaluation["top5"] else "."),
+            {"accuracy": evaluation["accuracy"], "count": evaluation["count"]},
+        )
+        names = self.study.classes
+        worst = [
+            f"{names[c['true']]} taken for {names[c['predicted']]} ({c['count']}×)"
+            for c in evaluation["most_confused"][:3]
+        ]
+        if worst:
+            yield "accuracy", f"Confused most: {', '.join(worst)}.", {}
+
+    def _units(self, atlas: Atlas) -> Iterator[Said]:
+        for layer in atlas.layers():
+            units = atlas.units(layer.name)
+            hidden = layer.name != self._logits
+            silent = [u.unit for u in units if u.firing_rate == 0] if hidden else []
+            pairs = [(u.unit, u.twin) for u in units if u.twin is not None] if hidden else []
+            if silent or pairs:
+                yield (
+                    "units",
+                    f"{layer.name}: of {len(units)} units, {_count(len(silent), 'never fires')} "
+                    f"and {_count(len(pairs), 'has', 'have')} a near-duplicate in the layer.",
+                    {"layer": layer.name, "silent": silent, "duplicates": pairs},
+                )
+        if self.study.classes:
+            yield from self._selective(atlas)
+
+    def _selective(self, atlas: Atlas) -> Iterator[Said]:
+        for layer in atlas.layers():
+            if layer.name == self._logits:
+                continue
+            best = sorted(
+                (u for u in atlas.units(layer.name) if u.selectivity is not None),
+                key=_selectivity,
+                reverse=True,
+            )[:3]
+            if best:
+                named = [
+                    f"{u.layer}:{u.unit} for {self.study.classes[u.preferred_class or 0]} "
+                    f"({_selectivity(u):.2f})"
+                    for u in best
+                ]
+                yield (
+                    "selectivity",
+                    f"Most selective in {layer.name}: {', '.join(named)}; "
+                    "1 is an answer to that class alone.",
+                    {"layer": layer.name, "units": [u.unit for u in best]},
+                )
+
+    def _pictures(self, atlas: Atlas) -> Iterator[Said]:
+        for layer in atlas.layers():
+            shares = [
+                p.activation / p.strongest_real
+                for p in atlas.pictures(layer.name)
+                if p.kind == "channel"
+                and p.strongest_real is not None
+                and p.strongest_real > 0
+                and not p.silent
+            ]
+            if shares:
+                yield (
+                    "pictures",
+                    f"{layer.name}: the synthetic pictures excite their units "
+                    f"{median(shares):.1f} times as much as the strongest real one (median).",
+                    {"layer": layer.name, "median_share": median(shares)},
+                )
+        yield from self._class_pictures(atlas)
+
+    def _class_pictures(self, atlas: Atlas) -> Iterator[Said]:
+        layer = next((la for la in atlas.layers() if la.name == self._logits), None)
+        if layer is None:
+            return
+        drawn = [p for p in atlas.pictures(layer.name) if p.kind == "channel"]
+        pictures = torch.from_numpy(np.stack([p.picture for p in drawn]))
+        read = self.study.network.class_scores(pictures).argmax(1).cpu().tolist()
+        right = sum(p.unit == r for p, r in zip(drawn, read, strict=True))
+        text = f"The network reads {right} of its {len(drawn)} class pictures as their class"
+        figures = {"read": right, "count": len(drawn)}
+        if getattr(self.study.data, "classes", ()) and self._enough(layer):
+            near = nearest_neighbours(
+                pictures, batches(self.study.data, self.study.settings.batch), NEIGHBOURS
+            )
+            voted = near.votes(len(self.study.classes)).argmax(1).tolist()
+            alike = sum(p.unit == v for p, v in zip(drawn, voted, strict=True))
+            text += (
+                f"; the {NEIGHBOURS} real pictures nearest to each, pixel by pixel, "
+                f"are mostly of that class for {alike}"
+            )
+            figures["neighbours_agree"] = alike
+        yield "pictures", text + ".", figures
+
+    @property
+    def _logits(self) -> str | None:
+        return self.study.network.logits.name if self.study.network.classifies else None
+
+    def _enough(self, layer: LayerRecord) -> bool:
+        return bool(self.study.describe_data()["count"] >= NEIGHBOURS)
+
+
+def _count(count: int, one: str, many: str | None = None) -> str:
+    """`2 never fire`, `1 never fires`, `none never fires`, … in words.
+
+    >>> _count(1, "has", "have"), _count(4, "has", "have"), _count(0, "has", "have")
+    ('1 has', '4 have', 'none has')
+    """
+    verb = one if count <= 1 else many or one.removesuffix("s")
+    return f"{count or 'none'} {verb}"
+
+
+def _selectivity(unit: UnitRecord) -> float:
+    return unit.selectivity or 0.0

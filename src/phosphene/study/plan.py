@@ -1,0 +1,99 @@
+"""What a study does: which layers, which pictures, with which settings, as a value."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from typing import Any
+
+from torch.utils.data import Dataset
+
+from phosphene.data import fingerprint
+from phosphene.data.dataset import length
+from phosphene.errors import UnknownLayerError, nearest
+from phosphene.maximize import Recipe
+from phosphene.network import Layer, Network
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The choices of a study; they are part of every job's key.
+
+    `examples` is how many top pictures each unit keeps, `recipes` how units are drawn (neuron
+    recipes apply to layers with positions only).
+    """
+
+    layers: tuple[str, ...] = ()
+    recipes: tuple[Recipe, ...] = (Recipe(aim="channel"), Recipe(aim="neuron"))
+    examples: int = 9
+    seed: int = 0
+    batch: int = 256
+
+
+@dataclass(frozen=True)
+class Study:
+    """A network, its data and the settings: everything the jobs need."""
+
+    network: Network
+    data: Dataset[Any]
+    settings: Settings = Settings()
+    data_fingerprint: str = field(init=False)
+    layers: tuple[Layer, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Resolve the layers; raises `UnknownLayerError` with the nearest names."""
+        object.__setattr__(self, "data_fingerprint", fingerprint(self.data))
+        object.__setattr__(self, "layers", choose(self.network, self.settings.layers))
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The names of the classes: the network's labels, else the data's, else numbers."""
+        of_data = tuple(getattr(self.data, "classes", ()))
+        if not self.network.classifies:
+            return of_data
+        if not self.network.labels and len(of_data) == len(self.network.classes):
+            return of_data
+        return self.network.classes
+
+    @property
+    def data_name(self) -> str:
+        """What to call the data."""
+        return str(getattr(self.data, "name", type(self.data).__name__))
+
+    def describe_network(self) -> dict[str, Any]:
+        """The document `network` of an atlas."""
+        height, width = self.network.input.size
+        record = self.network.to_json()
+        record["input"] |= {"height": height, "width": width}
+        return record | {"labels": list(self.classes)}
+
+    def describe_data(self) -> dict[str, Any]:
+        """The document `data` of an atlas."""
+        return {
+            "name": self.data_name,
+            "note": str(getattr(self.data, "note", "")),
+            "count": length(self.data),
+            "classes": list(getattr(self.data, "classes", ())),
+            "fingerprint": self.data_fingerprint,
+        }
+
+
+def choose(network: Network, patterns: Sequence[str]) -> tuple[Layer, ...]:
+    """The layers whose names match any of `patterns` (`*` and `?` are wild), or the default ones.
+
+    Raises:
+        UnknownLayerError: a pattern that matches nothing, with the nearest names.
+    """
+    if not patterns:
+        return tuple(network.default_layers)
+    for pattern in patterns:
+        if not any(fnmatchcase(name, pattern) for name in network.layers):
+            network.layer(pattern)  # names a reused module, if it is one
+            raise UnknownLayerError(
+                f"no layer of {network.name} matches {pattern!r}; "
+                f"{nearest(pattern, network.layers)}"
+            )
+    return tuple(
+        layer
+        for layer in network.layers.values()
+        if any(fnmatchcase(layer.name, pattern) for pattern in patterns)
+    )
