@@ -60,13 +60,14 @@ def decode_signed(blob: bytes) -> Float[ndarray, "c h w"]:
 def encode_exact(values: Float[ndarray, "..."]) -> bytes:
     """Any array, exact to float32: the bytes of a `.npy` file, zlib-compressed."""
     buffer = io.BytesIO()
-    np.save(buffer, np.ascontiguousarray(values, dtype=np.float32), allow_pickle=False)
+    np.save(buffer, np.asarray(values, dtype=np.float32, order="C"), allow_pickle=False)
     return zlib.compress(buffer.getvalue())
 
 
 def decode_exact(blob: bytes) -> Float[ndarray, "..."]:
     """The inverse of `encode_exact`."""
-    return np.asarray(np.load(io.BytesIO(zlib.decompress(blob)), allow_pickle=False), np.float32)
+    values: ndarray = np.load(io.BytesIO(zlib.decompress(blob)), allow_pickle=False)
+    return values
 
 
 def canonical_json(value: Any) -> str:
@@ -90,7 +91,8 @@ def canonical_json(value: Any) -> str:
 
 def _to_bytes(picture: Float[ndarray, "c h w"]) -> UInt8[ndarray, "c h w"]:
     _require_finite(picture)
-    return np.rint(255 * np.clip(picture, 0, 1)).astype(np.uint8)
+    levels: ndarray = np.rint(255 * np.clip(picture, 0, 1)).astype(np.uint8)
+    return levels
 
 
 def _require_finite(values: Float[ndarray, "..."]) -> None:
