@@ -6,7 +6,7 @@ small shifts, turns and changes of size is more likely something the unit looks 
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
-from typing import Any, Literal, get_args
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -16,7 +16,7 @@ from torch.nn import functional as F
 from phosphene.errors import InputError, SpecError, nearest
 from phosphene.streams import Streams
 
-Fill = Literal["zeros", "border", "reflection"]
+FILLS = ("zeros", "border", "reflection")
 
 
 def warp(
@@ -24,7 +24,7 @@ def warp(
     shift: Float[Tensor, "b 2"],
     angle: Float[Tensor, "b"],
     scale: Float[Tensor, "b"],
-    fill: Fill = "zeros",
+    fill: str = "zeros",
 ) -> Float[Tensor, "b c h w"]:
     """Scale and turn pictures about their centre, then shift them, in one bilinear resampling.
 
@@ -95,17 +95,15 @@ class RandomAffine:
     shift: float = 0.07
     rotate: float = 10.0
     scale: tuple[float, float] = (0.9, 1.1)
-    fill: Fill = "zeros"
+    fill: str = "border"
 
     def __post_init__(self) -> None:
         """Refuse sizes that are no interval of positive factors, and unknown fillings."""
         low, high = self.scale
         if not 0 < low <= high:
             raise InputError(f"scale {self.scale} is no range of positive factors, low to high")
-        if self.fill not in get_args(Fill):
-            raise InputError(
-                f"no fill is called {self.fill!r}; {nearest(self.fill, get_args(Fill))}"
-            )
+        if self.fill not in FILLS:
+            raise InputError(f"no fill is called {self.fill!r}; {nearest(self.fill, FILLS)}")
 
     def __call__(
         self, pictures: Float[Tensor, "b c h w"], streams: Streams
@@ -153,7 +151,7 @@ def transform_from_json(value: Mapping[str, Any]) -> Identity | RandomAffine | C
     """The inverse of each `to_json`; raises `SpecError` for what they could not have made.
 
     >>> transform_from_json({"transform": "affine", "rotate": 5.0})
-    RandomAffine(shift=0.07, rotate=5.0, scale=(0.9, 1.1), fill='zeros')
+    RandomAffine(shift=0.07, rotate=5.0, scale=(0.9, 1.1), fill='border')
     """
     match dict(value):
         case {"transform": "identity"}:

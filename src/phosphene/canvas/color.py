@@ -32,9 +32,13 @@ class ColorBasis:
 
     @classmethod
     def of_covariance(cls, covariance: Float[Tensor, "c c"]) -> "ColorBasis":
-        """The eigenvectors of a covariance between channels, signed so that they sum positive."""
+        """The eigenvectors of a covariance between channels.
+
+        Their signs, which are arbitrary, are set so that the first channels count positive.
+        """
         axes = torch.linalg.eigh(covariance.double()).eigenvectors.flip(-1)
-        signs = torch.where(axes.sum(dim=0) < 0, -1.0, 1.0)
+        leading = 0.5 ** torch.arange(len(axes), device=axes.device).double() @ axes
+        signs = torch.where(leading < 0, -1.0, 1.0)
         return cls((axes * signs).float())
 
     @classmethod

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from dataclasses import asdict, dataclass
-from typing import Any, ClassVar, Literal, get_args
+from typing import Any, ClassVar
 
 import torch
 from jaxtyping import Float
@@ -14,7 +14,7 @@ from phosphene.errors import ChannelError, InputError, SizeError, nearest
 from phosphene.streams import Streams
 from phosphene.types import Canvas
 
-Start = Literal["noise", "grey", "black"]
+STARTS = ("noise", "grey", "black")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,16 +26,14 @@ class Description(ABC):
     """
 
     kind: ClassVar[str]
-    start: Start = "noise"
+    start: str = "noise"
     spread: float = 0.1
     learning_rate: float
 
     def __post_init__(self) -> None:
         """Refuse a start that is none."""
-        if self.start not in get_args(Start):
-            raise InputError(
-                f"no start is called {self.start!r}; {nearest(self.start, get_args(Start))}"
-            )
+        if self.start not in STARTS:
+            raise InputError(f"no start is called {self.start!r}; {nearest(self.start, STARTS)}")
 
     def build(
         self,

@@ -17,8 +17,9 @@ from phosphene.errors import InputError
 class MacoCanvas:
     """`squash(level + basis irfft2(magnitude * exp(i phase)))`.
 
-    The logits of every picture have exactly the magnitudes of the spectrum, and the mean of the
-    data: the magnitude at frequency zero is left out.
+    The logits of every picture have exactly the magnitudes of the spectrum, except at frequency
+    zero, where a real wave has no phase: there `magnitude * cos(phase)` lets the mean of the
+    picture vary around that of the data by as much as the data's own pictures do.
     """
 
     def __init__(
@@ -26,10 +27,14 @@ class MacoCanvas:
     ) -> None:
         self.learning_rate = learning_rate
         self.spectrum = spectrum
-        self.magnitude = spectrum.half.clone()
-        self.magnitude[:, 0, 0] = 0
-        self.phase = spectrum.waves(to_logits(pictures)).angle().requires_grad_()
-        self.mirrored, self.real = _symmetry(spectrum.size, self.phase.device)
+        self.magnitude = spectrum.half
+        waves = spectrum.waves(to_logits(pictures))
+        phase = waves.angle()
+        mean = waves[..., 0, 0].real / self.magnitude[:, 0, 0].clamp_min(1e-12)
+        phase[..., 0, 0] = mean.clamp(-0.99, 0.99).acos()  # at 1 the gradient would vanish
+        self.given = phase.clone()
+        self.phase = phase.requires_grad_()
+        self.mirrored, self.signed = _symmetry(spectrum.size, self.phase.device)
 
     @property
     def parameters(self) -> Sequence[Tensor]:
@@ -38,11 +43,15 @@ class MacoCanvas:
 
     def __call__(self) -> Float[Tensor, "b c h w"]:
         """The pictures, in [0, 1]."""
+        return to_pictures(self.logits())
+
+    def logits(self) -> Float[Tensor, "b c h w"]:
+        """The logits of the pictures, whose magnitudes are those of the spectrum."""
         opposite = -self.phase.flip(-2).roll(1, -2)  # of the frequency (-y, x)
         phase = torch.where(self.mirrored, opposite, self.phase)
-        phase = torch.where(self.real, self.phase.detach(), phase)
+        phase = torch.where(self.signed, self.given, phase)
         waves = torch.polar(self.magnitude.expand_as(phase), phase)
-        return to_pictures(self.spectrum.logits(waves))
+        return self.spectrum.logits(waves)
 
     def project_(self) -> None:
         """Nothing to do: any phase makes a picture."""
@@ -51,16 +60,18 @@ class MacoCanvas:
 def _symmetry(
     size: tuple[int, int], device: torch.device
 ) -> tuple[Bool[Tensor, "h wf"], Bool[Tensor, "h wf"]]:
-    """Which coefficients of `rfft2` repeat another one (conjugated), and which are real.
+    """Which coefficients of `rfft2` repeat another one (conjugated), and which are only a sign.
 
     A column that is its own mirror image, the first and for even widths the last, holds both y
-    and -y. Unless their phases are opposite, the magnitude of their sum is not what was asked.
+    and -y: unless their phases are opposite, the magnitude of their sum is not what was asked.
+    Those that are their own mirror image are real; all but frequency zero keep their sign.
     """
     height, width = size
     y = torch.arange(height, device=device)[:, None]
     x = torch.arange(width // 2 + 1, device=device)
     own_mirror = (x == 0) | (2 * x == width)
-    return own_mirror & (2 * y > height), own_mirror & ((y == 0) | (2 * y == height))
+    signed = own_mirror & ((y == 0) | (2 * y == height)) & (x + y > 0)
+    return own_mirror & (2 * y > height), signed
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -26,7 +26,7 @@ class PixelCanvas:
 
     def __call__(self) -> Float[Tensor, "b c h w"]:
         """The pictures, in [0, 1]."""
-        return self.pixels
+        return self.pixels.clone()  # steps are taken in place; what was shown stays
 
     @torch.no_grad()
     def project_(self) -> None:

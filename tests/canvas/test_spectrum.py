@@ -1,0 +1,146 @@
+"""Spectra against slow references on photographs and digits."""
+
+import pytest
+import torch
+from torch import Tensor
+
+from phosphene.canvas import ColorBasis, Spectrum
+from phosphene.canvas.squash import to_logits, to_pictures
+from phosphene.errors import ChannelError, DataError, SizeError
+
+
+def slow_magnitude(pictures: Tensor, basis: ColorBasis) -> Tensor:
+    """Root mean square over the pictures, all in memory, of the deviation from the mean level."""
+    logits = to_logits(pictures.double())
+    deviations = logits - logits.mean(dim=(0, 2, 3), keepdim=True)
+    turned = torch.einsum("ck,bchw->bkhw", basis.axes.double(), deviations)
+    return torch.fft.fft2(turned, norm="ortho").abs().square().mean(dim=0).sqrt()
+
+
+def pixel_variance(spectrum: Spectrum) -> Tensor:
+    return spectrum.magnitude.double().square().mean(dim=(1, 2))
+
+
+@pytest.mark.parametrize("data", ["digits", "crops"])
+def test_measuring_in_batches_equals_the_definition(
+    data: str, request: pytest.FixtureRequest
+) -> None:
+    pictures = request.getfixturevalue(data)
+    spectrum = Spectrum.measure(pictures.split(37))
+    expected = slow_magnitude(pictures, spectrum.basis)
+    assert torch.allclose(spectrum.magnitude.double(), expected, atol=1e-5)
+    level = to_logits(pictures.double()).mean(dim=(0, 2, 3))
+    assert torch.allclose(spectrum.level.double(), level, atol=1e-5)
+
+
+@pytest.mark.parametrize("data", ["digits", "crops"])
+def test_mean_power_is_the_variance_of_a_pixel(data: str, request: pytest.FixtureRequest) -> None:
+    pictures = request.getfixturevalue(data)
+    spectrum = Spectrum.measure([pictures])
+    logits = to_logits(pictures.double())
+    variance = (logits - logits.mean(dim=(0, 2, 3), keepdim=True)).square().mean(dim=(0, 2, 3))
+    assert float(pixel_variance(spectrum).sum()) == pytest.approx(float(variance.sum()), rel=1e-5)
+
+
+def test_color_axes_of_a_spectrum_are_uncorrelated_and_the_first_is_brightness(
+    crops: Tensor,
+) -> None:
+    spectrum = Spectrum.measure([crops])
+    logits = to_logits(crops)
+    pixels = spectrum.basis.decorrelate(logits - spectrum.level[:, None, None])
+    covariance = torch.cov(pixels.movedim(1, 0).flatten(1))
+    assert torch.allclose(covariance, covariance.diag().diag(), atol=1e-3)
+    assert (spectrum.basis.axes[:, 0] > 0.4).all()
+
+
+@pytest.mark.parametrize("size", [(28, 28), (5, 5), (14, 9), (40, 33), (1, 1), (7, 60)])
+def test_resizing_keeps_the_variance_of_a_pixel(digits: Tensor, size: tuple[int, int]) -> None:
+    whole = Spectrum.measure([digits])
+    window = whole.resized(size)
+    assert window.size == size
+    assert torch.allclose(pixel_variance(window), pixel_variance(whole), rtol=1e-5)
+
+
+def test_resizing_to_the_same_size_changes_nothing(crops: Tensor) -> None:
+    whole = Spectrum.measure([crops])
+    assert torch.allclose(whole.resized(whole.size).magnitude, whole.magnitude, atol=1e-5)
+
+
+@pytest.mark.parametrize("size", [(5, 5), (13, 8), (1, 7)])
+def test_a_smaller_spectrum_is_that_of_all_windows(crops: Tensor, size: tuple[int, int]) -> None:
+    """Cut every window, also across the border, out of real crops and measure those."""
+    few = crops[::40]
+    whole = Spectrum.measure([few])
+    height, width = size
+    wrapped = torch.cat([few, few[:, :, : height - 1]], dim=2)
+    wrapped = torch.cat([wrapped, wrapped[..., : width - 1]], dim=3)
+    windows = wrapped.unfold(2, height, 1).unfold(3, width, 1).movedim(1, 3)
+    expected = slow_magnitude(windows.reshape(-1, 3, height, width), whole.basis)
+    found = whole.resized(size).magnitude.double()
+    assert torch.allclose(found, expected, rtol=1e-3, atol=1e-4)
+
+
+def test_a_larger_spectrum_looks_like_one_measured_at_that_size(photographs: Tensor) -> None:
+    small, large = (
+        Spectrum.measure(
+            photograph.unfold(1, side, side)
+            .unfold(2, side, side)
+            .permute(1, 2, 0, 3, 4)
+            .flatten(0, 1)
+            for photograph in photographs
+        )
+        for side in (24, 48)
+    )
+    # Beside frequency zero, where the level of whole pictures was put, up to Nyquist.
+    enlarged, measured = (
+        spectrum.magnitude[0, 0, 2:25].log() for spectrum in (small.resized((48, 48)), large)
+    )
+    assert float((enlarged - measured).abs().max()) < 0.3
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 7])
+def test_natural_spectrum_falls_as_one_over_f(channels: int) -> None:
+    spectrum = Spectrum.natural(channels, (64, 64))
+    row = spectrum.magnitude[0, 0]
+    assert float(row[1] / row[10]) == pytest.approx(10, rel=1e-4)
+    assert torch.isfinite(spectrum.magnitude).all()
+    per_channel = spectrum.basis.axes.square() @ pixel_variance(spectrum).float()
+    assert torch.allclose(per_channel, torch.full((channels,), 1.35**2), rtol=1e-3)
+
+
+def test_natural_axes_are_brightness_and_opponent_colors() -> None:
+    brightness, red_blue, green_magenta = Spectrum.natural(3, (8, 8)).basis.axes.T
+    assert torch.allclose(brightness, torch.full((3,), 3**-0.5), atol=0.02)
+    assert abs(float(red_blue[1])) < 1e-4
+    assert float(green_magenta[0]) == pytest.approx(float(green_magenta[2]), abs=1e-4)
+
+
+def test_arrays_bring_the_same_spectrum_back(crops: Tensor) -> None:
+    spectrum = Spectrum.measure([crops])
+    again = Spectrum.from_arrays(spectrum.arrays())
+    assert again == spectrum
+    assert hash(again) == hash(spectrum)
+    assert again.fingerprint == spectrum.fingerprint
+    assert spectrum.resized((30, 40)).fingerprint != spectrum.fingerprint
+    assert spectrum != "a spectrum"
+
+
+def test_waves_and_logits_are_inverse(crops: Tensor) -> None:
+    spectrum = Spectrum.measure([crops])
+    logits = to_logits(crops[:3])
+    assert torch.allclose(spectrum.logits(spectrum.waves(logits)), logits, atol=1e-4)
+
+
+def test_squash_reaches_black_and_white_and_comes_back(crops: Tensor) -> None:
+    ends = torch.tensor([0.0, 1e-6, 0.3, 1.0])
+    assert torch.allclose(to_pictures(to_logits(ends)), ends, atol=1e-6)
+    assert torch.allclose(to_pictures(to_logits(crops)), crops, atol=1e-6)
+
+
+def test_what_cannot_be_measured_is_refused() -> None:
+    with pytest.raises(DataError, match="no pictures"):
+        Spectrum.measure([])
+    with pytest.raises(SizeError, match=r"\(1, 5, 5\) came after pictures of shape \(1, 4, 4\)"):
+        Spectrum.measure([torch.rand(2, 1, 4, 4), torch.rand(2, 1, 5, 5)])
+    with pytest.raises(ChannelError, match="1 channels cannot shape a canvas of 3"):
+        Spectrum.natural(1, (4, 4)).fitted((3, 4, 4))
