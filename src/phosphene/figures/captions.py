@@ -1,0 +1,65 @@
+"""The words under pictures: numbers, names and sentences, the same on the page and in figures."""
+
+from collections.abc import Sequence
+
+
+def number(value: int | float) -> str:
+    """Three significant digits, no exponent until one is needed, a true minus sign.
+
+    >>> number(0.12345), number(1234.5), number(-2), number(3.2e-7)
+    ('0.123', '1,234', '−2', '3.2e−07')
+    """
+    text = f"{value:,.0f}" if 1000 <= abs(value) < 1e9 else f"{value:.3g}"
+    return text.replace("-", "−")
+
+
+def percent(share: int | float) -> str:
+    """A share as a percentage that never rounds something to nothing or nearly all to all.
+
+    >>> percent(0.4321), percent(0.0123), percent(0.0001), percent(0.9999), percent(1)
+    ('43 %', '1.2 %', '< 0.1 %', '> 99.9 %', '100 %')
+    """
+    value = 100 * share
+    if 0 < value < 0.1:
+        return "< 0.1 %"
+    if 99.9 < value < 100:
+        return "> 99.9 %"
+    digits = 1 if 0 < value < 10 or 90 < value < 100 else 0
+    text = f"{value:,.{digits}f}"
+    return f"{text.removesuffix('.0')} %".replace("-", "−")
+
+
+def plural(count: int, noun: str, nouns: str | None = None) -> str:
+    """A count with its noun.
+
+    >>> plural(1, "image"), plural(1797, "image"), plural(2, "class", "classes")
+    ('1 image', '1,797 images', '2 classes')
+    """
+    return f"{count:,} {noun if count == 1 else nouns or noun + 's'}"
+
+
+def class_name(labels: Sequence[str], index: int) -> str:
+    """What people call class `index`; its number where no name is known.
+
+    >>> class_name(["cat", "dog"], 1), class_name([], 7)
+    ('dog', '7')
+    """
+    return labels[index] if index < len(labels) else str(index)
+
+
+def strength(activation: float, strongest_real: float | None) -> tuple[str, str]:
+    """A synthetic picture's activation as a share of the strongest real image's: short, in words.
+
+    Both are empty where there is nothing to compare with: no real image makes the unit fire.
+
+    >>> strength(1.5, 2.0)
+    ('75 %', '75 % of the strongest real image’s')
+    >>> strength(9.0, 2.0), strength(1.0, 0.0)
+    (('4.5 ×', '4.5 × the strongest real image’s'), ('', ''))
+    """
+    if strongest_real is None or strongest_real <= 0:
+        return "", ""
+    share = activation / strongest_real
+    if share >= 1.995:
+        return f"{number(share)} ×", f"{number(share)} × the strongest real image’s"
+    return percent(share), f"{percent(share)} of the strongest real image’s"

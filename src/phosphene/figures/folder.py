@@ -1,0 +1,129 @@
+"""The folder of a static site: files appear whole or not at all, and only ours ever disappear."""
+
+import contextlib
+import hashlib
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from phosphene.errors import StorageError
+from phosphene.figures.png import AnyImage, data_uri, png_bytes
+
+GENERATOR = '<meta name="generator" content="phosphene'
+INLINE_BYTES = 4096
+PHOTO_PIXELS = 64
+
+_OUR_PAGE = re.compile(r"(layer|unit)-.+\.html")
+_OUR_IMAGE = re.compile(r"[0-9a-f]{32}\.png")
+
+
+@dataclass(frozen=True)
+class Tile:
+    """An image as a page shows it: where its bytes are and how many pixels it has."""
+
+    src: str
+    width: int
+    height: int
+
+    @property
+    def photo(self) -> bool:
+        """Large enough to be scaled smoothly; below that every pixel is kept crisp."""
+        return max(self.width, self.height) >= PHOTO_PIXELS
+
+    @property
+    def file(self) -> bool:
+        """Whether the image is a file of its own, which a browser may fetch late."""
+        return not self.src.startswith("data:")
+
+    def fit(self, target: int) -> tuple[int, int]:
+        """Width and height on the page, at most `target` unless a pixel would be lost.
+
+        Small images grow by whole multiples so that all their pixels are equally large.
+
+        >>> Tile("", 28, 28).fit(100), Tile("", 5, 3).fit(84), Tile("", 448, 224).fit(112)
+        ((84, 84), (80, 48), (112, 56))
+        """
+        longest = max(self.width, self.height)
+        scale = target / longest if self.photo else max(1, target // longest)
+        return round(self.width * scale), round(self.height * scale)
+
+
+class SiteFolder:
+    """Writes pages and images, each image once, and clears away what an earlier export left.
+
+    Raises:
+        StorageError: the folder cannot be written, or its index.html is somebody else's.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.written: set[Path] = set()
+        try:
+            (folder / "img").mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise _unwritable(folder, error) from error
+        index = folder / "index.html"
+        if index.exists() and not _is_our_page(index):
+            raise StorageError(
+                f"{index} was not written by phosphene and would be lost; "
+                "expected an empty folder or an earlier export. Choose another folder"
+            )
+
+    def write(self, name: str, content: str | bytes) -> Path:
+        """Put a file in place in one move, unless it is there already, byte for byte."""
+        path = self.folder / name
+        self.written.add(path)
+        data = content.encode() if isinstance(content, str) else content
+        try:
+            if path.exists() and path.read_bytes() == data:
+                return path
+            partial = path.with_name(path.name + ".partial")
+            partial.write_bytes(data)
+            partial.replace(path)
+        except OSError as error:
+            raise _unwritable(self.folder, error) from error
+        return path
+
+    def tile(self, image: AnyImage) -> Tile:
+        """An image for a page: a few kilobytes inline, anything larger in `img/`."""
+        png = png_bytes(image)
+        height, width = image.shape[:2]
+        if len(png) <= INLINE_BYTES:
+            return Tile(data_uri(png), width, height)
+        name = f"img/{hashlib.blake2b(png, digest_size=16).hexdigest()}.png"
+        if self.folder / name not in self.written:
+            self.write(name, png)
+        return Tile(name, width, height)
+
+    def remove_stale(self) -> None:
+        """Remove pages and images of an earlier export that this one did not write."""
+        pages = [p for p in self.folder.glob("*.html") if _OUR_PAGE.fullmatch(p.name)]
+        images = [p for p in self.folder.glob("img/*.png") if _OUR_IMAGE.fullmatch(p.name)]
+        for path in {*pages, *images} - self.written:
+            if path.suffix == ".png" or _is_our_page(path):
+                with contextlib.suppress(FileNotFoundError):
+                    path.unlink()
+
+
+def slug(name: str) -> str:
+    """A file name for a layer: itself where that is safe everywhere, else with a hash of it.
+
+    >>> slug("features.3.squeeze"), slug("Conv/1")
+    ('features.3.squeeze', 'conv-1-6fd373')
+    """
+    if re.fullmatch(r"[a-z0-9][a-z0-9._-]{0,59}", name):
+        return name
+    readable = re.sub(r"[^a-z0-9]+", "-", name.lower())[:48].strip("-")
+    digest = hashlib.blake2b(name.encode(), digest_size=3).hexdigest()
+    return f"{readable}-{digest}".lstrip("-")
+
+
+def _is_our_page(path: Path) -> bool:
+    return GENERATOR in path.read_text(encoding="utf-8", errors="replace")[:1024]
+
+
+def _unwritable(folder: Path, error: OSError) -> StorageError:
+    return StorageError(
+        f"cannot write the site to {folder}: {error.strerror or error}; "
+        "expected a folder with room that you may write to. Choose another one"
+    )

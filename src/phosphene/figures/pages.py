@@ -1,0 +1,185 @@
+"""What each page of the site is told; the templates decide how it looks."""
+
+from itertools import groupby
+from typing import Any
+
+import numpy as np
+
+from phosphene.atlas import ExampleRecord, LayerRecord, UnitRecord
+from phosphene.figures.charts import class_profile, confusion_table, histogram
+from phosphene.figures.folder import SiteFolder, Tile, slug
+from phosphene.figures.palette import picture_to_image
+from phosphene.figures.png import AnyImage
+from phosphene.figures.viewer import Drawing, Patch, Viewer
+
+MOSAIC = 12
+HERO = 20
+CONFUSED = 5
+
+Context = dict[str, Any]
+
+
+def layer_href(layer: LayerRecord) -> str:
+    """The file name of a layer's page."""
+    return f"layer-{slug(layer.name)}.html"
+
+
+def unit_href(layer: LayerRecord, unit: int) -> str:
+    """The file name of a unit's page."""
+    return f"unit-{slug(layer.name)}-{unit}.html"
+
+
+class Pages:
+    """Gathers what the pages show and puts their images into the site's folder."""
+
+    def __init__(self, viewer: Viewer, folder: SiteFolder) -> None:
+        self.viewer = viewer
+        self.folder = folder
+
+    def index(self) -> Context:
+        """The overview of the whole atlas."""
+        atlas, viewer = self.viewer.atlas, self.viewer
+        return {
+            "data": atlas.document("data"),
+            "findings": [
+                (topic, [finding.text for finding in group])
+                for topic, group in groupby(atlas.findings(), key=lambda finding: finding.topic)
+            ],
+            "hero": self._hero(),
+            "cards": [self._layer_card(layer) for layer in viewer.layers],
+            "evaluation": self._evaluation(),
+            "skipped": atlas.skipped(),
+            "total_units": sum(layer.units for layer in viewer.layers),
+        }
+
+    def layer(self, layer: LayerRecord) -> Context:
+        """All units of one layer."""
+        viewer, position = self.viewer, self.viewer.layers.index(layer)
+        drawings = viewer.main_drawings(layer.name)
+        strongest = viewer.atlas.strongest(layer.name)
+        records = viewer.units(layer.name)
+        return {
+            "layer": layer,
+            "cards": [
+                self._unit_card(record, drawings.get(record.unit), strongest.get(record.unit))
+                for record in records
+            ],
+            "limit": viewer.weights_limit(layer.name),
+            "weights_channels": self._weights_channels(records[0]) if records else None,
+            "silent": sum(record.firing_rate == 0 for record in records),
+            "twins": sum(self.viewer.twin(record) is not None for record in records),
+            "before": viewer.layers[position - 1] if position else None,
+            "after": next(iter(viewer.layers[position + 1 :]), None),
+        }
+
+    def unit(self, layer: LayerRecord, record: UnitRecord) -> Context:
+        """Everything about one unit."""
+        viewer = self.viewer
+        numbers = [other.unit for other in viewer.units(layer.name)]
+        position = numbers.index(record.unit)
+        return {
+            "layer": layer,
+            "record": record,
+            "twin": self.viewer.twin(record),
+            "sentences": viewer.sentences(record),
+            "patches": [self._patch(p) for p in viewer.patches(layer.name, record.unit)],
+            "drawings": [
+                {"drawing": drawing, "tile": self._tile(drawing.image)}
+                for drawing in viewer.drawings(layer.name, record.unit)
+            ],
+            "histogram": histogram(
+                record.histogram_counts,
+                record.histogram_low,
+                record.histogram_width,
+                firing=viewer.firing(record),
+            ),
+            "profile": class_profile(record.class_means, viewer.labels, record.preferred_class)
+            if any(record.class_means)
+            else None,
+            "weights": self._tile(viewer.weights_image(record)),
+            "kernels": self._tile(viewer.kernels_image(record)),
+            "limit": viewer.weights_limit(layer.name),
+            "weights_channels": self._weights_channels(record),
+            "before": numbers[position - 1] if position else None,
+            "after": next(iter(numbers[position + 1 :]), None),
+        }
+
+    def _unit_card(
+        self, record: UnitRecord, drawing: Drawing | None, example: ExampleRecord | None
+    ) -> Context:
+        patch = None if example is None else self.viewer.patch(example)
+        return {
+            "record": record,
+            "twin": self.viewer.twin(record),
+            "weights": self._tile(self.viewer.weights_image(record)),
+            "drawing": drawing,
+            "drawn": self._tile(drawing.image) if drawing else None,
+            "patch": patch,
+            "real": self._tile(patch.crop) if patch else None,
+        }
+
+    def _layer_card(self, layer: LayerRecord) -> Context:
+        drawn = self.viewer.main_drawings(layer.name).values()
+        records = self.viewer.units(layer.name)
+        return {
+            "layer": layer,
+            "tiles": [self._tile(d.image) for d in drawn if d.image is not None][:MOSAIC],
+            "silent": sum(record.firing_rate == 0 for record in records),
+            "twins": sum(self.viewer.twin(record) is not None for record in records),
+        }
+
+    def _hero(self) -> list[Context]:
+        """The pictures of the classes, where the last layer holds classes and they are few."""
+        layer = next(iter(self.viewer.layers[-1:]), None)
+        if layer is None or not self.viewer.is_output(layer) or layer.units > HERO:
+            return []
+        return [
+            {"tile": self._tile(drawing.image), "layer": layer, "unit": unit}
+            for unit, drawing in self.viewer.main_drawings(layer.name).items()
+            if drawing.image is not None
+        ]
+
+    def _evaluation(self) -> Context | None:
+        evaluation = self.viewer.atlas.documents().get("evaluation")
+        if evaluation is None:
+            return None
+        confusion = evaluation["confusion"]
+        return {
+            **evaluation,
+            "examples": [self._image(index) for index in evaluation["examples"]],
+            "errors": [self._image(index) for index in evaluation["errors"]],
+            "confusion": None
+            if confusion is None
+            else confusion_table(np.array(confusion), self.viewer.labels),
+            "most_confused": evaluation["most_confused"][:CONFUSED],
+        }
+
+    def _image(self, index: int) -> Context:
+        image = self.viewer.image(index)
+        return {"image": image, "tile": self._tile(picture_to_image(image.picture))}
+
+    def _patch(self, patch: Patch) -> Context:
+        """A patch with its tiles; the box on the whole image as percentages of its sides."""
+        context: Context = {
+            "patch": patch,
+            "real": self._tile(patch.crop),
+            "guided": self._tile(patch.guided),
+            "whole": self._tile(patch.whole),
+            "frame": None,
+        }
+        if patch.whole is not None:
+            height, width = patch.whole.shape[:2]
+            top, left, bottom, right = patch.box
+            context["frame"] = (
+                f"top:{100 * top / height:.2f}%;left:{100 * left / width:.2f}%;"
+                f"height:{100 * (bottom - top) / height:.2f}%;"
+                f"width:{100 * (right - left) / width:.2f}%"
+            )
+        return context
+
+    def _weights_channels(self, record: UnitRecord) -> int | None:
+        weights = self.viewer.weights(record)
+        return None if weights is None else len(weights)
+
+    def _tile(self, image: AnyImage | None) -> Tile | None:
+        return None if image is None else self.folder.tile(image)

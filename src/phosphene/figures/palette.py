@@ -1,0 +1,64 @@
+"""From numbers to colours: one palette for signed maps, one way to show a picture.
+
+Blue is positive (evidence for), red is negative (evidence against), and zero is no colour at all:
+it is transparent, so the paper shows through, whether the page is light or dark. The two ends
+are equally light, so that magnitude alone decides how strongly a pixel stands out.
+"""
+
+import numpy as np
+from jaxtyping import Float, UInt8
+from numpy import ndarray
+
+POSITIVE = (45, 120, 214)
+NEGATIVE = (214, 63, 47)
+
+
+def signed_to_rgba(
+    values: Float[ndarray, "h w"] | Float[ndarray, "c h w"], limit: float | None = None
+) -> UInt8[ndarray, "h w 4"]:
+    """Colour a signed map so that zero is neutral; the range is symmetric, -limit to limit.
+
+    `limit` defaults to the map's largest magnitude. Three channels are shown as colour on grey,
+    grey being zero, as gradients of colour images are in the literature; any other number of
+    channels is summed and shown in the diverging palette.
+
+    >>> signed_to_rgba(np.array([[-2.0, 0.0, 2.0]]))[0].tolist()
+    [[214, 63, 47, 255], [45, 120, 214, 0], [45, 120, 214, 255]]
+    """
+    if values.ndim == 3 and values.shape[0] == 3:
+        grey = np.rint(127.5 + 127.5 * _scaled(values, limit))
+        return np.dstack([*grey, np.full(values.shape[1:], 255)]).astype(np.uint8)
+    scaled = _scaled(values if values.ndim == 2 else values.sum(axis=0), limit)
+    colour = np.where(scaled[..., None] < 0, NEGATIVE, POSITIVE)
+    return np.dstack([colour, np.rint(255 * np.abs(scaled))]).astype(np.uint8)
+
+
+def picture_to_image(
+    picture: Float[ndarray, "c h w"],
+) -> UInt8[ndarray, "h w"] | UInt8[ndarray, "h w 3"]:
+    """Bytes of a picture in [0, 1]: colour for three channels, otherwise grey (the channels' mean).
+
+    >>> picture_to_image(np.array([[[0.0, 0.5, 1.0]]])).tolist()
+    [[0, 128, 255]]
+    """
+    shown = picture.transpose(1, 2, 0) if picture.shape[0] == 3 else picture.mean(axis=0)
+    image: UInt8[ndarray, ...] = np.rint(255 * np.clip(shown, 0, 1)).astype(np.uint8)
+    return image
+
+
+def on_paper(
+    rgba: UInt8[ndarray, "h w 4"], paper: tuple[int, int, int] = (255, 255, 255)
+) -> UInt8[ndarray, "h w 3"]:
+    """Lay a translucent image on paper, for figures that stand alone.
+
+    >>> on_paper(np.array([[[10, 20, 30, 0]]], dtype=np.uint8)).tolist()
+    [[[255, 255, 255]]]
+    """
+    alpha = rgba[..., 3:] / 255
+    return np.rint(rgba[..., :3] * alpha + np.array(paper) * (1 - alpha)).astype(np.uint8)
+
+
+def _scaled(values: Float[ndarray, "..."], limit: float | None) -> Float[ndarray, "..."]:
+    largest = float(np.abs(values).max()) if limit is None else limit
+    scaled: Float[ndarray, "..."] = np.zeros_like(values)
+    return np.clip(values / largest, -1, 1, out=scaled) if largest > 0 else scaled

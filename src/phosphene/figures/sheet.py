@@ -1,0 +1,183 @@
+"""One figure for one unit, and a contact sheet for a layer: for notebooks, papers and `show`."""
+
+from collections.abc import Iterator, Sequence
+from typing import TypeVar
+
+import numpy as np
+from jaxtyping import UInt8
+from numpy import ndarray
+from PIL import Image
+
+from phosphene.atlas import Atlas, UnitRecord
+from phosphene.figures.captions import class_name, number
+from phosphene.figures.charts import firing_counts, strongest_classes
+from phosphene.figures.palette import POSITIVE, on_paper
+from phosphene.figures.paper import MARGIN, SOFT, Paper
+from phosphene.figures.png import AnyImage
+from phosphene.figures.viewer import Viewer
+
+T = TypeVar("T")
+
+COLUMNS = 9
+SIDE, GAP = 0.875, 0.21
+LARGE = 1.4
+WIDTH = 2 * MARGIN + COLUMNS * SIDE + (COLUMNS - 1) * GAP
+CLASSES = 12
+
+OUTSIDE = (233, 230, 223)
+_BLUE = "#{:02x}{:02x}{:02x}".format(*POSITIVE)
+_GREY = "#b9bbbf"
+
+
+def unit_sheet(atlas: Atlas, layer: str, unit: int) -> Image.Image:
+    """Everything about one unit on one white sheet.
+
+    From top to bottom: what is known in words; the strongest real patches over their guided
+    gradients; synthetic pictures and weights; the responses to all images and to each class.
+
+    Raises:
+        UnknownLayerError, UnknownUnitError: the atlas has no such layer or unit.
+    """
+    record, place, viewer = atlas.unit(layer, unit), atlas.layer(layer), Viewer(atlas)
+    paper = Paper(WIDTH)
+    paper.top += paper.write(f"{layer} · {viewer.unit_name(place, unit)}", size=17, weight="bold")
+    paper.top += 0.05 + paper.write(" ".join(viewer.sentences(record)), color=SOFT)
+    _patches(paper, viewer, record)
+    _pictures(paper, viewer, record)
+    _charts(paper, viewer, record)
+    return paper.image()
+
+
+def layer_sheet(atlas: Atlas, layer: str) -> Image.Image:
+    """All units of a layer: the picture made for each above its strongest real patch.
+
+    Raises:
+        UnknownLayerError: the atlas has no such layer.
+    """
+    place, viewer = atlas.layer(layer), Viewer(atlas)
+    drawings, strongest = viewer.main_drawings(layer), atlas.strongest(layer)
+    paper = Paper(WIDTH)
+    paper.top += paper.write(f"{layer} · {place.kind}", size=17, weight="bold")
+    words = "Above: a picture made to excite the unit. Below: the real patch that excites it most."
+    paper.top += 0.15 + paper.write(words, color=SOFT)
+    for row in _rows(viewer.units(layer)):
+        tallest = 0.0
+        for record, left in row:
+            drawing, example = drawings.get(record.unit), strongest.get(record.unit)
+            if drawing is not None and drawing.image is not None:
+                paper.picture(drawing.image, left, paper.top, SIDE)
+            elif record.firing_rate == 0:
+                paper.write("never fires", left, paper.top, SIDE, size=7.5, color=SOFT)
+            if example is not None:
+                patch = _solid(viewer.patch(example).crop)
+                paper.picture(patch, left, paper.top + SIDE + 0.05, SIDE)
+            below = paper.top + 2 * SIDE + 0.1
+            name = viewer.unit_name(place, record.unit)
+            tallest = max(tallest, paper.write(name, left, below, SIDE, size=7.5))
+        paper.top += 2 * SIDE + 0.3 + tallest
+    return paper.image()
+
+
+def _patches(paper: Paper, viewer: Viewer, record: UnitRecord) -> None:
+    patches = viewer.patches(record.layer, record.unit)
+    if not patches:
+        return
+    paper.heading("Strongest real images, over their guided gradients")
+    for row in _rows(patches):
+        tallest = 0.0
+        for patch, left in row:
+            height = paper.picture(_solid(patch.crop), left, paper.top, SIDE)
+            paper.picture(on_paper(patch.guided), left, paper.top + height + 0.05, SIDE)
+            words = patch.value if patch.name is None else f"class {patch.name}: {patch.value}"
+            below = paper.top + 2 * height + 0.1
+            tallest = max(tallest, 2 * height + paper.write(words, left, below, SIDE, size=7.5))
+        paper.top += tallest + 0.15
+
+
+def _pictures(paper: Paper, viewer: Viewer, record: UnitRecord) -> None:
+    drawings = viewer.drawings(record.layer, record.unit)
+    for drawing in drawings:
+        if drawing.image is None:
+            paper.heading("No picture")
+            words = "Nothing woke the unit. Tried: " + "; ".join(drawing.attempts) + "."
+            paper.top += paper.write(words, color=SOFT)
+    shown: list[tuple[AnyImage, str]] = [
+        (
+            drawing.image,
+            f"{drawing.title}, {drawing.canvas}: {drawing.activation}"
+            + (f", {drawing.compared}" if drawing.compared else ""),
+        )
+        for drawing in drawings
+        if drawing.image is not None
+    ]
+    headings = ["synthetic pictures"] if shown else []
+    weights = viewer.weights_image(record)
+    if weights is not None:
+        limit = number(viewer.weights_limit(record.layer))
+        shown.append((on_paper(weights), f"Its weights, range ±{limit} for the whole layer"))
+        headings.append("weights")
+    if shown:
+        paper.heading(" and ".join(headings).capitalize())
+    for row in _rows(shown, LARGE + 0.45):
+        tallest = 0.0
+        for (image, words), left in row:
+            height = paper.picture(image, left, paper.top, LARGE)
+            below = paper.top + height + 0.06
+            tallest = max(tallest, height + paper.write(words, left, below, LARGE + 0.35, size=7.5))
+        paper.top += tallest + 0.15
+
+
+def _charts(paper: Paper, viewer: Viewer, record: UnitRecord) -> None:
+    top, middle = paper.top, paper.width / 2
+    paper.heading("Responses")
+    left_end = _histogram(paper, viewer, record, middle - 2 * MARGIN)
+    right_end = top
+    if any(record.class_means):
+        paper.top = top
+        right_end = _profile(paper, viewer, record, middle)
+    paper.top = max(left_end, right_end)
+
+
+def _histogram(paper: Paper, viewer: Viewer, record: UnitRecord, width: float) -> float:
+    counts = np.array(record.histogram_counts)
+    firing = np.array(firing_counts(record.histogram_counts, viewer.firing(record)))
+    edges = record.histogram_low + record.histogram_width * np.arange(len(counts))
+    axes = paper.chart(MARGIN, paper.top, width, 1.3)
+    for heights, colour in ((counts, _GREY), (firing, _BLUE)):
+        axes.bar(edges, heights**0.5, record.histogram_width, align="edge", color=colour)
+    if edges[0] <= 0 <= edges[-1] + record.histogram_width:
+        axes.axvline(0, color=SOFT, linewidth=0.7, linestyle=":")
+    axes.set_yticks([])
+    words = "The largest response to each image, blue where the unit fires. Heights: √count."
+    below = paper.top + 1.6
+    return below + paper.write(words, top=below, width=width, size=7.5, color=SOFT)
+
+
+def _profile(paper: Paper, viewer: Viewer, record: UnitRecord, left: float) -> float:
+    """Bars on a scale of inches, so that each stands beside its name however long that is."""
+    paper.heading("Mean response per class", left)
+    names, numbers = 1.5, 0.7
+    axes = paper.chart(left + names, paper.top, paper.width - MARGIN - left - names - numbers, 1)
+    top = paper.top
+    for i, mean in strongest_classes(record.class_means, CLASSES):
+        colour = _BLUE if i == record.preferred_class else _GREY
+        height = paper.write(class_name(viewer.labels, i), left, top, names - 0.1, size=7.5)
+        paper.write(number(mean), paper.width - MARGIN - numbers + 0.12, top, size=7.5, color=SOFT)
+        axes.barh(top + height / 2, mean, 0.1, color=colour)
+        top += height + 0.05
+    axes.set_ylim(top, paper.top)
+    axes.set_axis_off()
+    paper.stretch(axes, top - paper.top)
+    return top
+
+
+def _rows(items: Sequence[T], pitch: float = SIDE + GAP) -> Iterator[list[tuple[T, float]]]:
+    """Items in rows as wide as the paper, each with its left edge in inches."""
+    columns = int((WIDTH - 2 * MARGIN + GAP) / pitch + 1e-6)
+    for start in range(0, len(items), columns):
+        row = items[start : start + columns]
+        yield [(item, MARGIN + column * pitch) for column, item in enumerate(row)]
+
+
+def _solid(crop: UInt8[ndarray, "h w 4"]) -> UInt8[ndarray, "h w 3"]:
+    return on_paper(crop, OUTSIDE)

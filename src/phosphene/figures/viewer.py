@@ -1,0 +1,218 @@
+"""An atlas read the way a person looks at it: unit by unit, in pictures and words.
+
+The page and the standalone figures show the same things; both get them here.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float, UInt8
+from numpy import ndarray
+
+from phosphene.atlas import (
+    Atlas,
+    ExampleRecord,
+    ImageRecord,
+    LayerRecord,
+    PictureRecord,
+    UnitRecord,
+)
+from phosphene.figures.captions import class_name, number, percent, plural, strength
+from phosphene.figures.crops import Box, covers, crop
+from phosphene.figures.palette import picture_to_image, signed_to_rgba
+from phosphene.figures.png import AnyImage, mosaic
+
+MOST_KERNELS = 64
+TWIN = 0.95
+"""Units whose responses correlate at least this much are called twins."""
+
+_AIMS = {
+    "channel": "Excites the whole channel",
+    "neuron": "Excites one neuron",
+    "class": "Raises the score of the class",
+}
+
+
+@dataclass(frozen=True)
+class Patch:
+    """One of the strongest real images of a unit: what it saw there and what mattered in it.
+
+    `whole` is the image the patch was cut from, None where the patch is all of it.
+    """
+
+    crop: UInt8[ndarray, "h w 4"]
+    guided: UInt8[ndarray, "h w 4"]
+    whole: AnyImage | None
+    box: Box
+    name: str | None
+    value: str
+    place: str
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """One synthetic picture; `image` is None where the unit could not be woken."""
+
+    image: AnyImage | None
+    title: str
+    canvas: str
+    activation: str
+    share: str
+    compared: str
+    attempts: Sequence[str]
+    settings: Mapping[str, str]
+
+
+class Viewer:
+    """Gives every page and figure what it shows of an atlas."""
+
+    def __init__(self, atlas: Atlas) -> None:
+        self.atlas = atlas
+        self.network: Mapping[str, Any] = atlas.document("network")
+        self.layers = atlas.layers()
+        self.labels: Sequence[str] = self.network["labels"]
+        self.image = lru_cache(maxsize=512)(atlas.image)
+        self.units = lru_cache(maxsize=2)(atlas.units)
+        self.weights_limit = cache(self._weights_limit)
+
+    def unit_name(self, layer: LayerRecord, unit: int) -> str:
+        """`channel 3` of maps, `class cat` of the outputs, `unit 3` of anything else."""
+        if self.is_output(layer):
+            return f"class {class_name(self.labels, unit)}"
+        return f"{'channel' if len(layer.shape) == 3 else 'unit'} {unit}"
+
+    def is_output(self, layer: LayerRecord) -> bool:
+        """Whether the layer's units are the classes: the last layer, one unit per label."""
+        return layer.name == self.layers[-1].name and tuple(layer.shape) == (len(self.labels),)
+
+    def class_name(self, index: int | None) -> str:
+        """A class as people call it; "unlabelled" where an image has none."""
+        return "unlabelled" if index is None else class_name(self.labels, index)
+
+    def sentences(self, record: UnitRecord) -> list[str]:
+        """What the statistics say about a unit, in plain words."""
+        images = plural(sum(record.histogram_counts), "image")
+        if record.firing_rate == 0:
+            said = [f"Never fires: none of {images} brings its response above zero."]
+        else:
+            said = [
+                f"Fires on {percent(record.firing_rate)} of {images}; "
+                f"its largest response is {number(record.maximum)}."
+            ]
+        if record.preferred_class is not None and record.firing_rate > 0:
+            name = self.class_name(record.preferred_class)
+            chosen = "" if record.selectivity is None else f" {number(record.selectivity)}"
+            said.append(f"Responds most to class {name}, selectivity{chosen}.")
+        if self.twin(record) is not None:
+            said.append(f"Unit {record.twin} responds nearly alike.")
+        return said
+
+    def twin(self, record: UnitRecord) -> int | None:
+        """The unit of the same layer that does nearly the same, if there is one."""
+        correlation = record.twin_correlation
+        return record.twin if correlation is not None and correlation >= TWIN else None
+
+    def firing(self, record: UnitRecord) -> int:
+        """How many images the unit fires on."""
+        return round(record.firing_rate * sum(record.histogram_counts))
+
+    def patches(self, layer: str, unit: int) -> list[Patch]:
+        """The strongest real images of a unit, strongest first."""
+        return [self.patch(example) for example in self.atlas.examples(layer, unit)]
+
+    def patch(self, example: ExampleRecord) -> Patch:
+        """What one real image showed the unit."""
+        image: ImageRecord = self.image(example.image)
+        _, height, width = image.picture.shape
+        whole = covers(example.box, height, width)
+        box = (0, 0, height, width) if whole else example.box
+        guided = signed_to_rgba(example.guided)
+        if whole:
+            top, left, _, _ = example.box
+            guided = guided[-top : height - top, -left : width - left]
+        return Patch(
+            crop=crop(image.picture, box),
+            guided=guided,
+            whole=None if whole else picture_to_image(image.picture),
+            box=box,
+            name=None if image.label is None else self.class_name(image.label),
+            value=number(example.value),
+            place="" if example.y is None else f" at row {example.y}, column {example.x}",
+        )
+
+    def drawings(self, layer: str, unit: int) -> list[Drawing]:
+        """The synthetic pictures of a unit."""
+        return [self.drawing(record) for record in self.atlas.pictures(layer, unit)]
+
+    def main_drawings(self, layer: str) -> dict[int, Drawing]:
+        """One synthetic picture for each unit of a layer: the first that shows something."""
+        chosen: dict[int, PictureRecord] = {}
+        for record in self.atlas.pictures(layer):
+            if record.unit not in chosen or (chosen[record.unit].silent and not record.silent):
+                chosen[record.unit] = record
+        return {unit: self.drawing(chosen[unit]) for unit in sorted(chosen)}
+
+    def drawing(self, record: PictureRecord) -> Drawing:
+        """One synthetic picture with what can be said of it."""
+        share, compared = strength(record.activation, record.strongest_real)
+        return Drawing(
+            image=None if record.silent else picture_to_image(record.picture),
+            title=_AIMS.get(record.kind, record.kind),
+            canvas=record.canvas,
+            activation=number(record.activation),
+            share=share,
+            compared=compared,
+            attempts=record.attempts,
+            settings=self._settings(record),
+        )
+
+    def _settings(self, record: PictureRecord) -> dict[str, str]:
+        """What made a picture: its own settings, then those of the job."""
+        job = self.atlas.provenance(record)
+        made = {"seed": job.seed, "phosphene": job.version, "job": job.title}
+        return {key: _plain(value) for key, value in (record.settings | made).items()}
+
+    def weights(self, record: UnitRecord) -> Float[ndarray, "c h w"] | None:
+        """The unit's weights where they are a picture: they look at the image itself.
+
+        That is a kernel over one or three channels, or one weight per value of the input.
+        """
+        if record.weights is None:
+            return None
+        size = self.network["input"]
+        shape = (size["channels"], size["height"], size["width"])
+        if record.weights.ndim == 3 and record.weights.shape[0] in {1, shape[0]} & {1, 3}:
+            return record.weights if max(record.weights.shape[1:]) > 1 else None
+        if record.weights.ndim == 1 and record.weights.size == np.prod(shape):
+            return record.weights.reshape(shape)
+        return None
+
+    def weights_image(self, record: UnitRecord) -> UInt8[ndarray, "h w 4"] | None:
+        """The weights as a picture, in one range for the whole layer so that units compare."""
+        weights = self.weights(record)
+        if weights is None:
+            return None
+        return signed_to_rgba(weights, self.weights_limit(record.layer))
+
+    def kernels_image(self, record: UnitRecord) -> UInt8[ndarray, "h w 4"] | None:
+        """A unit's kernels side by side, one per channel of the layer below."""
+        weights = record.weights
+        if weights is None or weights.ndim != 3 or self.weights(record) is not None:
+            return None
+        if max(weights.shape[1:]) == 1 or len(weights) > MOST_KERNELS:
+            return None
+        limit = float(np.abs(weights).max())
+        return mosaic([signed_to_rgba(kernel, limit) for kernel in weights])
+
+    def _weights_limit(self, layer: str) -> float:
+        """The largest magnitude among the weights of a layer."""
+        known = [u.weights for u in self.units(layer) if u.weights is not None]
+        return max((float(np.abs(weights).max()) for weights in known), default=0.0)
+
+
+def _plain(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

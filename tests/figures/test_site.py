@@ -1,0 +1,207 @@
+"""Every page is there, every link holds, nothing from outside becomes markup."""
+
+import time
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote
+
+import pytest
+
+from phosphene.atlas import Atlas, Document, LayerRecord
+from phosphene.errors import StorageError
+from phosphene.figures.folder import SiteFolder, slug
+from phosphene.figures.site import export_site
+
+VOID = {"meta", "link", "img", "br", "hr", "input", "path", "circle"}
+
+
+class Page(HTMLParser):
+    """A strict reader: tags must nest, attributes must be unique, ids too."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(convert_charrefs=True)
+        self.open: list[str] = []
+        self.links: list[str] = []
+        self.sources: list[str] = []
+        self.ids: list[str] = []
+        self.tags: list[str] = []
+        self.words: list[str] = []
+        self.feed(path.read_text(encoding="utf-8"))
+        self.close()
+        assert self.open == [], f"{path} leaves {self.open} open"
+        assert len(set(self.ids)) == len(self.ids)
+        self.text = " ".join(" ".join(self.words).split())
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        named = dict(attrs)
+        assert len(named) == len(attrs), f"{tag} repeats an attribute"
+        assert not any(name.startswith("on") for name in named)
+        self.tags.append(tag)
+        if tag not in VOID:
+            self.open.append(tag)
+        if tag == "img":
+            assert named.get("alt") is not None
+            assert int(named["width"] or 0) > 0
+            assert int(named["height"] or 0) > 0
+        self.links += [named["href"] or ""] if tag in ("a", "link") else []
+        self.sources += [named["src"] or ""] if "src" in named else []
+        self.ids += [named["id"] or ""] if "id" in named else []
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag in VOID:
+            return
+        assert self.open, f"</{tag}> closes nothing"
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.words.append(data)
+
+
+def export(atlas: Path, folder: Path) -> dict[str, Page]:
+    with Atlas.open(atlas) as opened:
+        export_site(opened, folder)
+    return {path.name: Page(path) for path in folder.glob("*.html") if "hand" not in path.name}
+
+
+def check_links(pages: dict[str, Page], folder: Path) -> None:
+    for name, page in pages.items():
+        for link in [*page.links, *page.sources]:
+            if link.startswith("data:"):
+                continue
+            file, _, anchor = link.partition("#")
+            target = (folder / unquote(file)).resolve()
+            assert target.is_relative_to(folder.resolve()), f"{name} links outside: {link}"
+            assert target.is_file(), f"{name} links to nothing: {link}"
+            assert not anchor or anchor in pages[target.name].ids
+
+
+@pytest.mark.parametrize("which", ["digits_atlas", "photographs_atlas", "hostile_atlas"])
+def test_every_unit_has_its_page_and_every_link_holds(
+    which: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    path = request.getfixturevalue(which)
+    pages = export(path, tmp_path)
+    check_links(pages, tmp_path)
+    with Atlas.open(path) as atlas:
+        units = sum(layer.units for layer in atlas.layers())
+        assert len(pages) == 1 + len(atlas.layers()) + units
+    linked = {link for page in pages.values() for link in page.links}
+    assert set(pages) <= {link.partition("#")[0] for link in linked}
+
+
+def test_hostile_names_stay_text(hostile_atlas: Path, tmp_path: Path) -> None:
+    pages = export(hostile_atlas, tmp_path)
+    assert not any("script" in page.tags for page in pages.values())
+    assert '<script>alert("net")</script>' in pages["index.html"].text
+    assert "../../etc/passwd" in pages["index.html"].text
+    assert all(path.parent in (tmp_path, tmp_path / "img") for path in tmp_path.rglob("*.*"))
+
+
+def test_a_silent_unit_is_told_in_words(digits_atlas: Path, tmp_path: Path) -> None:
+    page = export(digits_atlas, tmp_path)["unit-conv1-1.html"]
+    assert "Never fires: none of 200 images brings its response above zero." in page.text
+    assert "from noise, twice the contrast" in page.text
+    assert len(page.sources) == 1  # its weights, no grey square
+
+
+def test_real_patches_come_before_synthetic_pictures(digits_atlas: Path, tmp_path: Path) -> None:
+    text = export(digits_atlas, tmp_path)["unit-conv1-0.html"].text
+    assert text.index("Strongest real images") < text.index("Synthetic pictures")
+    for words in ("137 % of the strongest real image’s", "seed 7", "steps 256", "twin of 5"):
+        assert words in text
+
+
+def test_outputs_are_called_by_their_class(photographs_atlas: Path, tmp_path: Path) -> None:
+    pages = export(photographs_atlas, tmp_path)
+    assert "output class cup of coffee" in pages["unit-output-2.html"].text
+    assert "grey is zero" in pages["unit-conv1-0.html"].text
+
+
+def test_exporting_again_changes_nothing(digits_atlas: Path, tmp_path: Path) -> None:
+    export(digits_atlas, tmp_path)
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.*")}
+    export(digits_atlas, tmp_path)
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.*")} == before
+
+
+def test_only_our_own_stale_pages_go(
+    digits_atlas: Path, photographs_atlas: Path, tmp_path: Path
+) -> None:
+    export(photographs_atlas, tmp_path)
+    assert len(list((tmp_path / "img").iterdir())) > 10
+    (tmp_path / "unit-by-hand.html").write_text("<p>mine</p>")
+    (tmp_path / "img" / "mine.png").write_bytes(b"mine")
+    export(digits_atlas, tmp_path)
+    assert [path.name for path in (tmp_path / "img").iterdir()] == ["mine.png"]
+    of_ten_classes = {path.name for path in tmp_path.glob("*.html")}
+    without_a_class = {path.name for path in tmp_path.glob("unit-output-[3-9].html")}
+    with Atlas.open(photographs_atlas) as atlas:
+        export_site(atlas, tmp_path)
+    assert of_ten_classes - {path.name for path in tmp_path.glob("*.html")} == without_a_class
+    assert (tmp_path / "unit-by-hand.html").read_text() == "<p>mine</p>"
+
+
+def test_somebody_elses_index_is_left_alone(digits_atlas: Path, tmp_path: Path) -> None:
+    (tmp_path / "index.html").write_text("<p>my home page</p>")
+    with pytest.raises(StorageError, match="not written by phosphene"):
+        export(digits_atlas, tmp_path)
+    assert (tmp_path / "index.html").read_text() == "<p>my home page</p>"
+    assert not (tmp_path / "style.css").exists()
+
+
+def test_a_folder_that_cannot_be_written(digits_atlas: Path, tmp_path: Path) -> None:
+    (tmp_path / "site").write_text("a file")
+    with pytest.raises(StorageError, match="cannot write the site"):
+        export(digits_atlas, tmp_path / "site")
+
+
+def test_progress_reaches_its_total(digits_atlas: Path, tmp_path: Path) -> None:
+    seen: list[tuple[int, int]] = []
+    with Atlas.open(digits_atlas) as atlas:
+        index = export_site(atlas, tmp_path, lambda done, total: seen.append((done, total)))
+    assert index == tmp_path / "index.html"
+    assert [done for done, _ in seen] == list(range(1, len(seen) + 1))
+    assert {total for _, total in seen} == {len(seen)}
+
+
+def test_an_atlas_without_labels_or_statistics_yet(tmp_path: Path) -> None:
+    size = {"channels": 2, "height": 8, "width": 8}
+    network = {"name": "N", "input": size, "labels": [], "parameters": 3, "fingerprint": "ab"}
+    with Atlas.build(tmp_path / "bare.atlas") as atlas, atlas.job("k", "d", "Describe") as job:
+        data = {"name": "noise", "note": None, "count": 5, "classes": [], "skipped": 0}
+        job.add(Document("network", network), Document("data", data))
+        job.add(LayerRecord("conv", 0, "Conv2d", (4, 8, 8), 4, None, False, True))
+    pages = export(tmp_path / "bare.atlas", tmp_path / "site")
+    assert set(pages) == {"index.html", "layer-conv.html"}
+    check_links(pages, tmp_path / "site")
+
+
+@pytest.mark.slow
+def test_a_site_of_190_units_is_written_in_seconds(large_atlas: Path, tmp_path: Path) -> None:
+    with Atlas.open(large_atlas) as atlas:
+        start = time.process_time()
+        export_site(atlas, tmp_path)
+        assert time.process_time() - start < 5
+    assert len(list(tmp_path.glob("unit-*.html"))) == 190
+
+
+def test_slugs_are_safe_and_distinct() -> None:
+    names = ["a", "A", "a/b", "a.b", "a-b", "", "..", "层", "con", "x" * 300, "x" * 301, "<b>"]
+    slugs = [slug(name) for name in names]
+    assert len({s.lower() for s in slugs}) == len(names)
+    assert all(
+        len(s) < 64 and set(s) <= set("abcdefghijklmnopqrstuvwxyz0123456789._-") for s in slugs
+    )
+
+
+def test_equal_images_are_written_once(tmp_path: Path) -> None:
+    import numpy as np
+
+    folder = SiteFolder(tmp_path)
+    noise = np.random.default_rng(0).integers(0, 256, (80, 80)).astype(np.uint8)
+    assert folder.tile(noise) == folder.tile(noise.copy())
+    assert len(list((tmp_path / "img").iterdir())) == 1
+    assert folder.tile(noise[:8, :8]).src.startswith("data:image/png")

@@ -1,0 +1,112 @@
+"""The pages in a real browser: phone and desktop, light and dark, with and without scripts."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from phosphene.atlas import Atlas
+from phosphene.figures.site import export_site
+
+sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+
+CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
+SWITCHES = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+PAGES = ["index.html", "layer-conv1.html", "unit-conv1-0.html", "unit-conv1-1.html"]
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.slow,
+    pytest.mark.skipif(not Path(CHROMIUM).exists(), reason=f"no Chromium at {CHROMIUM}"),
+]
+
+OVERFLOWING = """() => [...document.querySelectorAll('main *, header *, footer *')]
+  .filter(e => !e.closest('.scroll, svg, .unseen, .where') && e.getClientRects().length)
+  .filter(e => e.scrollWidth > e.clientWidth + 1 && e.clientWidth > 0
+            || e.getBoundingClientRect().right > innerWidth + 1)
+  .map(e => e.outerHTML.slice(0, 120))"""
+BROKEN = "() => [...document.images].filter(i => !i.complete || !i.naturalWidth).map(i => i.src)"
+SCROLL_WIDTH = "() => document.documentElement.scrollWidth"
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[object]:
+    with sync_api.sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=CHROMIUM, args=SWITCHES)
+        yield running
+        running.close()
+
+
+@pytest.fixture(scope="module", params=["digits_atlas", "photographs_atlas", "hostile_atlas"])
+def site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("site")
+    with Atlas.open(request.getfixturevalue(request.param)) as atlas:
+        export_site(atlas, folder)
+    return folder
+
+
+@pytest.mark.parametrize("width", [360, 1280])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_nothing_is_cut_or_broken(browser: object, site: Path, width: int, scheme: str) -> None:
+    context = browser.new_context(
+        viewport={"width": width, "height": 8000}, color_scheme=scheme, offline=True
+    )
+    page = context.new_page()
+    problems: list[str] = []
+    page.on("console", lambda message: problems.append(message.text))
+    names = PAGES if (site / PAGES[-1]).exists() else sorted(p.name for p in site.glob("*.html"))
+    for name in names[:8]:
+        page.goto((site / name).as_uri())
+        page.evaluate("() => document.querySelectorAll('details').forEach(d => d.open = true)")
+        assert page.evaluate(SCROLL_WIDTH) <= width, name
+        assert page.evaluate(OVERFLOWING) == [], name
+        page.wait_for_load_state("load")
+        assert page.evaluate(BROKEN) == [], name
+    context.close()
+    assert problems == []
+
+
+def test_pages_work_without_scripts(browser: object, digits_atlas: Path, tmp_path: Path) -> None:
+    with Atlas.open(digits_atlas) as atlas:
+        index = export_site(atlas, tmp_path)
+    context = browser.new_context(java_script_enabled=False, offline=True)
+    page = context.new_page()
+    page.goto(index.as_uri())
+    page.get_by_role("link", name="conv1").click()
+    page.get_by_role("link", name="channel 0").click()
+    assert page.get_by_role("heading", level=1).inner_text() == "conv1 · channel 0"
+    settings = page.locator("details").first
+    assert not settings.locator("dl").is_visible()
+    settings.locator("summary").click()
+    assert settings.locator("dl").is_visible()
+    page.get_by_role("link", name="channel 1 →").click()
+    assert "unit-conv1-1.html" in page.url
+    context.close()
+
+
+def test_dark_pages_are_dark(browser: object, digits_atlas: Path, tmp_path: Path) -> None:
+    with Atlas.open(digits_atlas) as atlas:
+        index = export_site(atlas, tmp_path)
+    shades = {}
+    for scheme in ("light", "dark"):
+        page = browser.new_page(color_scheme=scheme)
+        page.goto(index.as_uri())
+        colours = page.evaluate(
+            "() => ['backgroundColor', 'color'].map(k => getComputedStyle(document.body)[k])"
+        )
+        shades[scheme] = [sum(int(n) for n in c[4:-1].split(",")) for c in colours]
+        page.close()
+    paper, ink = shades["light"]
+    assert paper > 700 > 200 > ink
+    paper, ink = shades["dark"]
+    assert ink > 600 > 200 > paper
