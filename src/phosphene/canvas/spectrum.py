@@ -43,8 +43,8 @@ class Spectrum:
     basis: ColorBasis
 
     @classmethod
-    def measure(cls, pictures: Iterable[Float[Tensor, "b c h w"]]) -> "Spectrum":
-        """Measure batches of pictures of one size, in one pass and in memory for a few of them.
+    def measure(cls, pictures: Iterable[Float[Tensor, "_ _ _ _"]]) -> "Spectrum":
+        """Measure batches `b c h w` of one size, in one pass and in memory for a few pictures.
 
         Raises `DataError` when there are no pictures and `SizeError` when sizes differ.
         """
