@@ -29,6 +29,7 @@ def test_a_unit_fits_its_sheet(digits_atlas: Path, layer: str, unit: int) -> Non
     assert edges_are_blank(sheet)
 
 
+@pytest.mark.filterwarnings("ignore:Glyph")  # where no font here has the letter
 def test_names_and_captions_of_any_length_fit(hostile_atlas: Path, photographs_atlas: Path) -> None:
     for path, layer in ((hostile_atlas, "../../etc/passwd"), (photographs_atlas, "conv2")):
         with Atlas.open(path) as atlas:

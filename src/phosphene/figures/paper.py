@@ -9,6 +9,7 @@ import textwrap
 from dataclasses import dataclass, field
 from typing import Any
 
+from matplotlib import font_manager
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from PIL import Image, ImageOps
@@ -21,6 +22,14 @@ MARGIN = 0.45
 INK, SOFT, LINE = "#22242a", "#62656d", "#d9d6cf"
 
 _POINT = 1 / 72
+_OTHER_SCRIPTS = (
+    "Noto Sans CJK SC",
+    "Noto Sans",
+    "PingFang SC",
+    "Microsoft YaHei",
+    "Arial Unicode MS",
+)
+"""Tried for letters that DejaVu Sans lacks, where one of them is installed."""
 
 
 @dataclass
@@ -40,7 +49,7 @@ class Paper:
         left: float = MARGIN,
         top: float | None = None,
         width: float | None = None,
-        size: float = 9,
+        size: float = 9.0,
         **style: Any,
     ) -> float:
         """Write words, wrapped to `width` inches; returns the height they take."""
@@ -91,9 +100,17 @@ class Paper:
             axes.set_position(
                 (left / self.width, 1 - (top + h) / height, w / self.width, h / height)
             )
+        installed = font_manager.get_font_names()
+        fonts = ["DejaVu Sans", *(name for name in _OTHER_SCRIPTS if name in installed)]
         for left, top, words, style in self._texts:
             self._figure.text(
-                left / self.width, 1 - top / height, words, va="top", linespacing=1.3, **style
+                left / self.width,
+                1 - top / height,
+                words,
+                va="top",
+                linespacing=1.3,
+                family=fonts,
+                **style,
             )
         drawn = io.BytesIO()
         self._figure.savefig(drawn, format="png", dpi=DPI)

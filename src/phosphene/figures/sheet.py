@@ -40,7 +40,7 @@ def unit_sheet(atlas: Atlas, layer: str, unit: int) -> Image.Image:
     """
     record, place, viewer = atlas.unit(layer, unit), atlas.layer(layer), Viewer(atlas)
     paper = Paper(WIDTH)
-    paper.top += paper.write(f"{layer} · {viewer.unit_name(place, unit)}", size=17, weight="bold")
+    paper.top += paper.write(f"{layer} · {viewer.unit_name(place, unit)}", size=17.0, weight="bold")
     paper.top += 0.05 + paper.write(" ".join(viewer.sentences(record)), color=SOFT)
     _patches(paper, viewer, record)
     _pictures(paper, viewer, record)
@@ -57,7 +57,7 @@ def layer_sheet(atlas: Atlas, layer: str) -> Image.Image:
     place, viewer = atlas.layer(layer), Viewer(atlas)
     drawings, strongest = viewer.main_drawings(layer), atlas.strongest(layer)
     paper = Paper(WIDTH)
-    paper.top += paper.write(f"{layer} · {place.kind}", size=17, weight="bold")
+    paper.top += paper.write(f"{layer} · {place.kind}", size=17.0, weight="bold")
     words = "Above: a picture made to excite the unit. Below: the real patch that excites it most."
     paper.top += 0.15 + paper.write(words, color=SOFT)
     for row in _rows(viewer.units(layer)):
@@ -157,7 +157,7 @@ def _profile(paper: Paper, viewer: Viewer, record: UnitRecord, left: float) -> f
     """Bars on a scale of inches, so that each stands beside its name however long that is."""
     paper.heading("Mean response per class", left)
     names, numbers = 1.5, 0.7
-    axes = paper.chart(left + names, paper.top, paper.width - MARGIN - left - names - numbers, 1)
+    axes = paper.chart(left + names, paper.top, paper.width - MARGIN - left - names - numbers, 1.0)
     top = paper.top
     for i, mean in strongest_classes(record.class_means, CLASSES):
         colour = _BLUE if i == record.preferred_class else _GREY
