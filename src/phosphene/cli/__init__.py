@@ -1,0 +1,32 @@
+"""The command line: parse, call, print."""
+
+import sys
+
+from rich.markup import escape
+
+from phosphene.cli.app import app
+from phosphene.cli.output import errors
+from phosphene.errors import PhospheneError
+
+__all__ = ["app", "main"]
+
+
+def main() -> None:
+    """Run the command line; a person's mistake is told in words, without a traceback.
+
+    Exit status: 0 done, 1 the machine failed (disk, memory), 2 what was asked for cannot be,
+    130 interrupted.
+    """
+    try:
+        app()
+    except PhospheneError as error:
+        _fail(str(error), status=2)
+    except KeyboardInterrupt:
+        _fail("interrupted; what was finished is kept, the same command goes on from there", 130)
+    except OSError as error:
+        _fail(f"{error}; what was finished is kept", status=1)
+
+
+def _fail(message: str, status: int) -> None:
+    errors.print(f"[bold red]error:[/] {escape(message)}", highlight=False, soft_wrap=True)
+    sys.exit(status)

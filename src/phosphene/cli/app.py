@@ -1,0 +1,291 @@
+"""The commands."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from phosphene.atlas import Atlas, LayerRecord
+from phosphene.canvas import CANVASES, canvas_from_json
+from phosphene.cli import options
+from phosphene.cli.output import bar, console, follow_study, follow_training, in_characters
+from phosphene.data import batches, digits, load_data
+from phosphene.errors import SpecError
+from phosphene.examples import Survey
+from phosphene.figures import export_site, layer_sheet, unit_sheet
+from phosphene.maximize import Recipe
+from phosphene.network import Input, Layer, Network, load_network
+from phosphene.study import Settings, Study, build
+from phosphene.types import Unit
+from phosphene.zoo import Recipe as Training
+from phosphene.zoo import hvass, seeded, train
+
+app = typer.Typer(
+    help="What does a unit of a trained vision network really look for? "
+    "[b]phosphene[/] trains, studies and shows: every unit of every layer, in pictures.",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
+Seed = Annotated[int, typer.Option(help="All random numbers follow from it.")]
+Model = Annotated[
+    str, typer.Argument(help="file.py:factory or package.module:factory; it returns the network.")
+]
+Weights = Annotated[
+    Path | None, typer.Option(help="A safetensors file, or a state_dict saved by torch.save.")
+]
+InputSize = Annotated[
+    str | None,
+    typer.Option("--input", help="Channels x height x width, such as 3x224x224. Default: found."),
+]
+Mean = Annotated[str | None, typer.Option(help="Subtracted from the input, per channel: .485,.456")]
+Std = Annotated[str | None, typer.Option(help="Divides the input after that, per channel.")]
+Range = Annotated[
+    str | None, typer.Option("--range", help="Values before mean and std: 0,1 (default) or 0,255.")
+]
+Labels = Annotated[
+    str | None, typer.Option(help="Class names: a file with one per line, or a,b,c.")
+]
+
+
+@app.command(rich_help_panel="Start here")
+def demo(
+    out: Annotated[Path, typer.Option(help="Where to put everything.")] = Path("demo"),
+    seed: Seed = 0,
+    device: Device = "auto",
+) -> None:
+    """Train a small network on real handwritten digits and study every unit of it.
+
+    Needs no network and no data: the 1,797 digits come with scikit-learn (8x8 pixels, enlarged to
+    28x28). Writes OUT/digits.safetensors, OUT/digits.atlas and OUT/site/index.html. Run again, it
+    goes on where it was stopped and is done in seconds.
+    """
+    training = Training(learning_rate=1e-3, steps=1500, seed=seed)
+    input = Input(1, (28, 28))
+    module = seeded(hvass, seed).to(options.device(device))
+    data = digits("train")
+    follow_training(train(module, input, data, training, out / "digits.safetensors"), 1500)
+    network = Network(module, input, data.classes, "Hvass's network on digits")
+    study = Study(network, digits("test"), Settings(seed=seed))
+    follow_study(build(study, out / "digits.atlas"))
+    _finish(out / "digits.atlas", out / "site")
+
+
+@app.command("train", rich_help_panel="Your own network")
+def train_command(
+    data: Annotated[str, typer.Argument(help="digits, mnist:FOLDER, or a folder of images.")],
+    out: Annotated[Path, typer.Option(help="The weights file to write (safetensors).")],
+    steps: Annotated[int, typer.Option(help="Steps of gradient descent.")] = 10_000,
+    learning_rate: Annotated[float, typer.Option(help="Of Adam.")] = 1e-4,
+    batch: Annotated[int, typer.Option(help="Pictures in a step.")] = 64,
+    widths: Annotated[str, typer.Option(help="Channels of the convolutions.")] = "16,36",
+    dense: Annotated[str, typer.Option(help="Units of the hidden dense layers.")] = "128",
+    input: InputSize = "1x28x28",
+    seed: Seed = 0,
+    device: Device = "auto",
+) -> None:
+    """Train Hvass's network on DATA and save its weights.
+
+    Convolutions of 5x5, each followed by ReLU and max-pooling, then dense layers; the defaults
+    are those of TensorFlow tutorial 13-B. Stopped and started again, it goes on where it was.
+    """
+    record = options.input_of(input, None, None, None)
+    assert record is not None
+    where = options.device(device)
+    pictures = load_data(data, record.channels, record.size, split="train")
+    classes = tuple(getattr(pictures, "classes", ()))
+    if not classes:
+        raise SpecError(f"{data} has no classes; training needs one folder per class, or labels")
+    module = seeded(
+        lambda: hvass(record.shape, len(classes), _widths(widths), _widths(dense)), seed
+    ).to(where)
+    training = Training(learning_rate=learning_rate, batch=batch, steps=steps, seed=seed)
+    follow_training(train(module, record, pictures, training, out), steps)
+    network = Network(module, record, classes)
+    held_out = load_data(data, record.channels, record.size, split="test")
+    survey = Survey(network, [])
+    for found in batches(held_out):
+        survey.add(found)
+    if survey.predictions is not None:
+        console.print(f"{out}: {survey.predictions.accuracy:.2%} of {survey.count:,} held out")
+
+
+@app.command("build", rich_help_panel="Your own network")
+def build_command(
+    model: Model,
+    data: Annotated[
+        str,
+        typer.Option(help="digits, mnist:FOLDER[:train|test], a folder of images, or a factory."),
+    ],
+    out: Annotated[Path, typer.Option(help="The atlas to write, or to go on with.")],
+    weights: Weights = None,
+    layers: Annotated[
+        list[str] | None, typer.Option(help="Only these layers; * and ? are wild. Repeatable.")
+    ] = None,
+    input: InputSize = None,
+    mean: Mean = None,
+    std: Std = None,
+    range: Range = None,
+    labels: Labels = None,
+    canvas: Annotated[str, typer.Option(help=f"How pictures are held: {', '.join(CANVASES)}.")] = (
+        "maco"
+    ),
+    steps: Annotated[int, typer.Option(help="Steps of each picture.")] = 256,
+    examples: Annotated[int, typer.Option(help="Strongest real pictures to keep per unit.")] = 9,
+    seed: Seed = 0,
+    device: Device = "auto",
+) -> None:
+    """Study a network and write an atlas: one file with everything that was found.
+
+    [b]phosphene build model.py:make --weights w.safetensors --data photos/ --out net.atlas[/]
+
+    Every job is kept as it ends. Stopped and started again, the build goes on where it was.
+    """
+    held = canvas_from_json({"canvas": canvas})
+    network = _network(model, weights, (input, mean, std, range), labels, device)
+    pictures = load_data(data, network.input.channels, network.input.size)
+    recipes = (Recipe("channel", held, steps), Recipe("neuron", held, steps))
+    settings = Settings(tuple(layers or ()), recipes, examples=examples, seed=seed)
+    study = Study(network, pictures, settings)
+    follow_study(build(study, out))
+    _tell(out)
+    console.print(f"\nNow: [b]phosphene export {out} SITE[/] or [b]phosphene show {out} UNIT[/]")
+
+
+@app.command(rich_help_panel="Look")
+def export(
+    atlas: Annotated[Path, typer.Argument(help="An atlas.")],
+    site: Annotated[Path, typer.Argument(help="The folder to write pages into.")],
+) -> None:
+    """Write an atlas as a static site: open SITE/index.html, no server and no script needed."""
+    index = _export(atlas, site)
+    console.print(f"Open [b]{index}[/]")
+
+
+@app.command(rich_help_panel="Look")
+def layers(
+    model: Annotated[str, typer.Argument(help="An atlas, or file.py:factory.")],
+    weights: Weights = None,
+    input: InputSize = None,
+) -> None:
+    """List the layers of a network: name, kind, shape, units, receptive field.
+
+    Those that a study looks at by default are marked with ●.
+    """
+    table = Table("", "layer", "kind", "shape", "units", "sees", box=None, header_style="bold")
+    if Path(model).is_file():
+        with Atlas.open(model) as atlas:
+            for found in atlas.layers():
+                table.add_row(*_row(found, found.field, found.field_whole))
+    else:
+        network = _network(model, weights, (input, None, None, None), None, "cpu")
+        fields = network.fields
+        for layer in network.layers.values():
+            field = fields[layer.name]
+            table.add_row(*_row(layer, field.size, field.whole))
+    console.print(table)
+
+
+@app.command(rich_help_panel="Look")
+def show(
+    atlas: Annotated[Path, typer.Argument(help="An atlas.")],
+    unit: Annotated[str, typer.Argument(help="layer:number such as conv2:17, or a whole layer.")],
+    out: Annotated[
+        Path | None, typer.Option(help="The picture to write. Default: named after the unit.")
+    ] = None,
+) -> None:
+    """Print what is known of one unit and draw it; give a layer's name for all of its units."""
+    with Atlas.open(atlas) as opened:
+        whole = any(layer.name == unit for layer in opened.layers())
+        chosen = None if whole else Unit.parse(unit)
+        if chosen is None:
+            sheet = layer_sheet(opened, unit)
+        else:
+            sheet = unit_sheet(opened, chosen.layer, chosen.index)
+            _describe(opened, chosen)
+    path = out or Path(f"{unit.replace('/', '-').replace(':', '-')}.png")
+    sheet.save(path)
+    if console.is_terminal:
+        console.print(in_characters(sheet, min(console.width, 120)))
+    console.print(f"Drawn to [b]{path}[/]")
+
+
+def _network(
+    model: str,
+    weights: Path | None,
+    input: tuple[str | None, str | None, str | None, str | None],
+    labels: str | None,
+    device: str,
+) -> Network:
+    return load_network(
+        model,
+        weights,
+        options.input_of(*input),
+        options.labels(labels),
+        options.device(device),
+    )
+
+
+def _describe(atlas: Atlas, unit: Unit) -> None:
+    record = atlas.unit(unit.layer, unit.index)
+    classes = atlas.document("network")["labels"]
+    table = Table(
+        box=None, show_header=False, title=f"[b]{unit.layer}:{unit.index}", title_justify="left"
+    )
+    table.add_row("fires on", f"{record.firing_rate:.1%} of the pictures")
+    table.add_row("values", f"mean {record.mean:.3g}, deviation {record.deviation:.3g}")
+    table.add_row("largest", f"{record.maximum:.3g}")
+    if record.preferred_class is not None and classes:
+        table.add_row(
+            "prefers", f"{classes[record.preferred_class]}, selectivity {record.selectivity:.2f}"
+        )
+    if record.twin is not None:
+        table.add_row(
+            "twin", f"{unit.layer}:{record.twin}, correlation {record.twin_correlation:.3f}"
+        )
+    for picture in atlas.pictures(unit.layer, unit.index):
+        reached = f"activation {picture.activation:.3g}"
+        if picture.strongest_real and picture.strongest_real > 0:
+            reached += (
+                f", {picture.activation / picture.strongest_real:.1f}x the strongest real one"
+            )
+        if picture.silent:
+            reached = "never fires: " + "; ".join(picture.attempts)
+        table.add_row(f"{picture.kind} picture", reached)
+    console.print(table)
+
+
+def _row(layer: Layer | LayerRecord, field: tuple[int, int] | None, whole: bool) -> list[str]:
+    shape = " x ".join(str(n) for n in layer.shape)
+    sees = "?" if field is None else ("whole picture" if whole else f"{field[0]} x {field[1]}")
+    mark = "●" if layer.default else ""
+    return [mark, layer.name, layer.kind, shape, str(layer.units), sees]
+
+
+def _widths(text: str) -> tuple[int, ...]:
+    return tuple(int(number) for number in options.numbers(text, "--widths"))
+
+
+def _export(atlas: Path, site: Path) -> Path:
+    with Atlas.open(atlas) as opened, bar("writing pages", 1) as (progress, task):
+        return export_site(
+            opened, site, lambda done, total: progress.update(task, completed=done, total=total)
+        )
+
+
+def _tell(path: Path) -> None:
+    with Atlas.open(path) as atlas:
+        for finding in atlas.findings():
+            console.print(f"• {finding.text}", highlight=False, soft_wrap=True)
+
+
+def _finish(atlas: Path, site: Path) -> None:
+    index = _export(atlas, site)
+    console.print()
+    _tell(atlas)
+    console.print(f"\nOpen [b]{index}[/] in a browser, or: [b]phosphene show {atlas} conv2:3[/]")

@@ -1,0 +1,85 @@
+"""What the commands print: progress bars, lines and small pictures made of characters."""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+import numpy as np
+from PIL import Image
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    Progress,
+    TaskID,
+    TaskProgressColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
+
+from phosphene.study import Progress as StudyProgress
+from phosphene.zoo import TrainingStep
+
+console = Console()
+errors = Console(stderr=True)
+
+
+@contextmanager
+def bar(title: str, total: float) -> Iterator[tuple[Progress, TaskID]]:
+    """A progress bar for the duration."""
+    progress = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        console=errors,
+    )
+    with progress:
+        yield progress, progress.add_task(title, total=total)
+
+
+def follow_training(steps: Iterable[TrainingStep], total: int) -> int:
+    """Show a training as it goes, with a running loss and accuracy; how many steps were made."""
+    made, loss, accuracy = 0, float("nan"), float("nan")
+    with bar("training", total) as (progress, task):
+        for step in steps:
+            made += 1
+            loss = step.loss if made == 1 else 0.98 * loss + 0.02 * step.loss
+            accuracy = step.accuracy if made == 1 else 0.98 * accuracy + 0.02 * step.accuracy
+            if step.index % 20 == 0 or step.index == total:
+                progress.update(
+                    task,
+                    completed=step.index,
+                    description=f"training  loss {loss:.4f}  accuracy {accuracy:6.2%}",
+                )
+        if not made:
+            progress.update(task, completed=total, description="training  already done")
+    return made
+
+
+def follow_study(steps: Iterable[StudyProgress]) -> None:
+    """Show a study as it is built."""
+    with bar("study", 1) as (progress, task):
+        for step in steps:
+            note = f"  ({step.resumed} of {step.total} jobs were there)" if step.resumed else ""
+            progress.update(
+                task, total=step.total, completed=step.done, description=f"{step.title}{note}"
+            )
+
+
+def in_characters(image: Image.Image, width: int = 56) -> Text:
+    """A picture as coloured half blocks, two pixels to a character, at most `width` wide."""
+    scale = min(1.0, width / image.width)
+    size = (round(image.width * scale), 2 * round(image.height * scale / 2))
+    pixels = np.asarray(image.convert("RGB").resize(size, Image.Resampling.BOX))
+    text = Text()
+    for upper, lower in zip(pixels[0::2], pixels[1::2], strict=True):
+        for above, below in zip(upper, lower, strict=True):
+            text.append("▀", style=f"rgb({_rgb(above)}) on rgb({_rgb(below)})")
+        text.append("\n")
+    return text
+
+
+def _rgb(pixel: "np.ndarray[tuple[int], np.dtype[np.uint8]]") -> str:
+    return ",".join(str(int(v)) for v in pixel)
