@@ -6,7 +6,7 @@ Pictures are `b c h w` floats in [0, 1] everywhere; only a `Network` knows about
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from jaxtyping import Float
 from torch import Tensor
@@ -86,6 +86,7 @@ class Recording(Mapping[str, Tensor]):
         return len(self.layers)
 
 
+@runtime_checkable
 class Objective(Protocol):
     """Gives every image of a recording one score, to be maximised."""
 
@@ -99,6 +100,7 @@ class Objective(Protocol):
         ...
 
 
+@runtime_checkable
 class Canvas(Protocol):
     """A differentiable way to hold b pictures."""
 
@@ -121,6 +123,7 @@ class Canvas(Protocol):
         ...
 
 
+@runtime_checkable
 class Transform(Protocol):
     """A random, differentiable change of pictures that leaves them in [0, 1]."""
 
