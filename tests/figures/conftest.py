@@ -166,7 +166,7 @@ def build(path: Path, material: Material) -> Path:
                         continue
                     examples = _examples(record, values[:, record.unit], field, material)
                     job.add(*examples)
-                    job.add(*_pictures(record, examples, material, position == 3))
+                    job.add(*_pictures(record, examples, material))
     return path
 
 
@@ -192,6 +192,7 @@ def _units(name: str, values: torch.Tensor, weights: list, material: Material) -
         counts, edges = np.histogram(column, bins=40)
         means = [float(column[material.targets == k].mean()) for k in range(len(material.labels))]
         dead = bool((column <= 0).all())
+        twinned = bool(alike[unit].max() >= 0.95)
         records.append(
             UnitRecord(
                 layer=name,
@@ -206,8 +207,8 @@ def _units(name: str, values: torch.Tensor, weights: list, material: Material) -
                 class_means=tuple(means),
                 preferred_class=None if dead else int(np.argmax(means)),
                 selectivity=None if dead else 0.5,
-                twin=None if dead else int(alike[unit].argmax()),
-                twin_correlation=None if dead else float(alike[unit].max()),
+                twin=int(alike[unit].argmax()) if twinned else None,
+                twin_correlation=float(alike[unit].max()) if twinned else None,
                 weights=weights[unit],
             )
         )
@@ -250,13 +251,13 @@ def _examples(
 
 
 def _pictures(
-    record: UnitRecord, examples: list[ExampleRecord], material: Material, last: bool
+    record: UnitRecord, examples: list[ExampleRecord], material: Material
 ) -> list[PictureRecord]:
     generator = np.random.default_rng([record.unit, len(record.layer)])
     mean = np.mean([material.pictures[e.image] for e in examples], axis=0)
     noise = generator.normal(0, 0.05, mean.shape)
     height, width = mean.shape[1:]
-    made = [("class" if last else "channel", mean + noise)]
+    made = [("channel", mean + noise)]
     if examples[0].y is not None:
         top, left, bottom, right = examples[0].box
         made.append(("neuron", mean[:, : min(bottom - top, height), : min(right - left, width)]))

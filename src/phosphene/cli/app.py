@@ -65,11 +65,11 @@ def demo(
     28x28). Writes OUT/digits.safetensors, OUT/digits.atlas and OUT/site/index.html. Run again, it
     goes on where it was stopped and is done in seconds.
     """
-    training = Training(learning_rate=1e-3, steps=1500, seed=seed)
+    training = Training(learning_rate=1e-3, steps=800, seed=seed)
     input = Input(1, (28, 28))
     module = seeded(hvass, seed).to(options.device(device))
     data = digits("train")
-    follow_training(train(module, input, data, training, out / "digits.safetensors"), 1500)
+    follow_training(train(module, input, data, training, out / "digits.safetensors"), 800)
     network = Network(module, input, data.classes, "Hvass's network on digits")
     study = Study(network, digits("test"), Settings(seed=seed))
     follow_study(build(study, out / "digits.atlas"))

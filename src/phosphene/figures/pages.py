@@ -67,7 +67,7 @@ class Pages:
             "limit": viewer.weights_limit(layer.name),
             "weights_channels": self._weights_channels(records[0]) if records else None,
             "silent": sum(record.firing_rate == 0 for record in records),
-            "twins": sum(self.viewer.twin(record) is not None for record in records),
+            "twins": sum(record.twin is not None for record in records),
             "before": viewer.layers[position - 1] if position else None,
             "after": next(iter(viewer.layers[position + 1 :]), None),
         }
@@ -80,7 +80,6 @@ class Pages:
         return {
             "layer": layer,
             "record": record,
-            "twin": self.viewer.twin(record),
             "sentences": viewer.sentences(record),
             "patches": [self._patch(p) for p in viewer.patches(layer.name, record.unit)],
             "drawings": [
@@ -110,7 +109,6 @@ class Pages:
         patch = None if example is None else self.viewer.patch(example)
         return {
             "record": record,
-            "twin": self.viewer.twin(record),
             "weights": self._tile(self.viewer.weights_image(record)),
             "drawing": drawing,
             "drawn": self._tile(drawing.image) if drawing else None,
@@ -125,7 +123,7 @@ class Pages:
             "layer": layer,
             "tiles": [self._tile(d.image) for d in drawn if d.image is not None][:MOSAIC],
             "silent": sum(record.firing_rate == 0 for record in records),
-            "twins": sum(self.viewer.twin(record) is not None for record in records),
+            "twins": sum(record.twin is not None for record in records),
         }
 
     def _hero(self) -> list[Context]:

@@ -27,14 +27,6 @@ from phosphene.figures.palette import picture_to_image, signed_to_rgba
 from phosphene.figures.png import AnyImage, mosaic
 
 MOST_KERNELS = 64
-TWIN = 0.95
-"""Units whose responses correlate at least this much are called twins."""
-
-_AIMS = {
-    "channel": "Excites the whole channel",
-    "neuron": "Excites one neuron",
-    "class": "Raises the score of the class",
-}
 
 
 @dataclass(frozen=True)
@@ -107,14 +99,9 @@ class Viewer:
             name = self.class_name(record.preferred_class)
             chosen = "" if record.selectivity is None else f" {number(record.selectivity)}"
             said.append(f"Responds most to class {name}, selectivity{chosen}.")
-        if self.twin(record) is not None:
+        if record.twin is not None:
             said.append(f"Unit {record.twin} responds nearly alike.")
         return said
-
-    def twin(self, record: UnitRecord) -> int | None:
-        """The unit of the same layer that does nearly the same, if there is one."""
-        correlation = record.twin_correlation
-        return record.twin if correlation is not None and correlation >= TWIN else None
 
     def firing(self, record: UnitRecord) -> int:
         """How many images the unit fires on."""
@@ -161,7 +148,7 @@ class Viewer:
         share, compared = strength(record.activation, record.strongest_real)
         return Drawing(
             image=None if record.silent else picture_to_image(record.picture),
-            title=_AIMS.get(record.kind, record.kind),
+            title=self._title(record),
             canvas=record.canvas,
             activation=number(record.activation),
             share=share,
@@ -169,6 +156,14 @@ class Viewer:
             attempts=record.attempts,
             settings=self._settings(record),
         )
+
+    def _title(self, record: PictureRecord) -> str:
+        layer = self.atlas.layer(record.layer)
+        if record.kind != "channel":
+            return f"Excites one {record.kind}"
+        if self.is_output(layer):
+            return "Raises the score of the class"
+        return "Excites the whole channel" if len(layer.shape) == 3 else "Excites the unit"
 
     def _settings(self, record: PictureRecord) -> dict[str, str]:
         """What made a picture: its own settings, then those of the job."""
