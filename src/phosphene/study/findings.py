@@ -69,25 +69,23 @@ class Conclude(StudyJob):
             yield "accuracy", f"Confused most: {', '.join(worst)}.", {}
 
     def _units(self, atlas: Atlas) -> Iterator[Said]:
-        for layer in atlas.layers():
+        for layer in self._hidden(atlas):
             units = atlas.units(layer.name)
-            hidden = layer.name != self._logits
-            silent = [u.unit for u in units if u.firing_rate == 0] if hidden else []
-            pairs = [(u.unit, u.twin) for u in units if u.twin is not None] if hidden else []
-            if silent or pairs:
-                yield (
-                    "units",
-                    f"{layer.name}: of {len(units)} units, {_count(len(silent), 'never fires')} "
-                    f"and {_count(len(pairs), 'has', 'have')} a near-duplicate in the layer.",
-                    {"layer": layer.name, "silent": silent, "duplicates": pairs},
-                )
+            silent = [u.unit for u in units if u.firing_rate == 0]
+            pairs = [(u.unit, u.twin) for u in units if u.twin is not None]
+            yield (
+                "units",
+                f"{layer.name}: {_firing(len(silent), len(units))}; {_twins(len(pairs))}.",
+                {"layer": layer.name, "silent": silent, "duplicates": pairs},
+            )
         if self.study.classes:
             yield from self._selective(atlas)
 
+    def _hidden(self, atlas: Atlas) -> list[LayerRecord]:
+        return [layer for layer in atlas.layers() if layer.name != self._logits]
+
     def _selective(self, atlas: Atlas) -> Iterator[Said]:
-        for layer in atlas.layers():
-            if layer.name == self._logits:
-                continue
+        for layer in self._hidden(atlas):
             best = sorted(
                 (u for u in atlas.units(layer.name) if u.selectivity is not None),
                 key=_selectivity,
@@ -108,20 +106,19 @@ class Conclude(StudyJob):
 
     def _pictures(self, atlas: Atlas) -> Iterator[Said]:
         for layer in atlas.layers():
-            shares = [
-                p.activation / p.strongest_real
-                for p in atlas.pictures(layer.name)
-                if p.kind == "channel"
-                and p.strongest_real is not None
-                and p.strongest_real > 0
-                and not p.silent
-            ]
-            if shares:
+            best: dict[int, float] = {}
+            for picture in atlas.pictures(layer.name):
+                real = picture.strongest_real
+                if real is not None and real > 0 and not picture.silent:
+                    share = picture.activation / real
+                    best[picture.unit] = max(share, best.get(picture.unit, 0.0))
+            if best:
+                share = median(best.values())
                 yield (
                     "pictures",
-                    f"{layer.name}: the synthetic pictures excite their units "
-                    f"{median(shares):.1f} times as much as the strongest real one (median).",
-                    {"layer": layer.name, "median_share": median(shares)},
+                    f"{layer.name}: the better of a unit's synthetic pictures excites it "
+                    f"{share:.1f} times as much as the strongest real one (median).",
+                    {"layer": layer.name, "median_share": share},
                 )
         yield from self._class_pictures(atlas)
 
@@ -156,14 +153,24 @@ class Conclude(StudyJob):
         return bool(self.study.describe_data()["count"] >= NEIGHBOURS)
 
 
-def _count(count: int, one: str, many: str | None = None) -> str:
-    """`2 never fire`, `1 never fires`, `none never fires`, … in words.
+def _firing(silent: int, units: int) -> str:
+    """How many units fire, in words.
 
-    >>> _count(1, "has", "have"), _count(4, "has", "have"), _count(0, "has", "have")
-    ('1 has', '4 have', 'none has')
+    >>> _firing(0, 16), _firing(1, 16), _firing(4, 16)
+    ('all 16 units fire on some picture', '1 of 16 units never fires', '4 of 16 units never fire')
     """
-    verb = one if count <= 1 else many or one.removesuffix("s")
-    return f"{count or 'none'} {verb}"
+    if not silent:
+        return f"all {units} units fire on some picture"
+    return f"{silent} of {units} units never fire{'s' if silent == 1 else ''}"
+
+
+def _twins(count: int) -> str:
+    """How many units have a near-duplicate, in words.
+
+    >>> _twins(0), _twins(1), _twins(7)
+    ('none has a near-duplicate', '1 has a near-duplicate', '7 have a near-duplicate')
+    """
+    return f"{count or 'none'} {'has' if count < 2 else 'have'} a near-duplicate"
 
 
 def _selectivity(unit: UnitRecord) -> float:
