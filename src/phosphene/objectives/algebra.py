@@ -9,7 +9,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from numbers import Real
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 from jaxtyping import Float
 from torch import Tensor
@@ -51,7 +51,7 @@ class Term(ABC):
             )
         return next(iter(sizes), None)
 
-    def take(self, images: Sequence[int]) -> Self:
+    def take(self, images: Sequence[int]) -> "Term":
         """The same objective for a selection of its images."""
         changes = {
             f: tuple(value[i] for i in images)
