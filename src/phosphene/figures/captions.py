@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+NO_BREAK = "\u00a0"
+
 
 def number(value: int | float) -> str:
     """Three significant digits, no exponent until one is needed, a true minus sign.
@@ -16,17 +18,22 @@ def number(value: int | float) -> str:
 def percent(share: int | float) -> str:
     """A share as a percentage that never rounds something to nothing or nearly all to all.
 
-    >>> percent(0.4321), percent(0.0123), percent(0.0001), percent(0.9999), percent(1)
-    ('43 %', '1.2 %', '< 0.1 %', '> 99.9 %', '100 %')
+    Its spaces do not break, so that a number never parts from its sign at the end of a line.
+
+    >>> percent(0.4321).split(), percent(0.0123).split(), percent(1).split()
+    (['43', '%'], ['1.2', '%'], ['100', '%'])
+    >>> percent(0.0001).split(), percent(0.99999).split()
+    (['<', '0.1', '%'], ['>', '99.9', '%'])
     """
     value = 100 * share
     if 0 < value < 0.1:
-        return "< 0.1 %"
-    if 99.9 < value < 100:
-        return "> 99.9 %"
-    digits = 1 if 0 < value < 10 or 90 < value < 100 else 0
-    text = f"{value:,.{digits}f}"
-    return f"{text.removesuffix('.0')} %".replace("-", "−")
+        text = "< 0.1"
+    elif 99.9 < value < 100:
+        text = "> 99.9"
+    else:
+        digits = 1 if 0 < value < 10 or 90 < value < 100 else 0
+        text = f"{value:,.{digits}f}".removesuffix(".0").replace("-", "−")
+    return f"{text} %".replace(" ", NO_BREAK)
 
 
 def plural(count: int, noun: str, nouns: str | None = None) -> str:
@@ -52,14 +59,17 @@ def strength(activation: float, strongest_real: float | None) -> tuple[str, str]
 
     Both are empty where there is nothing to compare with: no real image makes the unit fire.
 
-    >>> strength(1.5, 2.0)
-    ('75 %', '75 % of the strongest real image’s')
-    >>> strength(9.0, 2.0), strength(1.0, 0.0)
-    (('4.5 ×', '4.5 × the strongest real image’s'), ('', ''))
+    >>> [words.split(maxsplit=2) for words in strength(1.5, 2.0)]
+    [['75', '%'], ['75', '%', 'of the strongest real image’s']]
+    >>> [words.split(maxsplit=2) for words in strength(9.0, 2.0)]
+    [['4.5', '×'], ['4.5', '×', 'the strongest real image’s']]
+    >>> strength(1.0, 0.0)
+    ('', '')
     """
     if strongest_real is None or strongest_real <= 0:
         return "", ""
     share = activation / strongest_real
     if share >= 1.995:
-        return f"{number(share)} ×", f"{number(share)} × the strongest real image’s"
+        times = f"{number(share)}{NO_BREAK}×"
+        return times, f"{times} the strongest real image’s"
     return percent(share), f"{percent(share)} of the strongest real image’s"
