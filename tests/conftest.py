@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from jaxtyping import install_import_hook
 
-install_import_hook("phosphene", "beartype.beartype")
+install_import_hook("phosphene", "typechecker.check")
 
 
 @pytest.fixture(scope="session")

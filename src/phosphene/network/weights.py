@@ -79,7 +79,7 @@ def _load(path: Path) -> Any:
             "that could run code. In the program that made it, save the state_dict: "
             "torch.save(model.state_dict(), path)"
         ) from error
-    except (RuntimeError, EOFError, ValueError, KeyError, OSError) as error:
+    except (RuntimeError, EOFError, ValueError, KeyError, OSError, SafetensorError) as error:
         raise WeightsError(
             f"{path} is neither a safetensors file nor a readable torch.save file: {error}"
         ) from error

@@ -38,21 +38,19 @@ class Study:
     settings: Settings = Settings()
     data_fingerprint: str = field(init=False)
     layers: tuple[Layer, ...] = field(init=False)
+    classes: tuple[str, ...] = field(init=False)
+    """The names of the classes: the network's labels, else the data's, else numbers."""
 
     def __post_init__(self) -> None:
-        """Resolve the layers; raises `UnknownLayerError` with the nearest names."""
+        """Resolve layers and classes.
+
+        Raises:
+            UnknownLayerError: with the nearest names.
+            NetworkError: as many labels as classes are expected.
+        """
+        object.__setattr__(self, "classes", _classes(self.network, self.data))
         object.__setattr__(self, "data_fingerprint", fingerprint(self.data))
         object.__setattr__(self, "layers", choose(self.network, self.settings.layers))
-
-    @property
-    def classes(self) -> tuple[str, ...]:
-        """The names of the classes: the network's labels, else the data's, else numbers."""
-        of_data = tuple(getattr(self.data, "classes", ()))
-        if not self.network.classifies:
-            return of_data
-        if not self.network.labels and len(of_data) == len(self.network.classes):
-            return of_data
-        return self.network.classes
 
     @property
     def data_name(self) -> str:
@@ -75,6 +73,14 @@ class Study:
             "classes": list(getattr(self.data, "classes", ())),
             "fingerprint": self.data_fingerprint,
         }
+
+
+def _classes(network: Network, data: Dataset[Any]) -> tuple[str, ...]:
+    of_data = tuple(getattr(data, "classes", ()))
+    if not network.classifies:
+        return of_data
+    unnamed = not network.labels and len(of_data) == len(network.classes)
+    return of_data if unnamed else network.classes
 
 
 def choose(network: Network, patterns: Sequence[str]) -> tuple[Layer, ...]:

@@ -1,0 +1,215 @@
+"""The commands, and the words a person gets when something is wrong."""
+
+import pickle
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import save_file
+
+from phosphene.atlas import Atlas
+from phosphene.cli import main
+from phosphene.data import digits
+from phosphene.zoo import hvass, seeded
+
+MODEL = """
+from phosphene.zoo import hvass
+
+def make():
+    return hvass(widths=(2, 3), dense=(8,))
+"""
+
+Run = Callable[..., tuple[int, str]]
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Run a command line; its exit status, and all it printed in one line."""
+
+    def call(*words: object) -> tuple[int, str]:
+        monkeypatch.setattr("sys.argv", ["phosphene", *map(str, words)])
+        status: str | int | None = 0
+        try:
+            main()
+        except SystemExit as end:
+            status = end.code
+        printed = capsys.readouterr()
+        return int(status or 0), " ".join((printed.out + printed.err).split())
+
+    return call
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    """A folder with model.py and its weights."""
+    (tmp_path / "model.py").write_text(MODEL)
+    module = seeded(lambda: hvass(widths=(2, 3), dense=(8,)), 0)
+    save_file(module.state_dict(), tmp_path / "w.safetensors")
+    return tmp_path
+
+
+@pytest.fixture
+def few(tmp_path: Path) -> Path:
+    """A folder of images, one folder per class."""
+    data = digits("test")
+    for i in range(20):
+        picture, label = data[i]
+        folder = tmp_path / "few" / str(label)
+        folder.mkdir(parents=True, exist_ok=True)
+        Image.fromarray((picture[0] * 255).byte().numpy()).save(folder / f"{i}.png")
+    return tmp_path / "few"
+
+
+def build_words(model: Path, data: object, **more: object) -> list[object]:
+    words = ["build", f"{model / 'model.py'}:make", "--weights", model / "w.safetensors"]
+    words += ["--data", data, "--out", model / "a.atlas", "--steps", 2]
+    for name, value in more.items():
+        words += [f"--{name}", value]
+    return words
+
+
+def test_build_show_layers_and_export(run, model, few):
+    status, printed = run(*build_words(model, few))
+    assert status == 0
+    assert "20 pictures of" in printed
+    status, printed = run("layers", model / "a.atlas")
+    assert (status, "conv2 Conv2d 3 x 14 x 14 3 14 x 14" in printed) == (0, True)
+    status, printed = run("show", model / "a.atlas", "conv2:1", "--out", model / "unit.png")
+    assert (status, "fires on" in printed, (model / "unit.png").exists()) == (0, True, True)
+    status, _ = run("show", model / "a.atlas", "conv2", "--out", model / "layer.png")
+    assert (status, (model / "layer.png").exists()) == (0, True)
+    status, printed = run("export", model / "a.atlas", model / "site")
+    assert (status, (model / "site" / "index.html").exists()) == (0, True)
+    assert len(list((model / "site").glob("unit-*.html"))) == 2 + 3 + 8 + 10
+
+
+def test_layers_of_a_model(run, model):
+    status, printed = run("layers", f"{model / 'model.py'}:make")
+    assert status == 0
+    assert "● conv1 Conv2d 2 x 28 x 28 2 5 x 5" in printed
+    assert "● fc2 Linear 10 10 whole picture" in printed
+
+
+def test_train_writes_weights_that_build_takes(run, tmp_path):
+    status, printed = run("train", "digits", "--out", tmp_path / "w.safetensors", "--steps", 3)
+    assert (status, "of 360 held out" in printed) == (0, True)
+    words = ["build", "phosphene.zoo:hvass", "--weights", tmp_path / "w.safetensors"]
+    words += ["--data", "digits", "--out", tmp_path / "a.atlas", "--steps", 1, "--layers", "fc2"]
+    assert run(*words)[0] == 0
+
+
+def test_an_unreadable_image_is_left_out_counted_and_said(run, model, few):
+    whole = next(few.rglob("*.png"))
+    (few / "3" / "cut.png").write_bytes(whole.read_bytes()[:60])
+    status, printed = run(*build_words(model, few))
+    assert status == 0
+    assert "1 of 21 files could not be read" in printed
+    with Atlas.open(model / "a.atlas") as atlas:
+        assert [Path(item.path).name for item in atlas.skipped()] == ["cut.png"]
+
+
+def wrong_model(model: Path, **changes: object) -> list[object]:
+    return build_words(model, "digits", **changes)
+
+
+@pytest.mark.parametrize(
+    ("arrange", "said"),
+    [
+        (lambda m: wrong_model(m, layers="conv9"), "no layer 'conv9'; nearest: conv"),
+        (lambda m: wrong_model(m, input="3x28x28"), "failed on one picture of its own input"),
+        (lambda m: wrong_model(m, input="1x32x32"), "failed on one picture of its own input"),
+        (lambda m: wrong_model(m, input="28"), "--input '28' is not channels x height x width"),
+        (lambda m: wrong_model(m, canvas="makko"), "nearest: maco"),
+        (lambda m: wrong_model(m, device="gpu"), "no device 'gpu'; choose one of auto, cpu"),
+        (lambda m: wrong_model(m, labels="cat"), "'cat' is no file"),
+        (lambda m: wrong_model(m, labels="cat,dog"), "2 labels were given for 10 classes"),
+        (lambda m: ["build", "model:make", *wrong_model(m)[2:]], "module 'model' cannot be"),
+        (lambda m: ["build", m / "nodel.py:make", *wrong_model(m)[2:]], "nearest: model.py"),
+        (lambda m: ["build", f"{m}/model.py:mate", *wrong_model(m)[2:]], "nearest: make"),
+        (lambda m: build_words(m, "digitz"), "digits"),
+        (lambda m: build_words(m, f"mnist:{m}"), "put MNIST's four files there"),
+        (lambda m: ["show", m / "none.atlas", "conv1:0"], "none.atlas"),
+        (lambda m: ["show", m / "model.py", "conv1:0"], "no"),
+    ],
+)
+def test_mistakes_are_told_in_words_with_status_2(run, model, arrange, said):
+    status, printed = run(*arrange(model))
+    assert status == 2
+    assert printed.startswith("error:")
+    assert said in printed
+    assert "Traceback" not in printed
+
+
+def test_weights_that_are_none(run, model):
+    for content, said in (
+        (pickle.dumps(ValueError("a model")), "could run code"),
+        (b"just some text, no weights", "neither a safetensors file nor"),
+    ):
+        (model / "w.safetensors").write_bytes(content)
+        status, printed = run(*wrong_model(model))
+        assert (status, said in printed) == (2, True), printed
+    state = seeded(lambda: hvass(widths=(2, 3), dense=(8,)), 0).state_dict()
+    state["conv1.bias"][0] = torch.nan
+    save_file(state, model / "w.safetensors")
+    status, printed = run(*wrong_model(model))
+    assert (status, "conv1.bias (1 of 2 values)" in printed) == (2, True), printed
+
+
+def test_a_file_that_is_no_atlas_is_left_alone(run, model, few):
+    (model / "a.atlas").write_text("my notes")
+    status, printed = run(*build_words(model, few))
+    assert (status, "a.atlas" in printed) == (2, True)
+    assert (model / "a.atlas").read_text() == "my notes"
+
+
+def test_another_networks_atlas_is_left_alone(run, model, few):
+    assert run(*build_words(model, few))[0] == 0
+    with Atlas.open(model / "a.atlas") as atlas:
+        before = atlas.fingerprint()
+    save_file(
+        seeded(lambda: hvass(widths=(2, 3), dense=(8,)), 1).state_dict(), model / "w.safetensors"
+    )
+    status, printed = run(*build_words(model, few))
+    assert (status, "another network" in printed) == (2, True)
+    with Atlas.open(model / "a.atlas") as atlas:
+        assert atlas.fingerprint() == before
+
+
+def test_unknown_units(run, model, few):
+    run(*build_words(model, few))
+    for unit, said in (
+        ("conv2:99", "its 3 units are 0 to 2"),
+        ("conv2", ""),
+        ("konv2:1", "nearest: conv2"),
+        ("nonsense", "names no unit"),
+    ):
+        status, printed = run("show", model / "a.atlas", unit, "--out", model / "x.png")
+        assert status == (2 if said else 0), printed
+        assert said in printed
+
+
+def test_help_reads_like_documentation(run):
+    status, printed = run("--help")
+    assert status == 0
+    for command in ("demo", "train", "build", "export", "layers", "show"):
+        assert command in printed
+        assert run(command, "--help")[0] == 0
+
+
+@pytest.mark.slow
+def test_the_demo(run, tmp_path):
+    status, printed = run("demo", "--out", tmp_path / "demo")
+    assert status == 0
+    assert "10 of its 10 class pictures" in printed
+    with Atlas.open(tmp_path / "demo" / "digits.atlas") as atlas:
+        assert sum(layer.units for layer in atlas.layers()) == 190
+        assert atlas.document("evaluation")["accuracy"] >= 0.975
+        first = atlas.fingerprint()
+    assert len(list((tmp_path / "demo" / "site").glob("unit-*.html"))) == 190
+    shutil.rmtree(tmp_path / "demo" / "site")
+    assert run("demo", "--out", tmp_path / "demo")[0] == 0
+    with Atlas.open(tmp_path / "demo" / "digits.atlas") as atlas:
+        assert atlas.fingerprint() == first

@@ -1,0 +1,190 @@
+"""A build gives a whole atlas, resumes, and never mixes studies."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from phosphene.atlas import Atlas
+from phosphene.data import batches, digits
+from phosphene.errors import AtlasMismatchError, StorageError, UnknownLayerError
+from phosphene.examples import Survey
+from phosphene.maximize import Recipe
+from phosphene.study import Settings, Study, build, choose, plan
+
+HERE = Path(__file__).parent
+
+
+def finished(study: Study, path: Path) -> str:
+    for _ in build(study, path):
+        pass
+    with Atlas.open(path) as atlas:
+        return atlas.fingerprint()
+
+
+def test_every_unit_has_statistics_examples_and_pictures(tmp_path, study):
+    finished(study, tmp_path / "a.atlas")
+    with Atlas.open(tmp_path / "a.atlas") as atlas:
+        assert [(la.name, la.units) for la in atlas.layers()] == [("0", 4), ("3", 6), ("6", 10)]
+        for layer in atlas.layers():
+            kinds = {"channel", "neuron"} if layer.name in "03" else {"channel"}
+            for unit in range(layer.units):
+                assert atlas.unit(layer.name, unit).layer == layer.name
+                assert len(atlas.examples(layer.name, unit)) == 3
+                assert {p.kind for p in atlas.pictures(layer.name, unit)} == kinds
+        assert all(job.state == "done" for job in atlas.jobs())
+        for picture in atlas.pictures("3"):
+            job = atlas.provenance(picture)
+            assert job.params["recipe"] == picture.settings
+            assert job.seed == 0
+
+
+def test_statistics_are_those_of_a_survey(tmp_path, study):
+    finished(study, tmp_path / "a.atlas")
+    survey = Survey(study.network, ["3"], k=3)
+    for batch in batches(study.data, 7):
+        survey.add(batch)
+    with Atlas.open(tmp_path / "a.atlas") as atlas:
+        for unit, record in enumerate(atlas.units("3")):
+            assert record.mean == pytest.approx(float(survey.layers["3"].moments.mean[unit]), 1e-4)
+            values = [example.value for example in atlas.examples("3", unit)]
+            assert values == pytest.approx(survey.layers["3"].top.values[unit].tolist(), 1e-5)
+        assert atlas.document("evaluation")["count"] == 40
+
+
+def test_examples_show_what_the_unit_saw(tmp_path, study):
+    finished(study, tmp_path / "a.atlas")
+    with Atlas.open(tmp_path / "a.atlas") as atlas:
+        for example in atlas.examples("3", 0):
+            assert (example.box[2] - example.box[0], example.box[3] - example.box[1]) == (10, 10)
+            picture = study.data[example.image].picture[None]
+            values = study.network.record(picture, ["3"])["3"]
+            assert float(values[0, 0, example.y, example.x]) == pytest.approx(example.value, 1e-5)
+            assert example.guided.shape == (1, 10, 10)
+            assert np.abs(example.guided).max() > 0
+
+
+def test_a_unit_that_cannot_fire_is_reported_with_the_attempts(tmp_path, study):
+    finished(study, tmp_path / "a.atlas")
+    with Atlas.open(tmp_path / "a.atlas") as atlas:
+        assert atlas.unit("3", 2).firing_rate == 0
+        drawn = {p.kind: p for p in atlas.pictures("3", 2)}
+        assert drawn["channel"].silent
+        assert drawn["neuron"].silent
+        assert len(drawn["channel"].attempts) == 4
+        said = next(f for f in atlas.findings() if f.figures.get("layer") == "3")
+        assert 2 in said.figures["silent"]
+        assert f"{len(said.figures['silent'])} of 6 units never fire" in said.text
+
+
+def test_a_second_build_does_nothing_again(tmp_path, study):
+    first = finished(study, tmp_path / "a.atlas")
+    progress = list(build(study, tmp_path / "a.atlas"))
+    assert progress[-1].resumed == progress[-1].total == len(plan(study))
+    with Atlas.open(tmp_path / "a.atlas") as atlas:
+        assert atlas.fingerprint() == first
+
+
+def test_a_build_that_is_abandoned_between_any_two_steps_resumes_to_the_same(tmp_path, study):
+    whole = finished(study, tmp_path / "whole.atlas")
+    steps = len(list(build(study, tmp_path / "count.atlas")))
+    for stop in range(1, steps, 4):
+        path = tmp_path / f"{stop}.atlas"
+        begun = build(study, path)
+        for _ in range(stop):
+            next(begun)
+        begun.close()
+        assert finished(study, path) == whole
+
+
+def test_other_settings_replace_what_they_change_and_keep_the_rest(tmp_path, study):
+    finished(study, tmp_path / "a.atlas")
+    recipes = (Recipe("channel", steps=5),)
+    other = Study(study.network, study.data, Settings(recipes=recipes, examples=3))
+    progress = list(build(other, tmp_path / "a.atlas"))
+    assert 0 < progress[-1].resumed < progress[-1].total
+    with Atlas.open(tmp_path / "a.atlas") as atlas:
+        assert {p.settings["steps"] for p in atlas.pictures("3")} == {5}
+    assert finished(other, tmp_path / "a.atlas") == finished(other, tmp_path / "b.atlas")
+
+
+def test_the_atlas_of_another_network_or_other_data_is_left_alone(tmp_path, study, make_study):
+    before = finished(study, tmp_path / "a.atlas")
+    for other, what in ((make_study(seed=1), "network"), (make_study(pictures=39), "data")):
+        with pytest.raises(AtlasMismatchError, match=f"other.*{what}"):
+            next(build(other, tmp_path / "a.atlas"))
+    assert finished(study, tmp_path / "a.atlas") == before
+
+
+def test_the_network_is_given_back_as_it_was(tmp_path, study):
+    module = study.network.module.train()
+    before = {k: v.clone() for k, v in module.state_dict().items()}
+    noise = torch.get_rng_state()
+    finished(study, tmp_path / "a.atlas")
+    assert all(torch.equal(v, before[k]) for k, v in module.state_dict().items())
+    assert all(m.training for m in module.modules())
+    assert all(p.requires_grad and p.grad is None for p in module.parameters())
+    assert not any(m._forward_hooks or m._forward_pre_hooks for m in module.modules())
+    assert torch.equal(torch.get_rng_state(), noise)
+
+
+def test_a_folder_that_does_not_exist_is_said(tmp_path, study):
+    with pytest.raises(StorageError, match="missing"):
+        next(build(study, tmp_path / "missing" / "a.atlas"))
+
+
+def test_layers_are_chosen_by_pattern_or_refused_with_the_nearest(study):
+    assert [la.name for la in choose(study.network, ["[03]"])] == ["0", "3"]
+    with pytest.raises(UnknownLayerError, match="conv9"):
+        choose(study.network, ["conv9"])
+
+
+def test_data_without_labels_gives_an_atlas_without_accuracy(tmp_path, study):
+    pictures = torch.stack([digits("test")[i].picture for i in range(12)])
+    unlabelled = torch.utils.data.TensorDataset(pictures)
+    bare = Study(study.network, unlabelled, study.settings)
+    finished(bare, tmp_path / "a.atlas")
+    with Atlas.open(tmp_path / "a.atlas") as atlas:
+        assert "evaluation" not in atlas.documents()
+        assert atlas.unit("3", 0).class_means == ()
+
+
+KILLED = """
+import sys
+sys.path.insert(0, sys.argv[2])
+from conftest import make_study
+from phosphene.study import build
+print("ready", flush=True)
+for _ in build(make_study(steps=12), sys.argv[1]):
+    pass
+"""
+
+
+@pytest.mark.slow
+def test_ten_kills_at_random_moments_change_nothing(tmp_path, make_study):
+    whole = finished(make_study(steps=12), tmp_path / "whole.atlas")
+    with Atlas.open(tmp_path / "whole.atlas") as atlas:
+        seconds = sum(job.seconds for job in atlas.jobs())
+    path, moments = tmp_path / "killed.atlas", random.Random(0)
+    command = [sys.executable, "-c", KILLED, str(path), str(HERE)]
+    killed = 0
+    for _ in range(10):
+        process = subprocess.Popen(command, stdout=subprocess.PIPE)
+        assert process.stdout is not None
+        process.stdout.readline()
+        time.sleep(moments.uniform(0, 0.4 * seconds))
+        if process.poll() is None:
+            os.kill(process.pid, signal.SIGKILL)
+            killed += 1
+        process.wait()
+        process.stdout.close()
+    assert killed > 0
+    assert finished(make_study(steps=12), path) == whole
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["killed.atlas", "whole.atlas"]
