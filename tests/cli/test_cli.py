@@ -148,8 +148,8 @@ def test_weights_that_are_none(run, model):
         (pickle.dumps(ValueError("a model")), "could run code"),
         (b"just some text, no weights", "neither a safetensors file nor"),
     ):
-        (model / "w.safetensors").write_bytes(content)
-        status, printed = run(*wrong_model(model))
+        (model / "w.pt").write_bytes(content)
+        status, printed = run(*wrong_model(model, weights=model / "w.pt"))
         assert (status, said in printed) == (2, True), printed
     state = seeded(lambda: hvass(widths=(2, 3), dense=(8,)), 0).state_dict()
     state["conv1.bias"][0] = torch.nan
