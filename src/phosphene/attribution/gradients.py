@@ -116,7 +116,7 @@ def integrated_gradients(
     return total * (pictures - start)
 
 
-def cross(pictures: Maps, objective: Term) -> tuple[Maps, Term]:
+def cross(pictures: Maps, objective: Term) -> tuple[Float[Tensor, "nm c h w"], Term]:
     """Pair each of n pictures with each of the objective's m units: n·m pictures, one objective.
 
     Result i·m + j belongs to picture i and unit j.

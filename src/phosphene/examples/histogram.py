@@ -7,6 +7,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 _HALF = 32  # bins on either side of zero
+_FINEST = -40  # bins of 2^-40: what is smaller counts as zero
 
 
 class Bins(NamedTuple):
@@ -27,7 +28,7 @@ class Histograms:
 
     def __init__(self, units: int) -> None:
         self.counts = torch.zeros(units, 2 * _HALF, dtype=torch.long)
-        self.exponents = torch.full((units,), -40, dtype=torch.long)
+        self.exponents = torch.full((units,), _FINEST, dtype=torch.long)
 
     def add(self, values: Float[Tensor, "b units"]) -> None:
         """Count a batch of values."""
@@ -35,7 +36,9 @@ class Histograms:
             return
         values = values.double().cpu()
         # frexp: v = m · 2^e with m < 1, so v < 2^e = 32 bins of width 2^(e - 5).
-        needed = torch.frexp(values.abs().amax(0)).exponent.long() - (_HALF.bit_length() - 1)
+        largest = values.abs().amax(0)
+        needed = torch.frexp(largest).exponent.long() - (_HALF.bit_length() - 1)
+        needed = torch.where(largest > 0, needed, _FINEST)  # zeros fit into bins of any width
         self._widen((needed - self.exponents).clamp_min(0))
         bins = (values.T / torch.exp2(self.exponents.double())[:, None]).floor().long()
         bins = bins.clamp(-_HALF, _HALF - 1) + _HALF
@@ -49,11 +52,16 @@ class Histograms:
         self.exponents = self.exponents + doublings
 
     def bins(self, unit: int) -> Bins:
-        """The histogram of one unit, without the empty bins at its ends."""
+        """The histogram of one unit, without the empty bins at its ends.
+
+        Of nothing but zeros it is the one bin [0, 1).
+        """
         width = 2.0 ** int(self.exponents[unit])
         filled = self.counts[unit].nonzero().flatten()
         if len(filled) == 0:
             return Bins((), 0.0, width)
         first, last = int(filled[0]), int(filled[-1])
+        if first == last == _HALF:  # anything larger would have widened the bins and left this one
+            width = 1.0
         counts = tuple(self.counts[unit, first : last + 1].tolist())
         return Bins(counts, (first - _HALF) * width, width)

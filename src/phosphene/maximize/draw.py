@@ -107,10 +107,10 @@ def batch_size(network: Network, layer: str, memory: int = 2**30) -> int:
     Counted from the shapes of the layers up to `layer`, three times over for values, gradients
     and workspace; the same on every machine, so that a resumed study cuts its work alike.
     """
-    numbers = 0
+    numbers, deepest = 0, network.layer(layer).name
     for found in network.layers.values():
         numbers += prod(found.shape)
-        if found.name == layer:
+        if found.name == deepest:
             break
     return max(1, min(256, memory // (3 * 4 * numbers)))
 

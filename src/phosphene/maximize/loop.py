@@ -79,7 +79,8 @@ def ascend(
 
     Raises:
         NetworkError: a score became NaN.
-        ObjectiveError: the objective is made for another number of images.
+        ObjectiveError: the objective is made for another number of images, or does not depend on
+            them.
 
     *Source:* Erhan et al. 2009, "Visualizing Higher-Layer Features of a Deep Network".
     """
@@ -99,12 +100,8 @@ def ascend(
             with backward_rule(rule):
                 recording = network.record(seen, objective.layers)
             scores = objective(recording)
+        _check(scores, index, objective)
         shown = scores.detach().cpu()
-        if shown.isnan().any():
-            bad = shown.isnan().nonzero()[0].item()
-            raise NetworkError(
-                f"the score of image {bad} became NaN at step {index} of {objective}"
-            )
         waited = torch.where(shown > best, 0, waited + 1)
         best = torch.maximum(best, shown)
         step = Step(index, pictures.detach(), shown, waited, stopped)
@@ -114,6 +111,19 @@ def ascend(
         if index == steps or bool(stopped.all()):
             return
         _update(canvas, optim, scores, stopped)
+
+
+def _check(scores: Float[Tensor, "b"], index: int, objective: Term) -> None:
+    if not scores.requires_grad:
+        raise ObjectiveError(
+            f"the score of {objective} does not depend on the pictures; "
+            "the network detaches the values of this layer from its input"
+        )
+    bad = scores.isnan().nonzero()
+    if len(bad):
+        raise NetworkError(
+            f"the score of image {int(bad[0])} became NaN at step {index} of {objective}"
+        )
 
 
 def _update(

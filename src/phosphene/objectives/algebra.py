@@ -147,7 +147,7 @@ class Combination(Term):
         return {"type": "Combination", "terms": [[w, t.to_json()] for w, t in self.terms]}
 
 
-def from_json(value: dict[str, Any]) -> Term:
+def from_json(value: Any) -> Term:
     """The objective that `to_json` wrote.
 
     Raises:
@@ -158,15 +158,15 @@ def from_json(value: dict[str, Any]) -> Term:
     >>> from_json(objective.to_json()) == objective
     True
     """
-    kind = value.get("type", "") if isinstance(value, dict) else ""
-    if kind == "Combination":
-        return Combination(tuple((float(w), from_json(t)) for w, t in value["terms"]))
+    kind = str(value.get("type")) if isinstance(value, dict) else ""
     if kind not in Term.registry:
         raise ObjectiveError(f"{value!r:.200} is no objective; {nearest(kind, Term.registry)}")
     fields = {k: _tuples(v) for k, v in value.items() if k != "type"}
     try:
+        if kind == Combination.__name__:
+            return Combination.of(*((float(w), from_json(t)) for w, t in value["terms"]))
         return Term.registry[kind](**fields)
-    except TypeError as error:
+    except (KeyError, TypeError, ValueError) as error:
         raise ObjectiveError(f"{value!r:.200} does not describe a {kind}: {error}") from error
 
 

@@ -24,13 +24,16 @@ def unit_maps(values: Tensor) -> Float[Tensor, "b units positions"]:
     return values[:, :, None]
 
 
-def _pick(values: Float[Tensor, "b units ..."], index: PerImage) -> Float[Tensor, "b ..."]:
-    """Unit `index[i]` of image i."""
-    units = values.shape[1]
+def _pick(
+    values: Float[Tensor, "b n ..."], index: PerImage, what: str = "unit"
+) -> Float[Tensor, "b ..."]:
+    """Entry `index[i]` of image i."""
+    count = values.shape[1]
     chosen = (index,) if isinstance(index, int) else index
-    if not all(0 <= i < units for i in chosen):
+    beyond = sorted({i for i in chosen if not 0 <= i < count})
+    if beyond:
         raise ObjectiveError(
-            f"units {[i for i in chosen if not 0 <= i < units]} of {units} asked for"
+            f"{what} {_listed(beyond)} was asked for; there are {count}, 0 to {count - 1}"
         )
     if isinstance(index, int):
         return values[:, index]
@@ -91,12 +94,14 @@ class Neuron(Term):
             maps = unit_maps(maps)[:, :, None, :]
         y = maps.shape[2] // 2 if self.y is None else self.y
         x = maps.shape[3] // 2 if self.x is None else self.x
-        columns = _pick(maps.permute(0, 3, 1, 2), x)
-        rows = _pick(columns.transpose(1, 2), y)
+        columns = _pick(maps.permute(0, 3, 1, 2), x, "column")
+        rows = _pick(columns.transpose(1, 2), y, "row")
         return _pick(rows, self.index)
 
     def __str__(self) -> str:
-        where = "centre" if self.y is None and self.x is None else f"{self.y},{self.x}"
+        if self.y is None and self.x is None:
+            return f"{_units(self.layer, self.index)}@centre"
+        where = ",".join("centre" if v is None else str(v) for v in (self.y, self.x))
         return f"{_units(self.layer, self.index)}@{where}"
 
 
@@ -157,6 +162,11 @@ class Direction(Term):
     layer: str
     vector: tuple[float, ...]
     cosine_power: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Refuse a vector without length."""
+        if not any(self.vector):
+            raise ObjectiveError("a direction of zeros alone points nowhere; give another vector")
 
     @property
     def layers(self) -> frozenset[str]:

@@ -9,29 +9,47 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 
 from phosphene.data import Unreadable, read
 from phosphene.data.dataset import length
-from phosphene.errors import DataError, WeightsError
+from phosphene.errors import DataError, SpecError, WeightsError, nearest
 from phosphene.network import Input, load_weights
 from phosphene.streams import derived
 
 SAVE_EVERY = 500
 
+_OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
+    name: kind
+    for name, kind in vars(torch.optim).items()
+    if isinstance(kind, type)
+    and issubclass(kind, torch.optim.Optimizer)
+    and name not in {"Optimizer", "LBFGS", "SparseAdam"}  # these do not step on plain gradients
+}
+
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a network is trained: optimiser of `torch.optim` by name, batch size, steps, seed."""
+    """How a network is trained: optimiser of `torch.optim` by name, batch size, steps, seed.
+
+    Raises `SpecError` for an optimiser that is none, with the nearest names.
+    """
 
     optimizer: str = "Adam"
     learning_rate: float = 1e-4
     batch: int = 64
     steps: int = 10_000
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuse names that are no optimiser's."""
+        if self.optimizer not in _OPTIMIZERS:
+            raise SpecError(
+                f"no optimiser {self.optimizer!r}; {nearest(self.optimizer, _OPTIMIZERS)}"
+            )
 
 
 @dataclass(frozen=True)
@@ -55,10 +73,10 @@ def train(
 ) -> Iterator[TrainingStep]:
     """Train `module` by cross-entropy and write its weights to `path` (safetensors).
 
-    Every 500 steps the state is saved beside `path`; an interrupted training goes on from there
-    and ends with the very weights of an uninterrupted one. Where `path` already holds the
-    result of this recipe on a module of this shape, it is loaded and no step is made. The
-    module is left in eval mode.
+    At the start and every 500 steps the state is saved beside `path`; an interrupted training
+    goes on from there and ends with the very weights of an uninterrupted one. Where `path`
+    already holds the result of this recipe on a module of this shape, it is loaded and no step
+    is made. The module is left in eval mode.
 
     Raises:
         WeightsError: `path` holds the weights of another recipe or of another network.
@@ -72,8 +90,10 @@ def train(
         module.eval()
         return
     path.parent.mkdir(parents=True, exist_ok=True)
-    optimizer = getattr(torch.optim, recipe.optimizer)(module.parameters(), lr=recipe.learning_rate)
-    done = _restore(module, optimizer, state_path, identity) if state_path.exists() else 0
+    optimizer = _OPTIMIZERS[recipe.optimizer](module.parameters(), lr=recipe.learning_rate)
+    if not state_path.exists():
+        _save(_training_state(module, optimizer), state_path, identity | {"step": "0"})
+    done = _restore(module, optimizer, state_path, identity)
     order = _Order(length(dataset), recipe)
     for index in range(done + 1, recipe.steps + 1):
         pictures, labels = _gather(dataset, order.batch(index - 1))
@@ -173,8 +193,13 @@ def _save(state: dict[str, Tensor], path: Path, metadata: dict[str, str]) -> Non
 
 
 def _check_identity(path: Path, identity: dict[str, str]) -> dict[str, str]:
-    with safe_open(path, framework="pt") as file:
-        metadata: dict[str, str] = file.metadata() or {}
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata: dict[str, str] = file.metadata() or {}
+    except SafetensorError as error:
+        raise WeightsError(
+            f"{path} is there and is no safetensors file ({error}); give another path"
+        ) from error
     found = metadata.get("recipe")
     if found != identity["recipe"]:
         raise WeightsError(
