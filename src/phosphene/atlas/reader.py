@@ -139,12 +139,13 @@ class Reader:
 
     def document(self, name: str) -> Any:
         """One named JSON value; raises `AtlasError` with the nearest names."""
-        documents = self.documents()
-        if name not in documents:
+        found = self._select(DOCUMENTS, "WHERE name = ?", name)
+        if not found:
+            names = [known for (known,) in self._query("SELECT name FROM documents ORDER BY name")]
             raise AtlasError(
-                f"the atlas {self.path} has no document {name!r}; {nearest(name, documents)}"
+                f"the atlas {self.path} has no document {name!r}; {nearest(name, names)}"
             )
-        return documents[name]
+        return found[0].value
 
     def provenance(self, artefact: Record | str) -> Job:
         """The job that made a record read from this atlas, or the document of a name."""

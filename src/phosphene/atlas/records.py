@@ -32,7 +32,7 @@ class UnitRecord:
     """How one unit behaves over a whole dataset.
 
     Bin i of the histogram starts at `histogram_low + i * histogram_width`. `class_means` is empty
-    when the data has no labels. `twin` is the unit of the same layer it correlates with most.
+    when the data has no labels. `twin` is the unit's near-duplicate in the layer, if it has one.
     """
 
     layer: str

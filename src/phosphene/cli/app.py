@@ -1,9 +1,11 @@
 """The commands."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from phosphene.atlas import Atlas, LayerRecord
@@ -14,9 +16,8 @@ from phosphene.data import batches, digits, load_data
 from phosphene.errors import SpecError
 from phosphene.examples import Survey
 from phosphene.figures import export_site, layer_sheet, unit_sheet
-from phosphene.maximize import Recipe
 from phosphene.network import Input, Layer, Network, load_network
-from phosphene.study import Settings, Study, build
+from phosphene.study import CHANNELS, NEURONS, Settings, Study, build
 from phosphene.types import Unit
 from phosphene.zoo import Recipe as Training
 from phosphene.zoo import hvass, seeded, train
@@ -132,9 +133,9 @@ def build_command(
     std: Std = None,
     range: Range = None,
     labels: Labels = None,
-    canvas: Annotated[str, typer.Option(help=f"How pictures are held: {', '.join(CANVASES)}.")] = (
-        "maco"
-    ),
+    canvas: Annotated[
+        str, typer.Option(help=f"How whole pictures are held: {', '.join(CANVASES)}.")
+    ] = ("maco"),
     steps: Annotated[int, typer.Option(help="Steps of each picture.")] = 256,
     examples: Annotated[int, typer.Option(help="Strongest real pictures to keep per unit.")] = 9,
     seed: Seed = 0,
@@ -149,12 +150,12 @@ def build_command(
     held = canvas_from_json({"canvas": canvas})
     network = _network(model, weights, (input, mean, std, range), labels, device)
     pictures = load_data(data, network.input.channels, network.input.size)
-    recipes = (Recipe("channel", held, steps), Recipe("neuron", held, steps))
+    recipes = (replace(CHANNELS, canvas=held, steps=steps), replace(NEURONS, steps=steps))
     settings = Settings(tuple(layers or ()), recipes, examples=examples, seed=seed)
     study = Study(network, pictures, settings)
     follow_study(build(study, out))
     _tell(out)
-    console.print(f"\nNow: [b]phosphene export {out} SITE[/] or [b]phosphene show {out} UNIT[/]")
+    _say(f"\nNow: [b]phosphene export {out} SITE[/] or [b]phosphene show {out} UNIT[/]")
 
 
 @app.command(rich_help_panel="Look")
@@ -164,7 +165,7 @@ def export(
 ) -> None:
     """Write an atlas as a static site: open SITE/index.html, no server and no script needed."""
     index = _export(atlas, site)
-    console.print(f"Open [b]{index}[/]")
+    _say(f"Open [b]{index}[/]")
 
 
 @app.command(rich_help_panel="Look")
@@ -212,7 +213,7 @@ def show(
     sheet.save(path)
     if console.is_terminal:
         console.print(in_characters(sheet, min(console.width, 120)))
-    console.print(f"Drawn to [b]{path}[/]")
+    _say(f"Drawn to [b]{path}[/]")
 
 
 def _network(
@@ -267,6 +268,10 @@ def _row(layer: Layer | LayerRecord, field: tuple[int, int] | None, whole: bool)
     return [mark, layer.name, layer.kind, shape, str(layer.units), sees]
 
 
+def _say(text: str) -> None:
+    console.print(text, highlight=False, soft_wrap=True)
+
+
 def _widths(text: str) -> tuple[int, ...]:
     return tuple(int(number) for number in options.numbers(text, "--widths"))
 
@@ -281,11 +286,11 @@ def _export(atlas: Path, site: Path) -> Path:
 def _tell(path: Path) -> None:
     with Atlas.open(path) as atlas:
         for finding in atlas.findings():
-            console.print(f"• {finding.text}", highlight=False, soft_wrap=True)
+            _say(f"• {escape(finding.text)}")
 
 
 def _finish(atlas: Path, site: Path) -> None:
     index = _export(atlas, site)
     console.print()
     _tell(atlas)
-    console.print(f"\nOpen [b]{index}[/] in a browser, or: [b]phosphene show {atlas} conv2:3[/]")
+    _say(f"\nOpen [b]{index}[/] in a browser, or: [b]phosphene show {atlas} conv2:3[/]")

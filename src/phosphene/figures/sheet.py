@@ -1,5 +1,6 @@
 """One figure for one unit, and a contact sheet for a layer: for notebooks, papers and `show`."""
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import TypeVar
 
@@ -60,7 +61,7 @@ def layer_sheet(atlas: Atlas, layer: str) -> Image.Image:
     paper.top += paper.write(f"{layer} · {place.kind}", size=17.0, weight="bold")
     words = "Above: a picture made to excite the unit. Below: the real patch that excites it most."
     paper.top += 0.15 + paper.write(words, color=SOFT)
-    for row in _rows(viewer.units(layer)):
+    for row in _rows(viewer.units(layer), even=True):
         tallest = 0.0
         for record, left in row:
             drawing, example = drawings.get(record.unit), strongest.get(record.unit)
@@ -171,10 +172,14 @@ def _profile(paper: Paper, viewer: Viewer, record: UnitRecord, left: float) -> f
     return top
 
 
-def _rows(items: Sequence[T], pitch: float = SIDE + GAP) -> Iterator[list[tuple[T, float]]]:
+def _rows(
+    items: Sequence[T], pitch: float = SIDE + GAP, even: bool = False
+) -> Iterator[list[tuple[T, float]]]:
     """Items in rows as wide as the paper, each with its left edge in inches."""
     columns = int((WIDTH - 2 * MARGIN + GAP) / pitch + 1e-6)
-    for start in range(0, len(items), columns):
+    if even:  # as many rows, but no last one with a lone picture
+        columns = math.ceil(len(items) / max(1, math.ceil(len(items) / columns)))
+    for start in range(0, len(items), max(1, columns)):
         row = items[start : start + columns]
         yield [(item, MARGIN + column * pitch) for column, item in enumerate(row)]
 

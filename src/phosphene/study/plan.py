@@ -7,11 +7,16 @@ from typing import Any
 
 from torch.utils.data import Dataset
 
+from phosphene.canvas import Fourier
 from phosphene.data import fingerprint
 from phosphene.data.dataset import length
 from phosphene.errors import UnknownLayerError, nearest
 from phosphene.maximize import Recipe
 from phosphene.network import Layer, Network
+
+CHANNELS = Recipe("channel")
+NEURONS = Recipe("neuron", Fourier())
+"""On a few pixels the spectrum of MACO leaves too little freedom: see docs/decisions.md."""
 
 
 @dataclass(frozen=True)
@@ -23,7 +28,7 @@ class Settings:
     """
 
     layers: tuple[str, ...] = ()
-    recipes: tuple[Recipe, ...] = (Recipe(aim="channel"), Recipe(aim="neuron"))
+    recipes: tuple[Recipe, ...] = (CHANNELS, NEURONS)
     examples: int = 9
     seed: int = 0
     batch: int = 256
