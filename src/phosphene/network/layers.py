@@ -1,8 +1,9 @@
 """The layers of a network, found by running it once and watching.
 
-A layer is one call of one module that gives back a tensor. It is named by the module's dotted
-`named_modules()` path; a module that is called several times gives `path@0`, `path@1`, … in the
-order of its calls. The network's own output is called `output`, unless a module has that name.
+A layer is one call of one module that gives back a tensor with a row for each picture. It is named
+by the module's dotted `named_modules()` path; a module that is called several times gives `path@0`,
+`path@1`, … in the order of its calls. The network's own output is called `output`, unless a module
+has that name. Scripted modules take no hooks, so they are no layers.
 """
 
 from collections import Counter
@@ -77,15 +78,20 @@ def site_names(paths: Sequence[str]) -> list[str]:
 def discover(module: nn.Module, inputs: Tensor) -> tuple[dict[str, Layer], dict[str, Tensor]]:
     """Run `module` once on normalised `inputs`: its layers in the order they finish, their values.
 
-    The values are copied before an in-place operation can change them.
+    The values are copied before an in-place operation can change them. Give at least two inputs,
+    or what does not grow with their number (constants, windows, time first) is taken for a layer.
     """
     calls = _watch(module, inputs)
-    weighted = {call.state: call for call in calls if _has_weights(call.module)}
-    feeders = {id(c): weighted.get(c.source_state) for c in calls if isinstance(c.module, NORMS)}
+    weighted = {call.state: call for call in calls.values() if _has_weights(call.module)}
+    feeders = {
+        name: weighted.get(call.source_state)
+        for name, call in calls.items()
+        if isinstance(call.module, NORMS)
+    }
     normed = {feeder.state for feeder in feeders.values() if feeder is not None}
     layers, values = {}, {}
-    for call, name in zip(calls, site_names([c.path for c in calls]), strict=True):
-        feeder = feeders.get(id(call))
+    for name, call in calls.items():
+        feeder = feeders.get(name)
         own = _has_weights(call.module)
         layers[name] = Layer(
             name=name,
@@ -98,32 +104,45 @@ def discover(module: nn.Module, inputs: Tensor) -> tuple[dict[str, Layer], dict[
     return layers, values
 
 
-def _watch(module: nn.Module, inputs: Tensor) -> list[_Call]:
-    calls: list[_Call] = []
+def _watch(module: nn.Module, inputs: Tensor) -> dict[str, _Call]:
+    paths: list[str] = []  # of all calls, also of those that are no layers: `tap` counts them too
+    calls: dict[int, _Call] = {}
     handles: list[RemovableHandle] = []
 
     def watcher(path: str) -> Any:
         def hook(submodule: nn.Module, args: tuple[Any, ...], output: Any) -> None:
-            if isinstance(output, Tensor) and output.is_floating_point() and 2 <= output.ndim <= 4:
+            if _per_picture(output, len(inputs)):
                 source = args[0] if args else None
                 state = _state(source)
-                calls.append(
-                    _Call(path, submodule, source, state, output, _state(output), output.clone())
+                calls[len(paths)] = _Call(
+                    path, submodule, source, state, output, _state(output), output.clone()
                 )
+            paths.append(path)
 
         return hook
 
     modules = dict(module.named_modules())
     try:
         for path, submodule in modules.items():
-            if path or OUTPUT not in modules:
+            hookable = not isinstance(submodule, torch.jit.ScriptModule)
+            if hookable and (path or OUTPUT not in modules):
                 handles.append(submodule.register_forward_hook(watcher(path)))
         with torch.no_grad():
             module(inputs)
     finally:
         for handle in handles:
             handle.remove()
-    return calls
+    names = site_names(paths)
+    return {names[place]: call for place, call in calls.items()}
+
+
+def _per_picture(output: Any, pictures: int) -> bool:
+    return (
+        isinstance(output, Tensor)
+        and output.is_floating_point()
+        and 2 <= output.ndim <= 4
+        and len(output) == pictures
+    )
 
 
 def _state(tensor: Any) -> tuple[int, int]:

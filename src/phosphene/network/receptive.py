@@ -10,11 +10,13 @@ from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
+from itertools import pairwise
 
 import torch
 from jaxtyping import Bool
 from torch import Tensor
 
+from phosphene.errors import NetworkError
 from phosphene.network.frozen import frozen
 from phosphene.network.layers import Layer
 from phosphene.network.tap import tap
@@ -29,8 +31,9 @@ class ReceptiveField:
 
     `size` is (height, width) in input pixels. `rows[y]` and `columns[x]` are the extents seen by
     output position (y, x), cut at the picture's border; a layer without positions has one of
-    each, a layer of tokens one per token. `whole` says that the field covers the whole picture
-    (attention, global pooling, dense layers), in which case `size` is the picture's.
+    each, a layer of tokens one per token. `whole` says that every position sees the whole picture;
+    where the field has no size of its own (attention, global pooling, dense layers), `size` is
+    then the picture's.
     """
 
     size: tuple[int, int]
@@ -42,7 +45,8 @@ class ReceptiveField:
     def box(self, y: int, x: int) -> tuple[int, int, int, int]:
         """(top, left, bottom, right) seen from output position (y, x), bottom and right excluded.
 
-        The box has the field's full size, so at the border it may reach outside the picture.
+        All boxes of a layer have one size, the field's or the picture's where that is smaller, so
+        at the border they may reach outside the picture.
         """
         top, bottom = _uncut(self.rows[y], self.size[0], self.picture[0])
         left, right = _uncut(self.columns[x], self.size[1], self.picture[1])
@@ -53,7 +57,8 @@ class ReceptiveField:
 class Patch:
     """A small input on which one position of a layer sees the whole of its receptive field.
 
-    `size` is the input's, (y, x) the position, `box` (top, left, bottom, right) what it sees.
+    `size` is the input's, (y, x) the position as `Neuron` has it (0, token for tokens), `box`
+    (top, left, bottom, right) what it sees.
     """
 
     size: tuple[int, int]
@@ -70,6 +75,7 @@ def smallest_patch(
     Where there is none that is much smaller than the network's own input, or the layer takes no
     other size, it is that input with the position in the middle of the layer.
     """
+    module = _on_cpu(module)
     height, width = field.size
     largest = (field.picture[0] * field.picture[1]) // 2
     for slack in range(_MOST_SLACK):
@@ -84,10 +90,10 @@ def smallest_patch(
         y, x = len(rows) // 2, len(columns) // 2
         (top, bottom), (left, right) = rows[y], columns[x]
         if bottom - top + 1 == height and right - left + 1 == width:
-            return Patch(size, y, x, (top, left, bottom + 1, right + 1))
+            return Patch(size, y if layer.spatial else 0, x, (top, left, bottom + 1, right + 1))
     y, x = len(field.rows) // 2, len(field.columns) // 2
     (top, bottom), (left, right) = field.rows[y], field.columns[x]
-    return Patch(field.picture, y, x, (top, left, bottom + 1, right + 1))
+    return Patch(field.picture, y if layer.spatial else 0, x, (top, left, bottom + 1, right + 1))
 
 
 _MOST_SLACK = 33  # the stride of most networks' deepest layer, and one
@@ -98,19 +104,24 @@ def receptive_fields(
 ) -> dict[str, ReceptiveField]:
     """The receptive field of each of `layers` for a module fed with `shape` = (c, h, w).
 
-    Runs on the CPU, on a copy if the module lives elsewhere, because a GPU's convolutions may
-    spread a NaN further than the weights reach.
+    Raises:
+        NetworkError: a layer is not reached when the picture holds NaN.
     """
-    if next((p.device.type for p in module.parameters()), "cpu") != "cpu":
-        module = copy.deepcopy(module).to("cpu")
+    module = _on_cpu(module)
     names = [layer.name for layer in layers]
     with frozen(module), torch.no_grad():
         rows = _extents(module, names, shape, axis=2)
         columns = _extents(module, names, shape, axis=3)
+        unreached = set(names) - (rows.keys() & columns.keys())
+        if unreached:
+            raise NetworkError(
+                f"layers {sorted(unreached)} are not reached by pictures with NaN in them, so "
+                "their receptive fields cannot be measured; let the network not check its input"
+            )
         uncertain = [
             name
             for name in names
-            if not (_inner(rows[name], shape[1]) and _inner(columns[name], shape[2]))
+            if not (_measured(rows[name], shape[1]) and _measured(columns[name], shape[2]))
         ]
         larger = _central_sizes(module, uncertain, (shape[0], 2 * shape[1], 2 * shape[2]))
     fields = {}
@@ -122,11 +133,17 @@ def receptive_fields(
     return fields
 
 
+def _on_cpu(module: torch.nn.Module) -> torch.nn.Module:
+    """`module`, or a copy if it lives elsewhere: a GPU may spread NaN further than the weights."""
+    if next((p.device.type for p in module.parameters()), "cpu") == "cpu":
+        return module
+    return copy.deepcopy(module).to("cpu")
+
+
 def _uncut(extent: Extent, size: int, picture: int) -> Extent:
     first, last = extent
-    if first == 0 and last == picture - 1:
-        return 0, picture
-    start = first if first > 0 else last - size + 1
+    size = min(size, picture)
+    start = last - size + 1 if first < picture - 1 - last else first  # the nearer border cut it
     return start, start + size
 
 
@@ -134,8 +151,15 @@ def _longest(extents: tuple[Extent, ...]) -> int:
     return max(last - first + 1 for first, last in extents)
 
 
+def _measured(extents: tuple[Extent, ...], picture: int) -> bool:
+    """Whether a longest extent is surely uncut."""
+    # A step back from one position to the next betrays a dilated kernel with taps beyond a border.
+    forward = all(a <= c and b <= d for (a, b), (c, d) in pairwise(extents))
+    return forward and _inner(extents, picture)
+
+
 def _inner(extents: tuple[Extent, ...], picture: int) -> bool:
-    """Whether a longest extent lies clear of both borders, so that nothing cut it."""
+    """Whether a longest extent lies clear of both borders."""
     size = _longest(extents)
     return any(e[1] - e[0] + 1 == size and e[0] > 0 and e[1] < picture - 1 for e in extents)
 
@@ -208,6 +232,8 @@ def _central_sizes(
 
     def extent(name: str, axis: int) -> Extent:
         lines = shape[axis - 1]
+        if not reached(axis, 0, lines)[name]:
+            return 0, lines - 1  # blind, as in `_extents`
         first = _bisect(lambda i: reached(axis, 0, i + 1)[name], lines)
         last = lines - 1 - _bisect(lambda i: reached(axis, lines - 1 - i, lines)[name], lines)
         return first, last

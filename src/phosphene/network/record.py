@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Collection, Iterable, Sequence
 from functools import cached_property
+from math import prod
 from typing import Any
 
 import torch
@@ -11,6 +12,7 @@ from torch import Tensor, nn
 
 from phosphene.errors import (
     NetworkError,
+    PhospheneError,
     SizeError,
     UnknownLayerError,
     UnknownUnitError,
@@ -75,15 +77,15 @@ class Network:
 
     @cached_property
     def _discovered(self) -> tuple[dict[str, Layer], str | None]:
-        grey = torch.full((1, *self.input.shape), 0.5, device=self.device)
-        # Not constant, so that layers which only agree on flat pictures are told apart.
-        grey += torch.linspace(-0.4, 0.4, grey.numel(), device=self.device).view_as(grey)
-        with frozen(self.module):
+        with torch.inference_mode(False), frozen(self.module):
+            # Not constant, so that layers which only agree on flat pictures are told apart.
+            grey = torch.linspace(0.1, 0.9, 2 * prod(self.input.shape), device=self.device)
+            pictures = grey.view(2, *self.input.shape)
             try:
-                layers, values = discover(self.module, self.input.normalise(grey))
-            except RuntimeError as error:
+                layers, values = discover(self.module, self.input.normalise(pictures))
+            except Exception as error:
                 raise NetworkError(
-                    f"{self.name} failed on one picture of its own input size {self.input}: "
+                    f"{self.name} failed on two pictures of its own input size {self.input}: "
                     f"{error}. Check the number of channels and the size you gave"
                 ) from error
         return layers, _find_logits(layers, values)
@@ -182,9 +184,9 @@ class Network:
         inputs = self.input.normalise(pictures)
         try:
             return self.module(inputs)
-        except torch.OutOfMemoryError:
+        except (torch.OutOfMemoryError, PhospheneError):
             raise
-        except RuntimeError as error:
+        except Exception as error:
             size = (pictures.shape[2], pictures.shape[3])
             if size == self.input.size:
                 raise

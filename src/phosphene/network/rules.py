@@ -51,12 +51,26 @@ STRAIGHT = Rule("straight", forward_gate=False, backward_gate=False)
 
 @contextmanager
 def backward_rule(rule: Rule) -> Iterator[None]:
-    """While it holds, rectifiers called in this thread send gradients back by `rule`."""
+    """While it holds, rectifiers called in this thread send gradients back by `rule`.
+
+    Raises:
+        RectifierError: the network recomputes parts of itself on the way back, out of reach.
+    """
     if rule == PLAIN:
         yield
         return
-    with _Rectifiers(rule):
-        yield
+    recomputes = (
+        f"the rule {rule.name!r} cannot reach what this network computes anew on the way back "
+        "(checkpointing, or other hooks on saved tensors); "
+        "switch it off for the study, or ask for the plain gradient"
+    )
+    try:
+        with torch.autograd.graph.disable_saved_tensors_hooks(recomputes), _Rectifiers(rule):
+            yield
+    except RuntimeError as error:
+        if recomputes not in str(error):
+            raise
+        raise RectifierError(recomputes) from error
 
 
 def refuse_uncaught(rule: Rule, values: Iterable[Tensor], pictures: Tensor) -> None:
@@ -75,7 +89,8 @@ def refuse_uncaught(rule: Rule, values: Iterable[Tensor], pictures: Tensor) -> N
             raise RectifierError(
                 f"the rule {rule.name!r} is defined for ReLU, and the graph of this network has "
                 f"{node.name()!r}, which it could not replace: another activation than ReLU, or a "
-                "ReLU inside scripted code. Ask for the plain gradient or integrated gradients"
+                "ReLU in scripted code or written as something else. "
+                "Ask for the plain gradient or integrated gradients"
             )
 
 
@@ -115,10 +130,12 @@ class _Rectifiers(TorchFunctionMode):
     ) -> Any:
         kwargs = kwargs or {}
         call = _RECTIFIERS.get(func)
-        bounds = None if call is None else call.bounds(*args, **kwargs)
-        if call is None or bounds is None or not torch.is_grad_enabled():
+        x: Any = args[0] if args else kwargs.get("input")
+        if call is None or not (torch.is_grad_enabled() and x.requires_grad):
             return func(*args, **kwargs)
-        x = args[0] if args else kwargs["input"]
+        bounds = call.bounds(*args, **kwargs)
+        if bounds is None:
+            return func(*args, **kwargs)
         y = _Rectify.apply(x, *bounds, self.rule)  # type: ignore[no-untyped-call]
         return x.copy_(y) if call.in_place(*args, **kwargs) else y
 
@@ -190,8 +207,9 @@ _RECTIFIERS: dict[Callable[..., Any], _RectifierCall] = {
 }
 
 _RECTIFIER_NODE = re.compile(
-    r"^(Relu|Threshold|Hardtanh|Clamp|ClampMin|Maximum|LeakyRelu|Prelu|PreluKernel|RreluWithNoise"
-    r"|Elu|Celu|Selu|Gelu|Silu|Mish|Softplus|Hardswish)(Backward\d+|BackwardAutograd\w*)$"
+    r"^(Relu|Threshold|Hardtanh|Clamp|ClampMin|ClampMax|Maximum|Fmax|Where|LeakyRelu|Prelu"
+    r"|PreluKernel|RreluWithNoise|Elu|Celu|Selu|Gelu|Silu|Mish|Softplus|Hardswish)"
+    r"(Backward\d+|BackwardAutograd\w*)$"
 )
 
 

@@ -21,9 +21,9 @@ def tap(
     """Record the values of `layers` in whatever forward pass runs inside the block.
 
     The dictionary fills as the layers are reached. With `stop` the pass is left as soon as all
-    are there, which ends the block. The model goes on with a copy of each recorded value, so
-    what an in-place operation does next changes the copy and the record stays what the layer
-    gave back; gradients flow through the record. All hooks are removed on the way out.
+    are there, which ends the block. A record is a copy, since the layer may have given back its
+    own input, and the model goes on with a copy of the record: what an in-place operation does
+    next changes neither; gradients flow through the record. All hooks are removed on the way out.
     """
     wanted = set(layers)
     values: dict[str, Tensor] = {}
@@ -39,10 +39,10 @@ def tap(
             name = name if name in wanted else base
             if name not in wanted or name in values:
                 return None
-            values[name] = output
+            values[name] = output.clone()
             if stop and len(values) == len(wanted):
                 raise _Stop
-            return output.clone()
+            return values[name].clone()
 
         return hook
 

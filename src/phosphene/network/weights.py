@@ -1,6 +1,7 @@
 """Read weights from a file into a module, with errors that say what does not fit."""
 
 import pickle
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -72,22 +73,25 @@ def _load(path: Path) -> Any:
         except SafetensorError as error:
             raise WeightsError(f"{path} is a damaged safetensors file: {error}") from error
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
+        # An open file, because PyTorch would go by a path's suffix.
+        with path.open("rb") as file, warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of foreign pickles, which are refused below
+            return torch.load(file, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise WeightsError(
             f"{path} holds more than tensors, or is no weights file, and is not unpickled because "
             "that could run code. In the program that made it, save the state_dict: "
             "torch.save(model.state_dict(), path)"
         ) from error
-    except (RuntimeError, EOFError, ValueError, KeyError, OSError, SafetensorError) as error:
+    except Exception as error:  # a damaged pickle may fail in any way
         raise WeightsError(
             f"{path} is neither a safetensors file nor a readable torch.save file: {error}"
         ) from error
 
 
 def _state_dict(value: Any, path: Path) -> dict[str, Tensor]:
-    while isinstance(value, Mapping) and not any(isinstance(v, Tensor) for v in value.values()):
-        inner = next((value[key] for key in _WRAPPERS if key in value), None)
+    while isinstance(value, Mapping):  # a checkpoint may hold tensors beside its state dict
+        inner = next((value[k] for k in _WRAPPERS if isinstance(value.get(k), Mapping)), None)
         if inner is None:
             break
         value = inner
