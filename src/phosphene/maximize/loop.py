@@ -130,7 +130,7 @@ def _update(
     canvas: Canvas, optim: torch.optim.Optimizer, scores: Tensor, stopped: Bool[Tensor, "b"]
 ) -> None:
     parameters = canvas.parameters
-    gradients = torch.autograd.grad(-scores.sum(), parameters)
+    gradients = torch.autograd.grad(scores, parameters, -torch.ones_like(scores))
     for p, g in zip(parameters, gradients, strict=True):
         p.grad = g
     before = [p.detach()[stopped].clone() for p in parameters]
