@@ -57,11 +57,13 @@ def layer_sheet(atlas: Atlas, layer: str) -> Image.Image:
     """
     place, viewer = atlas.layer(layer), Viewer(atlas)
     drawings, strongest = viewer.main_drawings(layer), atlas.strongest(layer)
-    paper = Paper(WIDTH)
+    units = viewer.units(layer)
+    columns = _even(len(units))
+    paper = Paper(2 * MARGIN + max(6, columns) * (SIDE + GAP) - GAP)
     paper.top += paper.write(f"{layer} · {place.kind}", size=17.0, weight="bold")
     words = "Above: a picture made to excite the unit. Below: the real patch that excites it most."
     paper.top += 0.15 + paper.write(words, color=SOFT)
-    for row in _rows(viewer.units(layer), even=True):
+    for row in _rows(units, columns):
         tallest = 0.0
         for record, left in row:
             drawing, example = drawings.get(record.unit), strongest.get(record.unit)
@@ -119,7 +121,7 @@ def _pictures(paper: Paper, viewer: Viewer, record: UnitRecord) -> None:
         headings.append("weights")
     if shown:
         paper.heading(" and ".join(headings).capitalize())
-    for row in _rows(shown, LARGE + 0.45):
+    for row in _rows(shown, int((WIDTH - 2 * MARGIN) / (LARGE + 0.45)), LARGE + 0.45):
         tallest = 0.0
         for (image, words), left in row:
             height = paper.picture(image, left, paper.top, LARGE)
@@ -172,14 +174,20 @@ def _profile(paper: Paper, viewer: Viewer, record: UnitRecord, left: float) -> f
     return top
 
 
+def _even(count: int, most: int = COLUMNS + 1) -> int:
+    """Columns for `count` pictures, at most `most`, so that no last row is left with a lone one.
+
+    >>> _even(10), _even(16), _even(128), _even(3)
+    (10, 8, 10, 3)
+    """
+    return math.ceil(count / math.ceil(count / most)) if count else 1
+
+
 def _rows(
-    items: Sequence[T], pitch: float = SIDE + GAP, even: bool = False
+    items: Sequence[T], columns: int = COLUMNS, pitch: float = SIDE + GAP
 ) -> Iterator[list[tuple[T, float]]]:
-    """Items in rows as wide as the paper, each with its left edge in inches."""
-    columns = int((WIDTH - 2 * MARGIN + GAP) / pitch + 1e-6)
-    if even:  # as many rows, but no last one with a lone picture
-        columns = math.ceil(len(items) / max(1, math.ceil(len(items) / columns)))
-    for start in range(0, len(items), max(1, columns)):
+    """Items in rows of `columns`, each with its left edge in inches."""
+    for start in range(0, len(items), columns):
         row = items[start : start + columns]
         yield [(item, MARGIN + column * pitch) for column, item in enumerate(row)]
 
