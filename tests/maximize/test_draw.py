@@ -160,12 +160,14 @@ class TestSilence:
         assert torch.equal(drawing.picture, white[0])
         assert drawing.activation == pytest.approx(2 * 81 - 10)
 
-    def test_the_strongest_attempt_is_kept(self, make_network: Callable[..., Network]) -> None:
-        network = make_network()
-        network.module.get_parameter("conv2.bias").data[1] = -20.0
-        (drawing,) = draw(network, units("conv2", 1), Recipe(steps=3))
+    def test_the_strongest_attempt_is_kept(self) -> None:
+        network, recipe = self.sleeper(-200.0), Recipe(canvas=Pixels(), steps=0)
+        black = torch.zeros(1, 1, 8, 8)
+        (drawing,) = draw(network, [Unit("2", 0)], recipe, starts=black)
         reached = [float(note.split("reached ")[1]) for note in drawing.attempts]
+        assert reached[-1] == -200 < max(reached) < 0
         assert drawing.activation == pytest.approx(max(reached), rel=5e-3)
+        assert drawing.activation == pytest.approx(answer(network, drawing, recipe), rel=1e-5)
 
 
 _STRAIGHT = "from noise, gradients straight through rectifiers"

@@ -161,6 +161,14 @@ def test_steps_tell_loss_and_accuracy(data: TensorDataset, tmp_path: Path) -> No
     assert step.loss == pytest.approx(loss / 50, rel=1e-5)
 
 
+def test_dropout_drops_something_else_at_each_step(tmp_path: Path) -> None:
+    data = TensorDataset(torch.ones(4, 1, *SIZE), torch.zeros(4, dtype=torch.long))
+    recipe = Recipe("SGD", 0.0, batch=4, steps=6)
+    module = seeded(lambda: nn.Sequential(nn.Flatten(), nn.Dropout(), nn.Linear(64, 3)), 0)
+    losses = [step.loss for step in train(module, INPUT, data, recipe, tmp_path / "w")]
+    assert len(set(losses)) == 6
+
+
 def test_every_picture_is_seen_once_per_epoch(tmp_path: Path) -> None:
     class Watching(TensorDataset):
         """Remembers what was asked of it."""
