@@ -1,5 +1,6 @@
 """A network and what can be asked of it without changing it."""
 
+from phosphene.network.edit import replace
 from phosphene.network.frozen import frozen
 from phosphene.network.inputs import Input
 from phosphene.network.layers import Layer
@@ -37,4 +38,5 @@ __all__ = [
     "read_weights",
     "receptive_fields",
     "refuse_uncaught",
+    "replace",
 ]
