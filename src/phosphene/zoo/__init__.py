@@ -1,6 +1,37 @@
 """The articles' networks and how they are trained."""
 
+from phosphene.zoo.articles import (
+    ARTICLES,
+    BRUNER,
+    HVASS,
+    KRISHNA,
+    PYTORCH,
+    SOFTMAX,
+    Article,
+)
+from phosphene.zoo.bruner import bruner, softmax_regression
 from phosphene.zoo.hvass import hvass
-from phosphene.zoo.training import Recipe, TrainingStep, seeded, train
+from phosphene.zoo.krishna import krishna
+from phosphene.zoo.pytorch import pytorch_example
+from phosphene.zoo.recipe import Recipe
+from phosphene.zoo.training import TrainingStep, accuracy, seeded, train
 
-__all__ = ["Recipe", "TrainingStep", "hvass", "seeded", "train"]
+__all__ = [
+    "ARTICLES",
+    "BRUNER",
+    "HVASS",
+    "KRISHNA",
+    "PYTORCH",
+    "SOFTMAX",
+    "Article",
+    "Recipe",
+    "TrainingStep",
+    "accuracy",
+    "bruner",
+    "hvass",
+    "krishna",
+    "pytorch_example",
+    "seeded",
+    "softmax_regression",
+    "train",
+]
