@@ -1,0 +1,240 @@
+"""What would be lost without a unit? Switch units off and count the pictures still read right."""
+
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from phosphene.data import Batch
+from phosphene.errors import DataError, UnknownUnitError
+from phosphene.examples import LayerSurvey
+from phosphene.network import Network, replace
+from phosphene.types import LOGITS
+
+Group = tuple[int, ...]
+"""Units of one layer that are switched off together."""
+
+
+@dataclass(frozen=True)
+class Census:
+    """Which units of a layer nobody would miss.
+
+    `silent` units fired on none of the pictures. `duplicates` are groups of units whose values
+    correlate beyond the threshold, directly or through others of the group.
+
+    *Source:* Hvass Laboratories, TensorFlow Tutorial 13-B, exercises.
+    """
+
+    layer: str
+    units: int
+    silent: Group
+    duplicates: tuple[Group, ...]
+
+    @property
+    def redundant(self) -> int:
+        """How many units could go if one of each group stayed."""
+        return sum(len(group) - 1 for group in self.duplicates)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return {
+            "layer": self.layer,
+            "units": self.units,
+            "silent": list(self.silent),
+            "duplicates": [list(group) for group in self.duplicates],
+            "redundant": self.redundant,
+        }
+
+
+def census(survey: LayerSurvey, threshold: float = 0.95) -> Census:
+    """Count the units that never fire and those that repeat others, from a finished survey.
+
+    Groups are the connected components of the graph that joins every two units whose correlation
+    over all pictures and positions is above `threshold`. Silent units are in no group.
+    """
+    silent = survey.firing == 0
+    joined = survey.moments.correlation.nan_to_num(-1) > threshold
+    joined[silent] = joined[:, silent] = False
+    groups: list[Group] = []
+    waiting = set(range(len(joined)))
+    while waiting:
+        group, edge = set[int](), {min(waiting)}
+        while edge:
+            group |= edge
+            edge = set(joined[sorted(edge)].any(0).nonzero().flatten().tolist()) - group
+        waiting -= group
+        if len(group) > 1:
+            groups.append(tuple(sorted(group)))
+    return Census(
+        survey.layer.name, len(joined), tuple(silent.nonzero().flatten().tolist()), tuple(groups)
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class Ablation:
+    """How many of `count` labelled pictures are read right with each group switched off.
+
+    `right` is the number with all units at work, `right_without` the one for each group, in the
+    order of `groups`.
+    """
+
+    layer: str
+    groups: tuple[Group, ...]
+    count: int
+    right: int
+    right_without: Int[Tensor, "groups"]
+
+    @property
+    def accuracy(self) -> float:
+        """The share read right with all units at work."""
+        return self.right / self.count
+
+    @property
+    def accuracy_without(self) -> Float[Tensor, "groups"]:
+        """The share read right without each group."""
+        return self.right_without.double() / self.count
+
+    @property
+    def lost(self) -> Float[Tensor, "groups"]:
+        """The accuracy each group is worth; below zero for groups that do harm."""
+        return self.accuracy - self.accuracy_without
+
+    def ranked(self) -> list[tuple[Group, float]]:
+        """The groups with the accuracy lost without them, the dearest first."""
+        lost, order = self.lost.sort(descending=True, stable=True)
+        return [(self.groups[i], float(v)) for i, v in zip(order.tolist(), lost, strict=True)]
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return {
+            "layer": self.layer,
+            "count": self.count,
+            "accuracy": self.accuracy,
+            "groups": [list(group) for group in self.groups],
+            "accuracy_without": self.accuracy_without.tolist(),
+        }
+
+
+def ablate(
+    network: Network,
+    layer: str,
+    data: Iterable[Batch],
+    groups: Sequence[Group] | None = None,
+    *,
+    fill: float | Float[Tensor, "units"] = 0.0,
+    rows: int = 2048,
+) -> Ablation:
+    """Switch off each group of a layer's units by itself and read all of `data` without it.
+
+    A unit that is off has the value `fill` at all positions of all pictures: zero, or one value
+    per unit such as the means of a survey, `survey.layers[layer].moments.mean`. Without `groups`,
+    every unit is a group. Up to about `rows` pictures with units switched off go through the
+    network at once; what comes before the layer is computed once for all of them, unless a
+    connection leads around the layer. Pictures without a label are passed over.
+
+    Raises:
+        UnknownLayerError, UnknownUnitError: with what there is.
+        NetworkError: the network does not classify.
+        DataError: a label that the network has no class for, or no labelled picture at all.
+
+    *Source:* Morcos et al. 2018, "On the importance of single directions for generalization",
+    sec. 2.2 (arXiv 1803.06959), which sets units to zero or to their mean.
+    """
+    site = network.layer(layer)
+    chosen = [(unit,) for unit in range(site.units)] if groups is None else list(groups)
+    _check_units(chosen, layer, site.units)
+    values = torch.as_tensor(fill, dtype=torch.float).expand(site.units).to(network.device)
+    masks = torch.zeros(len(chosen), site.units, dtype=torch.bool, device=network.device)
+    for mask, group in zip(masks, chosen, strict=True):
+        mask[list(group)] = True
+    surgery = _Surgery(network, site.name, values)
+    late = surgery.can_multiply_late()
+    right, count = 0, 0
+    right_without = torch.zeros(len(chosen), dtype=torch.long)
+    for batch in data:
+        pictures, labels = _labelled(batch, len(network.classes))
+        if len(labels) == 0:
+            continue
+        count += len(labels)
+        right += int((network.class_scores(pictures).argmax(1).cpu() == labels).sum())
+        answers = [
+            surgery.scores(pictures, part, late).argmax(2).cpu()
+            for part in masks.split(max(1, rows // len(labels)))
+        ]
+        right_without += (torch.cat(answers) == labels).sum(1)
+    if count == 0:
+        raise DataError("no labelled picture was given; accuracy lost needs pictures with classes")
+    return Ablation(site.name, tuple(chosen), count, right, right_without)
+
+
+@dataclass(frozen=True)
+class _Surgery:
+    """Runs a network on copies of pictures, units of one layer switched off in each copy."""
+
+    network: Network
+    layer: str
+    values: Float[Tensor, "units"]
+
+    @torch.no_grad()
+    def scores(
+        self, pictures: Float[Tensor, "b c h w"], masks: Tensor, late: bool
+    ) -> Float[Tensor, "copies b classes"]:
+        """The class scores of every picture under every mask `copies units`.
+
+        The copies are made of the layer's values if `late`, else of the pictures.
+        """
+        copies = len(masks)
+        inputs = pictures if late else pictures.repeat(copies, 1, 1, 1)
+
+        def switch_off(values: Tensor) -> Tensor:
+            if late:
+                values = values.repeat(copies, *[1] * (values.ndim - 1))
+            off, fill = masks.repeat_interleave(len(pictures), dim=0), self.values.to(values)
+            if values.ndim == 4:  # units are the second axis of maps, else the last
+                off, fill = off[:, :, None, None], fill[:, None, None]
+            elif values.ndim == 3:
+                off = off[:, None]
+            return torch.where(off, fill, values)
+
+        with replace(self.network.module, self.layer, switch_off):
+            scores = self.network.record(inputs, [LOGITS])[LOGITS]
+        return scores.view(copies, len(pictures), -1)
+
+    def can_multiply_late(self) -> bool:
+        """Whether everything after the layer comes from the layer alone.
+
+        Where a connection leads around it, copies of its values do not fit the rest, or are not
+        answered as copies of the pictures are.
+        """
+        grey = torch.linspace(0.1, 0.9, 2 * self.network.input.channels)
+        height, width = self.network.input.size
+        pictures = grey.view(2, -1, 1, 1).repeat(1, 1, height, width)
+        masks = torch.zeros(3, len(self.values), dtype=torch.bool, device=self.network.device)
+        masks[1] = True
+        with suppress(RuntimeError, ValueError):
+            late = self.scores(pictures, masks, late=True)
+            return torch.allclose(late, self.scores(pictures, masks, late=False), atol=1e-4)
+        return False
+
+
+def _labelled(batch: Batch, classes: int) -> tuple[Tensor, Tensor]:
+    known = batch.labels >= 0
+    labels = batch.labels[known]
+    if len(labels) and int(labels.max()) >= classes:
+        raise DataError(
+            f"label {int(labels.max())} is beyond the network's {classes} classes; "
+            "give data with the classes it was trained on"
+        )
+    return batch.pictures[known], labels
+
+
+def _check_units(groups: Sequence[Group], layer: str, units: int) -> None:
+    beyond = sorted({unit for group in groups for unit in group if not 0 <= unit < units})
+    if beyond:
+        raise UnknownUnitError(
+            f"layer {layer!r} has units 0 to {units - 1}; {beyond} were to be switched off"
+        )

@@ -1,0 +1,280 @@
+"""What does it take to change the answer? Move, turn and resize pictures and watch it flip."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from phosphene.data import Batch
+from phosphene.errors import DataError, InputError
+from phosphene.network import Network
+from phosphene.transforms import warp
+from phosphene.types import LOGITS, Unit
+
+Fill = float | Literal["border"]
+"""What comes from outside a picture: a level in [0, 1], or its nearest pixel."""
+
+
+@dataclass(frozen=True)
+class Move:
+    """One change of a picture: enlarge, turn (counter-clockwise, degrees), then shift (pixels).
+
+    Whole-pixel shifts by themselves move pixels and compute none; all else is resampled.
+    """
+
+    down: float = 0.0
+    right: float = 0.0
+    angle: float = 0.0
+    scale: float = 1.0
+
+    def __call__(
+        self, pictures: Float[Tensor, "b c h w"], fill: Fill = 0.0
+    ) -> Float[Tensor, "b c h w"]:
+        """The pictures, moved.
+
+        >>> Move(right=1)(torch.tensor([[[[0.1, 0.2, 0.3]]]]), fill=1.0)
+        tensor([[[[1.0000, 0.1000, 0.2000]]]])
+        """
+        whole = float(self.down).is_integer() and float(self.right).is_integer()
+        if whole and (self.angle, self.scale) == (0, 1):
+            return _shifted(pictures, int(self.down), int(self.right), fill)
+        if fill == "border":
+            return self._warped(pictures, "border")
+        covered = self._warped(torch.ones_like(pictures), "zeros")
+        return self._warped(pictures, "zeros") + fill * (1 - covered)
+
+    def _warped(self, pictures: Tensor, fill: str) -> Tensor:
+        each = pictures.new_ones(len(pictures))
+        shift = pictures.new_tensor([self.down, self.right]).expand(len(pictures), 2)
+        return warp(pictures, shift, self.angle * each, self.scale * each, fill)
+
+
+def _shifted(pictures: Tensor, down: int, right: int, fill: Fill) -> Tensor:
+    height, width = pictures.shape[2:]
+    rows = torch.arange(height, device=pictures.device) - down
+    columns = torch.arange(width, device=pictures.device) - right
+    y, x = rows.clamp(0, height - 1), columns.clamp(0, width - 1)
+    moved = pictures[:, :, y[:, None], x]
+    if fill == "border":
+        return moved
+    return torch.where((rows == y)[:, None] & (columns == x), moved, fill)
+
+
+@dataclass(frozen=True)
+class Family:
+    """Moves of one kind, from none at all to the largest.
+
+    `extents` says how far each move goes, in `unit`. The moves form an array of `shape`: rows are
+    shifts down and columns shifts to the right, or a single row.
+    """
+
+    name: str
+    unit: str
+    moves: tuple[Move, ...]
+    extents: tuple[float, ...]
+    shape: tuple[int, ...]
+
+    @property
+    def levels(self) -> tuple[float, ...]:
+        """The different extents, in rising order."""
+        return tuple(sorted(set(self.extents)))
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return {"family": self.name, "unit": self.unit, "extents": list(self.extents)}
+
+
+def shifts(radius: int) -> Family:
+    """All shifts by whole pixels of up to `radius` down, up, right and left.
+
+    The extent is the larger of the two distances (Chebyshev's).
+
+    >>> shifts(1).shape, shifts(1).extents[:5]
+    ((3, 3), (1.0, 1.0, 1.0, 1.0, 0.0))
+    """
+    _refuse_unless(radius >= 0, f"radius {radius}", "at least 0 pixels")
+    reach = range(-radius, radius + 1)
+    moves = tuple(Move(down=y, right=x) for y in reach for x in reach)
+    extents = tuple(float(max(abs(m.down), abs(m.right))) for m in moves)
+    return Family("shift", "pixels", moves, extents, (len(reach), len(reach)))
+
+
+def rotations(degrees: Iterable[float]) -> Family:
+    """Turns about the centre, counter-clockwise; the extent is the angle either way."""
+    moves = tuple(Move(angle=float(angle)) for angle in degrees)
+    _refuse_unless(len(moves) > 0, "no angle", "at least one")
+    return Family("rotation", "degrees", moves, tuple(abs(m.angle) for m in moves), (len(moves),))
+
+
+def scalings(factors: Iterable[float]) -> Family:
+    """Changes of size about the centre; the extent of a factor f is max(f, 1/f)."""
+    moves = tuple(Move(scale=float(factor)) for factor in factors)
+    _refuse_unless(
+        all(m.scale > 0 for m in moves) and moves, "these factors", "one or more above 0"
+    )
+    return Family(
+        "scale", "factor", moves, tuple(max(m.scale, 1 / m.scale) for m in moves), (len(moves),)
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class MoveMap:
+    """What a network makes of one picture under every move of a family.
+
+    `probability` is that of the class `label`, `predicted` the class read; both have the family's
+    shape, for shifts `(2r + 1, 2r + 1)` with the picture as it is in the middle.
+    """
+
+    family: Family
+    label: int
+    probability: Float[Tensor, "..."]
+    predicted: Int[Tensor, "..."]
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return self.family.to_json() | {
+            "label": self.label,
+            "probability": self.probability.tolist(),
+            "predicted": self.predicted.tolist(),
+        }
+
+
+def move_map(
+    network: Network,
+    picture: Float[Tensor, "c h w"],
+    label: int,
+    family: Family,
+    *,
+    fill: Fill = 0.0,
+    rows: int = 2048,
+) -> MoveMap:
+    """Read one picture under every move, `rows` of them at a time.
+
+    Raises:
+        NetworkError: the network does not classify.
+        UnknownUnitError: `label` is none of its classes.
+
+    *Source:* Krishna 2016, "What does your neural network really look for?", where a drawn 1 is
+    read as a 7 a few pixels further.
+    """
+    network.unit(Unit(LOGITS, label))
+    parts = [
+        scores.softmax(2)[:, 0] for scores in _scores(network, picture[None], family, fill, rows)
+    ]
+    probabilities = torch.cat(parts)
+    return MoveMap(
+        family,
+        label,
+        probabilities[:, label].view(family.shape),
+        probabilities.argmax(1).view(family.shape),
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class Flips:
+    """How many pictures are read as another class somewhere within each extent.
+
+    `flipped[i]` of `count` pictures have at least one move of extent `levels[i]` or less under
+    which they are not read as they are unmoved, rightly or wrongly. Pictures without a label
+    count in all, and in no class.
+    """
+
+    family: Family
+    count: int
+    flipped: Int[Tensor, "levels"]
+    class_count: Int[Tensor, "classes"]
+    class_flipped: Int[Tensor, "classes levels"]
+
+    @property
+    def levels(self) -> tuple[float, ...]:
+        """The extents, in rising order."""
+        return self.family.levels
+
+    @property
+    def share(self) -> Float[Tensor, "levels"]:
+        """The share of pictures that flip within each extent."""
+        return self.flipped.double() / self.count
+
+    @property
+    def share_by_class(self) -> Float[Tensor, "classes levels"]:
+        """The same among the pictures of each class; zero for classes that were never seen."""
+        return self.class_flipped.double() / self.class_count.clamp_min(1)[:, None]
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return {
+            "family": self.family.name,
+            "unit": self.family.unit,
+            "levels": list(self.levels),
+            "count": self.count,
+            "share": self.share.tolist(),
+            "class_count": self.class_count.tolist(),
+            "share_by_class": self.share_by_class.tolist(),
+        }
+
+
+def flips(
+    network: Network,
+    data: Iterable[Batch],
+    family: Family,
+    *,
+    fill: Fill = 0.0,
+    rows: int = 2048,
+) -> Flips:
+    """Count the pictures that flip under a family's moves, in one pass over `data`.
+
+    About `rows` moved pictures go through the network at once, whatever the length of the data.
+
+    Raises:
+        NetworkError: the network does not classify.
+        DataError: a label that the network has no class for, or no picture at all.
+    """
+    levels = torch.tensor(family.levels)
+    reached = torch.tensor(family.extents)[:, None] <= levels
+    flipped = torch.zeros(len(levels), dtype=torch.long)
+    class_flipped = torch.zeros(len(network.classes), len(levels), dtype=torch.long)
+    class_count = torch.zeros(len(network.classes), dtype=torch.long)
+    count = 0
+    for batch in data:
+        if len(batch.indices) == 0:
+            continue
+        _check_labels(batch.labels, network)
+        still = network.class_scores(batch.pictures).argmax(1)
+        scores = _scores(network, batch.pictures, family, fill, rows)
+        differs = torch.cat([part.argmax(2) != still for part in scores]).cpu()
+        within = (differs[:, None] & reached[:, :, None]).any(0).T.long()
+        known = batch.labels >= 0
+        flipped += within.sum(0)
+        class_flipped.index_add_(0, batch.labels[known], within[known])
+        class_count += batch.labels[known].bincount(minlength=len(class_count))
+        count += len(batch.indices)
+    if count == 0:
+        raise DataError("no picture was given; a share of pictures needs at least one")
+    return Flips(family, count, flipped, class_count, class_flipped)
+
+
+def _scores(
+    network: Network, pictures: Float[Tensor, "b c h w"], family: Family, fill: Fill, rows: int
+) -> Iterator[Float[Tensor, "moves b classes"]]:
+    pictures = pictures.to(network.device)
+    together = max(1, rows // len(pictures))
+    for start in range(0, len(family.moves), together):
+        moves = family.moves[start : start + together]
+        moved = torch.cat([move(pictures, fill) for move in moves])
+        yield network.class_scores(moved).view(len(moves), len(pictures), -1)
+
+
+def _check_labels(labels: Tensor, network: Network) -> None:
+    if int(labels.max()) >= len(network.classes):
+        raise DataError(
+            f"label {int(labels.max())} is beyond the network's {len(network.classes)} classes "
+            f"(0 to {len(network.classes) - 1}); give data with the classes it was trained on"
+        )
+
+
+def _refuse_unless(fine: object, given: str, expected: str) -> None:
+    if not fine:
+        raise InputError(f"{given} cannot make a family of moves; expected {expected}")
