@@ -118,9 +118,7 @@ class TestFirstWeights:
         module = seeded(bruner, 0)
         weight = module.fc1.weight.detach()
         assert 0.19 < weight.abs().max() <= 0.2
-        assert weight.std() == pytest.approx(
-            0.1 * 0.8796, rel=0.01
-        )  # what the cut leaves of 0.1
+        assert weight.std() == pytest.approx(0.1 * 0.8796, rel=0.01)  # what the cut leaves of 0.1
         assert all(torch.all(p == 0.1) for n, p in module.named_parameters() if n.endswith("bias"))
 
     @EVERY
@@ -225,3 +223,9 @@ def test_accuracy_is_the_share_of_right_answers() -> None:
         for picture, label in (data[i] for i in range(len(data)))
     )
     assert accuracy(network, data) == pytest.approx(right / len(data))
+
+
+def test_accuracy_on_nothing_is_refused() -> None:
+    _, nothing = PYTORCH.split(digits("train"))
+    with pytest.raises(DataError, match="no labelled picture"):
+        accuracy(PYTORCH(), nothing)

@@ -49,10 +49,10 @@ class Article:
         seed: int = 0,
         **settings: Any,
     ) -> Network:
-        """A fresh network for pictures `c h w` of `shape`; `settings` go to the factory.
+        """A fresh network for pictures `c h w` of `shape`; its weights follow from `seed` alone.
 
-        The module can be made from its seed alone. Other `classes` than the article's name the
-        outputs of a network for other data.
+        `classes`, where given, name the outputs in place of the article's; `settings` such as
+        `widths` go to the factory.
         """
         labels = self.classes if classes is None else classes
         module = seeded(lambda: self.factory(shape, len(labels), **settings), seed)

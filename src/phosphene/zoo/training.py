@@ -12,6 +12,7 @@ from torch.utils.data import Dataset
 
 from phosphene.data import batches
 from phosphene.data.dataset import length
+from phosphene.errors import DataError
 from phosphene.examples import Survey
 from phosphene.network import Input, Network, load_weights
 from phosphene.streams import derived
@@ -44,11 +45,16 @@ def seeded(make: Callable[[], nn.Module], seed: int) -> nn.Module:
 
 
 def accuracy(network: Network, dataset: Dataset[Any]) -> float:
-    """The share of labelled pictures that `network` reads as their class."""
+    """The share of labelled pictures that `network` reads as their class.
+
+    Raises:
+        DataError: no labelled picture at all.
+    """
     survey = Survey(network, [])
     for batch in batches(dataset):
         survey.add(batch)
-    assert survey.predictions is not None
+    if survey.predictions is None or survey.predictions.count == 0:
+        raise DataError("no labelled picture among those that accuracy was to be measured on")
     return survey.predictions.accuracy
 
 
@@ -73,7 +79,7 @@ def train(
 
     Raises:
         WeightsError: `path` holds the weights of another recipe or of another network.
-        DataError: a picture without a label.
+        DataError: a picture without a label, or none at all.
     """
     path, state_path = Path(path), Path(path).with_suffix(".training")
     recipe = recipe.for_pictures(length(dataset))
