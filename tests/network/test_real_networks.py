@@ -125,11 +125,9 @@ def resnet20_file(shared_data: Path) -> Path:
 @pytest.fixture
 def checkpoint(shared_data: Path, tmp_path: Path) -> Path:
     """The weights wrapped as their maker's training loop wrote them, as a legacy file."""
-    state = {
-        f"module.{name}": value for name, value in load_file(resnet20_file(shared_data)).items()
-    }
+    state = load_file(resnet20_file(shared_data))
     torch.save(
-        {"state_dict": state, "best_prec1": 91.78},
+        {"state_dict": {f"module.{k}": v for k, v in state.items()}, "best_prec1": 91.78},
         tmp_path / "resnet20.th",
         _use_new_zipfile_serialization=False,
     )

@@ -129,7 +129,7 @@ class Armed(nn.Module):
         return self.fc(x.flatten(1))
 
 
-@pytest.mark.parametrize("error", [RuntimeError, ValueError, KeyError, KeyboardInterrupt])
+@pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
 @pytest.mark.parametrize("discovered", [True, False])
 @pytest.mark.parametrize("entry", ENTRIES)
 def test_an_exception_in_the_forward_pass_gives_the_module_back(

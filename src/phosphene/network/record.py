@@ -85,8 +85,8 @@ class Network:
                 layers, values = discover(self.module, self.input.normalise(pictures))
             except Exception as error:
                 raise NetworkError(
-                    f"{self.name} failed on two pictures of its own input size {self.input}: "
-                    f"{error}. Check the number of channels and the size you gave"
+                    f"{self.name} failed on one picture of its own input size {self.input}, "
+                    f"or on two: {error}. Check the number of channels and the size you gave"
                 ) from error
         return layers, _find_logits(layers, values)
 
