@@ -1,0 +1,138 @@
+"""The film of pictures on their way to classes: what fooling and morphing both come to."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from phosphene.canvas import Pixels
+from phosphene.maximize import Optimizer, ascend
+from phosphene.network import Network
+from phosphene.objectives import Term
+from phosphene.streams import Streams
+
+THRESHOLDS = (0.5, 0.9, 0.99)
+"""The probabilities whose first crossing is reported."""
+
+
+@dataclass(frozen=True)
+class Reached:
+    """The first frame that reached a probability, and how far it is from the start.
+
+    `l2` is the Euclidean distance over all pixels, `linf` the largest change of one pixel.
+    """
+
+    step: int
+    probability: float
+    l2: float
+    linf: float
+
+
+@dataclass(frozen=True, eq=False)
+class Film:
+    """Every frame of b pictures on their way to b target classes; frame 0 is the start.
+
+    Pictures are in [0, 1], so a step that would lead out of it is cut there. `probabilities` are
+    those of all classes in each frame.
+    """
+
+    targets: tuple[int, ...]
+    classes: tuple[str, ...]
+    objective: Term
+    optimizer: Optimizer
+    frames: Float[Tensor, "frames b c h w"]
+    probabilities: Float[Tensor, "frames b classes"]
+
+    @property
+    def pictures(self) -> Float[Tensor, "b c h w"]:
+        """The last frame."""
+        return self.frames[-1]
+
+    @property
+    def difference(self) -> Float[Tensor, "b c h w"]:
+        """What was added to the start to come to the last frame, signed, in [-1, 1]."""
+        return self.frames[-1] - self.frames[0]
+
+    @property
+    def towards(self) -> Float[Tensor, "frames b"]:
+        """The probability of each picture's target."""
+        return self.probabilities[:, range(len(self.targets)), list(self.targets)]
+
+    @cached_property
+    def l2(self) -> Float[Tensor, "frames b"]:
+        """The Euclidean distance of each frame from the start, over all pixels."""
+        distances: Tensor = (self.frames - self.frames[0]).flatten(2).norm(dim=2)
+        return distances
+
+    @cached_property
+    def linf(self) -> Float[Tensor, "frames b"]:
+        """The largest change of a single pixel since the start."""
+        return (self.frames - self.frames[0]).flatten(2).abs().amax(2)
+
+    def reached(self, threshold: float) -> list[Reached | None]:
+        """For each picture, the first frame whose target has probability >= `threshold`, or None.
+
+        The start counts: a picture that is convincing already has reached it at step 0.
+        """
+        found: list[Reached | None] = []
+        for i, reaches in enumerate((self.towards >= threshold).T):
+            at = int(reaches.int().argmax())  # the first of the largest
+            values = (float(a[at, i]) for a in (self.towards, self.l2, self.linf))
+            found.append(Reached(at, *values) if reaches.any() else None)
+        return found
+
+    def to_json(self) -> dict[str, Any]:
+        """The figures as plain values for JSON; lists over frames hold one row per frame."""
+        return {
+            "targets": [self.classes[target] for target in self.targets],
+            "objective": self.objective.to_json(),
+            "optimizer": self.optimizer.to_json(),
+            "probabilities": self.probabilities.tolist(),
+            "l2": self.l2.tolist(),
+            "linf": self.linf.tolist(),
+            "reached": {
+                str(threshold): [r and vars(r) for r in self.reached(threshold)]
+                for threshold in THRESHOLDS
+            },
+        }
+
+
+def shoot(
+    network: Network,
+    starts: Float[Tensor, "b c h w"],
+    targets: Sequence[int],
+    objective: Term,
+    *,
+    optimizer: Optimizer,
+    steps: int,
+) -> Film:
+    """The film of `steps` steps of `optimizer` on the pixels of `starts`, all in one batch.
+
+    Raises:
+        InputError, ChannelError, SizeError: starts outside [0, 1], or that do not fit the network
+            or the number of targets.
+        ObjectiveError: the network has no such class.
+    """
+    network.input.check_shape(starts)
+    network.input.check_values(starts)
+    # Nothing is drawn at random here; the streams say how many pictures there are.
+    streams = Streams.seeded(0, targets)
+    canvas = Pixels().build(
+        streams, network.input.shape, pictures=starts.clamp(0, 1), device=network.device
+    )
+    frames, probabilities = [], []
+    for step in ascend(network, objective, canvas, streams, steps=steps, optimizer=optimizer):
+        frames.append(step.pictures.cpu())
+        probabilities.append(network.probabilities(step.pictures).cpu())
+    return Film(
+        tuple(targets),
+        network.classes,
+        objective,
+        optimizer,
+        torch.stack(frames),
+        torch.stack(probabilities),
+    )

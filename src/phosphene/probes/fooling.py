@@ -1,0 +1,94 @@
+"""Fooling: from noise, or black, or any picture, to a class the network is certain of."""
+
+from collections.abc import Callable, Sequence
+from math import prod
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from phosphene.errors import InputError, nearest
+from phosphene.maximize import Optimizer
+from phosphene.network import Network
+from phosphene.objectives import LogProbability, Term
+from phosphene.probes.film import Film, shoot
+from phosphene.streams import Streams
+
+Aim = Callable[[tuple[int, ...]], Term]
+"""Gives the objective for target i of picture i: `Probability`, `Logit`, `against(10)`, …"""
+
+STARTS = ("noise", "grey", "black")
+
+
+def against(classes: int) -> Aim:
+    """Aim for the target and against all classes: score = K log p[t] - sum_c log p[c], K classes.
+
+    *Source:* article 5, "Do you know which inputs your neural network likes most?", whose weight
+    for ten classes is 10. With K in its place the score is K z[t] - sum_c z[c] in logits z for any
+    number of classes, so it never saturates.
+
+    >>> print(against(2)((1,)))
+    2.0 * log p(1) - log p(0) - log p(1)
+    """
+
+    def aim(targets: tuple[int, ...]) -> Term:
+        others = (-LogProbability(c) for c in range(classes))
+        return sum(others, start=float(classes) * LogProbability(targets))
+
+    return aim
+
+
+def fool(
+    network: Network,
+    targets: Sequence[int] | None = None,
+    start: str | Float[Tensor, "_ c h w"] = "noise",
+    *,
+    aim: Aim = LogProbability,
+    optimizer: Optimizer = Optimizer("NormalizedGradient", 0.2),
+    steps: int = 5,
+    seed: int = 0,
+) -> Film:
+    """Lead one picture to each of `targets` (all classes by default), in one batch.
+
+    `start` is "noise" (uniform in [0, 1], of its own for each target), "grey", "black", or
+    pictures, one for all targets or one for each. The default follows article 2: from noise by
+    steps x ← x + rate · g / (std(g) + 1e-8), with two deviations. Every frame is cut to [0, 1], so
+    a rate of 0.2 stands for its 1, which would make all pixels black or white and overshoot. And g
+    is the gradient of log p[t]: p[t]'s own direction, as ∇ log p = ∇p / p, but one that does not
+    vanish against 1e-8 where p[t] is tiny; with `Probability` as `aim` it is the article's.
+    Article 5's pictures are those of
+    `fool(network, start="black", aim=against(10), optimizer=Optimizer("Adam", 0.1), steps=50)`,
+    where the rate is ours, as it names none.
+
+    Raises:
+        InputError, ChannelError, SizeError: starts that are none, outside [0, 1], or do not fit.
+        ObjectiveError: the network has no such class.
+
+    *Source:* Bruner, "Interpretability of neural networks"; Szegedy et al. 2013, arXiv 1312.6199;
+    Nguyen et al. 2014, arXiv 1412.1897.
+
+    >>> from torch import nn
+    >>> from phosphene import Input
+    >>> network = Network(nn.Sequential(nn.Flatten(), nn.Linear(64, 3)), Input(1, (8, 8)))
+    >>> film = fool(network)
+    >>> film.frames.shape, film.probabilities.shape
+    (torch.Size([6, 3, 1, 8, 8]), torch.Size([6, 3, 3]))
+    """
+    chosen = tuple(range(len(network.classes))) if targets is None else tuple(targets)
+    pictures = _start(network, chosen, start, seed) if isinstance(start, str) else start
+    return shoot(network, pictures, chosen, aim(chosen), optimizer=optimizer, steps=steps)
+
+
+def _start(
+    network: Network, targets: tuple[int, ...], start: str, seed: int
+) -> Float[Tensor, "b c h w"]:
+    if start not in STARTS:
+        raise InputError(
+            f"no start is called {start!r}; {nearest(start, STARTS)}; or give pictures"
+        )
+    shape = (len(targets), *network.input.shape)
+    if start == "noise":
+        # The n-th picture for a class has the same noise in any company.
+        names = [f"{t}/{targets[:i].count(t)}" for i, t in enumerate(targets)]
+        return Streams.seeded(seed, names).uniform(prod(network.input.shape)).view(shape)
+    return torch.full(shape, 0.5 if start == "grey" else 0.0)

@@ -1,0 +1,231 @@
+"""Morphing: a real picture becomes another class; how far that is, over a whole data set."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from math import isfinite
+from typing import Any
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from phosphene.canvas import Pixels
+from phosphene.data import batches
+from phosphene.data.dataset import length
+from phosphene.errors import InputError
+from phosphene.maximize import Optimizer, ascend
+from phosphene.network import Network
+from phosphene.objectives import LogProbability
+from phosphene.probes.film import Film, shoot
+from phosphene.streams import Streams
+
+QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
+
+Progress = Callable[[int, int], None]
+"""Called with how much is done and how much there is."""
+
+
+def morph(
+    network: Network,
+    pictures: Float[Tensor, "_ c h w"],
+    targets: Sequence[int],
+    *,
+    rate: float = 0.02,
+    steps: int = 10,
+) -> Film:
+    """Lead real pictures, one for all targets or one for each, to `targets` in small steps.
+
+    x ← x + rate · g / (std(g) + 1e-8), cut to [0, 1], with g the gradient of log p[target]; its
+    direction is that of the article's p[target], without underflow where p is tiny.
+
+    Raises:
+        InputError, ChannelError, SizeError: pictures outside [0, 1], or that do not fit.
+        ObjectiveError: the network has no such class.
+
+    *Source:* Bruner, "Interpretability of neural networks" (a 7 becomes a 3).
+    """
+    chosen = tuple(targets)
+    optimizer = Optimizer("NormalizedGradient", rate)
+    objective = LogProbability(chosen)
+    return shoot(network, pictures, chosen, objective, optimizer=optimizer, steps=steps)
+
+
+@dataclass(frozen=True, eq=False)
+class MorphDistances:
+    """How far n morphs went until the network's prediction flipped.
+
+    Morph i leads picture `images[i]` of the data set, labelled `labels[i]` (-1 for none) and read
+    as `sources[i]`, until it is read as `targets[i]`, or as any other class where that is -1.
+    `ends` is what it is read as at the end. `l2` is the Euclidean distance over all pixels, `linf`
+    the largest change of one pixel, `steps` their number; where `flipped` is false, they are
+    those of the last try and the morph counts as farther than that.
+    """
+
+    classes: tuple[str, ...]
+    rate: float
+    images: Int[Tensor, "n"]
+    labels: Int[Tensor, "n"]
+    sources: Int[Tensor, "n"]
+    targets: Int[Tensor, "n"]
+    ends: Int[Tensor, "n"]
+    steps: Int[Tensor, "n"]
+    l2: Float[Tensor, "n"]
+    linf: Float[Tensor, "n"]
+
+    @property
+    def flipped(self) -> Bool[Tensor, "n"]:
+        """Whether the prediction became what was asked."""
+        return _arrived(self.ends, self.sources, self.targets)
+
+    @property
+    def medians(self) -> dict[tuple[int, int], float]:
+        """The median `l2` from class s to class t, by (s, t); infinite where most never flipped.
+
+        Where any other class would do, t is the class the picture came to.
+        """
+        goals = torch.where(self.targets < 0, self.ends, self.targets)
+        pairs = torch.stack([self.sources, goals], dim=1)
+        within = torch.where(self.flipped, self.l2, torch.inf)
+        return {
+            (int(pair[0]), int(pair[1])): float(within[(pairs == pair).all(1)].median())
+            for pair in pairs.unique(dim=0)
+        }
+
+    def quantiles(self, distances: Float[Tensor, "n"]) -> dict[float, float]:
+        """The distance within which 5, 25, 50, 75 and 95 % of the morphs have flipped.
+
+        `distances` is `l2`, `linf` or `steps.float()`; infinite where fewer have flipped.
+        """
+        if len(distances) == 0:
+            return {}
+        within = torch.where(self.flipped, distances, torch.inf)
+        # Between the last that flipped and infinity there is nothing to interpolate.
+        values = within.quantile(within.new_tensor(QUANTILES), interpolation="higher")
+        return dict(zip(QUANTILES, values.tolist(), strict=True))
+
+    def to_json(self) -> dict[str, Any]:
+        """The distribution as plain values for JSON; None stands for "not within the steps"."""
+        figures = {"l2": self.l2, "linf": self.linf, "steps": self.steps.float()}
+        return {
+            "rate": self.rate,
+            "morphs": len(self.images),
+            "flipped": int(self.flipped.sum()),
+            "quantiles": {
+                name: {str(q): _finite(v) for q, v in self.quantiles(values).items()}
+                for name, values in figures.items()
+            },
+            "median l2": [
+                {"from": self.classes[s], "to": self.classes[t], "l2": _finite(v)}
+                for (s, t), v in self.medians.items()
+            ],
+        }
+
+
+def morph_distances(
+    network: Network,
+    dataset: Dataset[Any],
+    targets: Sequence[int] | None = None,
+    *,
+    rate: float = 0.02,
+    steps: int = 100,
+    batch: int = 256,
+    progress: Progress | None = None,
+) -> MorphDistances:
+    """Morph every picture of `dataset` until the network's prediction flips.
+
+    Each picture goes to each of `targets`, but for what it is read as already; without `targets`
+    it goes to any other class, by way of the class that comes second at the start. Steps are
+    those of `morph`; a picture stops at the first frame that is read as asked, so a distance is
+    exact to one step, `rate` · sqrt(pixels) in L2. At most `batch` morphs run at once.
+    `progress(done, total)` is told of pictures.
+
+    Raises:
+        InputError: no targets, a rate or steps below what moves.
+        DataError: what `batches` raises.
+        SizeError, ChannelError: pictures that do not fit the network.
+        ObjectiveError: the network has no such class.
+    """
+    if rate <= 0 or steps < 1 or (targets is not None and not targets):
+        raise InputError(
+            f"rate {rate}, {steps} steps, targets {targets}; expected a positive rate, at least "
+            "1 step, and at least one target, or None for any other class"
+        )
+    total, size = length(dataset), max(1, batch // len(targets or (-1,)))
+    rows: list[Tensor] = []
+    distances: list[Tensor] = []
+    for number, some in enumerate(batches(dataset, size)):
+        if len(some.indices):
+            scores = network.class_scores(some.pictures).cpu()
+            which, pairs = _pairs(scores, targets)
+            for pair in zip(which.split(batch), pairs.split(batch), strict=True):
+                told, far = _run(network, some.pictures[pair[0]], pair[1], rate, steps)
+                seen = torch.stack([some.indices, some.labels], 1)[pair[0]]
+                rows.append(torch.cat([seen, told], dim=1))
+                distances.append(far)
+        if progress is not None:
+            progress(min(total, (number + 1) * size), total)
+    table = torch.cat([torch.zeros(0, 6, dtype=torch.long), *rows])
+    l2, linf = torch.cat([torch.zeros(0, 2), *distances]).unbind(1)
+    images, labels, sources, goals, ends, taken = table.unbind(1)
+    return MorphDistances(
+        network.classes, rate, images, labels, sources, goals, ends, taken, l2, linf
+    )
+
+
+def _pairs(
+    scores: Float[Tensor, "b classes"], targets: Sequence[int] | None
+) -> tuple[Int[Tensor, "n"], Int[Tensor, "n 3"]]:
+    """Which picture goes where: its place in the batch; source, target, the class aimed at."""
+    best = scores.topk(2).indices
+    if targets is None:
+        anything = torch.full_like(best[:, 0], -1)
+        return torch.arange(len(best)), torch.stack([best[:, 0], anything, best[:, 1]], 1)
+    goals = torch.tensor(targets).expand(len(best), -1)
+    which, place = (goals != best[:, :1]).nonzero(as_tuple=True)
+    goal = goals[which, place]
+    return which, torch.stack([best[which, 0], goal, goal], 1)
+
+
+def _run(
+    network: Network,
+    pictures: Float[Tensor, "n c h w"],
+    pairs: Int[Tensor, "n 3"],
+    rate: float,
+    steps: int,
+) -> tuple[Int[Tensor, "n 4"], Float[Tensor, "n 2"]]:
+    """Source, target, end and steps of each morph; its L2 and L∞."""
+    source, target, aim = pairs.unbind(1)
+
+    def read(shown: Tensor) -> Tensor:
+        return network.class_scores(shown).argmax(1).cpu()
+
+    streams = Streams.seeded(0, range(len(pictures)))
+    canvas = Pixels().build(streams, network.input.shape, pictures=pictures, device=network.device)
+    taken = torch.full_like(source, -1)  # the start is a frame and no step
+    for step in ascend(
+        network,
+        LogProbability(tuple(aim.tolist())),
+        canvas,
+        streams,
+        steps=steps,
+        optimizer=Optimizer("NormalizedGradient", rate),
+        stop=lambda step: _arrived(read(step.pictures), source, target),
+    ):
+        taken += ~step.stopped
+        last = step.pictures
+    change = (last.cpu() - pictures).flatten(1)
+    return (
+        torch.stack([source, target, read(last), taken], 1),
+        torch.stack([change.norm(dim=1), change.abs().amax(1)], 1),
+    )
+
+
+def _arrived(
+    read: Int[Tensor, "n"], source: Int[Tensor, "n"], target: Int[Tensor, "n"]
+) -> Bool[Tensor, "n"]:
+    return torch.where(target < 0, read != source, read == target)
+
+
+def _finite(value: float) -> float | None:
+    return value if isfinite(value) else None

@@ -1,0 +1,191 @@
+"""Restarts: one unit drawn from many starts, its pictures in groups, the clear ones kept."""
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from jaxtyping import Bool, Float, Int
+from sklearn.cluster import AgglomerativeClustering
+from sklearn.metrics import silhouette_score
+from torch import Tensor
+from torch.nn import functional as F
+
+from phosphene.canvas import Spectrum
+from phosphene.errors import InputError
+from phosphene.maximize import Recipe, ascend, batch_size
+from phosphene.network import Network
+from phosphene.objectives import Neuron, of_unit, unit_maps
+from phosphene.streams import Streams
+from phosphene.types import Unit
+
+Distance = Callable[[Tensor], Tensor]
+"""How far each of `b c h w` pictures is from real ones, `(b,)`, such as the mean distance to the
+k nearest: `lambda pictures: nearest_neighbours(pictures, batches(data), 5).distances.mean(1)`."""
+
+MOST_CLUSTERS = 10
+
+STRUCTURE = 0.25
+"""Below this silhouette there is no substantial structure (Kaufman & Rousseeuw 1990)."""
+
+
+@dataclass(frozen=True, eq=False)
+class Restarts:
+    """The pictures of one unit from n starts, strongest first.
+
+    `activations` are the unit's answers to the pictures as a screen shows them (256 levels): its
+    largest value over all positions, or a neuron's value. `distances` say how far each picture is
+    from real ones, if that was asked for. `clusters` counts the groups from 0, which holds the
+    strongest picture; `silhouette` (-1..1, 0 for a single group) says how distinct they are.
+    """
+
+    unit: Unit
+    pictures: Float[Tensor, "n c h w"]
+    activations: Float[Tensor, "n"]
+    clusters: Int[Tensor, "n"]
+    silhouette: float
+    distances: Float[Tensor, "n"] | None
+
+    @property
+    def representatives(self) -> list[int]:
+        """The strongest picture of each cluster."""
+        labels = self.clusters.tolist()
+        return [labels.index(cluster) for cluster in range(max(labels) + 1)]
+
+    @property
+    def realistic(self) -> list[int]:
+        """All pictures, the one closest to real ones first; strongest first without distances."""
+        order = range(len(self.pictures))
+        return list(order) if self.distances is None else self.distances.argsort().tolist()
+
+    def clear(self, strength: float = 0.8, nearer: float = 0.5) -> Bool[Tensor, "n"]:
+        """Which pictures are clear: strong, and near to real ones as these starts go.
+
+        A picture is strong if its activation is positive and at least `strength` times that of
+        the strongest; it is near if its distance is within the `nearer` quantile of all n. Without
+        distances every strong picture is clear.
+        """
+        strong = (self.activations > 0) & (self.activations >= strength * self.activations.max())
+        if self.distances is None:
+            return strong
+        return strong & (self.distances <= self.distances.quantile(nearer))
+
+    def to_json(self) -> dict[str, Any]:
+        """The figures of all starts as plain values for JSON, strongest first."""
+        return {
+            "unit": str(self.unit),
+            "activations": self.activations.tolist(),
+            "clusters": self.clusters.tolist(),
+            "silhouette": self.silhouette,
+            "distances": None if self.distances is None else self.distances.tolist(),
+            "clear": self.clear().tolist(),
+        }
+
+
+def restart(
+    network: Network,
+    unit: Unit,
+    recipe: Recipe = Recipe(),
+    *,
+    starts: int = 50,
+    seed: int = 0,
+    spectrum: Spectrum | None = None,
+    distance: Distance | None = None,
+    layer: str | None = None,
+) -> Restarts:
+    """Draw `unit` from `starts` starts at once, and sort the outcomes.
+
+    Start i has random numbers of its own, from (seed, unit, i). Pictures are grouped by how
+    `layer` sees them (its units' means over positions, compared by angle; the unit's own layer
+    unless given), or by their pixels if `layer` is "pixels": Ward's agglomerative clustering into
+    the number of groups, up to 10, with the largest silhouette; one group where even that is below
+    0.25. A class is the unit `Unit(network.logits.name, index)`.
+
+    Raises:
+        UnknownLayerError, UnknownUnitError: with the nearest names.
+        InputError: fewer than one start, or a recipe that starts all pictures alike.
+
+    *Source:* Hvass Laboratories, TensorFlow Tutorial 13-B, exercises; Rousseeuw 1987,
+    "Silhouettes".
+    """
+    network.unit(unit)
+    if starts < 1 or recipe.canvas.start != "noise":
+        raise InputError(
+            f"{starts} starts from {recipe.canvas.start!r} were asked for; "
+            "expected at least one, and a canvas that starts from 'noise', or all end alike"
+        )
+    names = [f"{unit}/{i}" for i in range(starts)]
+    size = batch_size(network, unit.layer)
+    drawn = [
+        _draw(network, unit, recipe, Streams.seeded(seed, names[first : first + size]), spectrum)
+        for first in range(0, starts, size)
+    ]
+    whole, pictures, activations = (torch.cat(parts) for parts in zip(*drawn, strict=True))
+    order = activations.argsort(descending=True, stable=True)
+    pictures = pictures[order]
+    seen = _features(network, whole[order], layer or unit.layer)
+    clusters, silhouette = cluster(seen)
+    distances = None if distance is None else distance(pictures)
+    return Restarts(unit, pictures, activations[order], clusters, silhouette, distances)
+
+
+def cluster(features: Float[Tensor, "n d"]) -> tuple[Int[Tensor, "n"], float]:
+    """Group rows by Ward's method: the group of each, and their mean silhouette (0 for one group).
+
+    Groups are counted in the order in which they first appear.
+    """
+    rows = features.double().numpy()
+    labels, best = [0] * len(rows), 0.0
+    for count in range(2, min(MOST_CLUSTERS, len(rows) - 1) + 1):
+        grouped = AgglomerativeClustering(n_clusters=count).fit_predict(rows)
+        silhouette = float(silhouette_score(rows, grouped))
+        if silhouette > max(best, STRUCTURE):
+            labels, best = grouped.tolist(), silhouette
+    places = {label: place for place, label in enumerate(dict.fromkeys(labels))}
+    return torch.tensor([places[label] for label in labels]), best
+
+
+def _draw(
+    network: Network, unit: Unit, recipe: Recipe, streams: Streams, spectrum: Spectrum | None
+) -> tuple[Tensor, Tensor, Tensor]:
+    """What the network saw at the end, the part of it that the unit sees, and its activations."""
+    objective = of_unit(unit)
+    size, box = network.input.size, (0, 0, *network.input.size)
+    if recipe.aim == "neuron":
+        patch = network.patch(unit.layer)
+        objective = Neuron(unit.layer, unit.index, patch.y, patch.x)
+        size, box = patch.size, patch.box
+    shape = (network.input.channels, *size)
+    canvas = recipe.canvas.build(streams, shape, spectrum, device=network.device)
+    steps = ascend(
+        network,
+        objective,
+        canvas,
+        streams,
+        steps=recipe.steps,
+        optimizer=recipe.optimizer,
+        transform=recipe.transform,
+    )
+    shown = (deque(steps, maxlen=1).pop().pictures * 255).round() / 255
+    with torch.no_grad():
+        recording = network.record(shown, [unit.layer])
+    if isinstance(objective, Neuron):
+        activations = objective(recording)
+    else:
+        activations = unit_maps(recording[unit.layer])[:, unit.index].amax(1)
+    top, left, bottom, right = box
+    return shown.cpu(), shown[:, :, top:bottom, left:right].cpu(), activations.cpu()
+
+
+@torch.no_grad()
+def _features(
+    network: Network, pictures: Float[Tensor, "n c h w"], layer: str
+) -> Float[Tensor, "n d"]:
+    if layer == "pixels":
+        return pictures.flatten(1)
+    means = [
+        unit_maps(network.record(some, [layer])[layer]).mean(2).cpu()
+        for some in pictures.split(batch_size(network, layer))
+    ]
+    return F.normalize(torch.cat(means), dim=1)
