@@ -10,6 +10,7 @@
     │   ├── UnknownLayerError    no layer of that name
     │   ├── UnknownUnitError     the layer has no such unit, or a unit that cannot be read
     │   └── RectifierError       a backward rule that cannot be applied faithfully
+    ├── MessageError             pictures that hide no readable message
     ├── ObjectiveError           an objective that does not fit its images or its JSON
     ├── DataError                data that cannot be read
     │   ├── UnreadableImageError one image file
@@ -67,6 +68,10 @@ class UnknownUnitError(NetworkError):
 
 class RectifierError(NetworkError):
     """A backward rule that cannot be applied faithfully to this network."""
+
+
+class MessageError(PhospheneError):
+    """Pictures that hide no message for this network, or a text that cannot be hidden."""
 
 
 class ObjectiveError(PhospheneError):
