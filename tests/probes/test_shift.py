@@ -103,10 +103,10 @@ def test_a_map_is_one_reading_for_each_move(name: str, family: Family) -> None:
 
 
 def undecided() -> Network:
-    """A network whose classes are level on random pictures, so that little decides."""
+    """A network whose classes are nearly level on random pictures, so that little decides."""
     net = network("rectified")
     level = net.class_scores(pictures(net, 200, seed=5)).mean(0)
-    net.module.fc2.bias.data -= level  # type: ignore[operator, union-attr]
+    net.module.fc2.bias.data -= 0.9 * level  # type: ignore[operator, union-attr]
     return net
 
 

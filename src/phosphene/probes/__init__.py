@@ -3,6 +3,7 @@
 from phosphene.probes.ablation import Ablation, Census, ablate, census
 from phosphene.probes.film import Film, Reached
 from phosphene.probes.fooling import against, fool
+from phosphene.probes.messages import Message, hide, load_message, reveal, save_message
 from phosphene.probes.morph import MorphDistances, morph, morph_distances
 from phosphene.probes.restarts import Restarts, restart
 from phosphene.probes.shift import (
@@ -16,20 +17,33 @@ from phosphene.probes.shift import (
     scalings,
     shifts,
 )
+from phosphene.probes.strokes import (
+    SKETCHES,
+    DrawingScores,
+    Sketch,
+    StrokeScores,
+    read_drawing,
+    read_strokes,
+)
 from phosphene.probes.transfer import Reading, Transfer, class_pictures, shown_to, transfer
 
 __all__ = [
+    "SKETCHES",
     "Ablation",
     "Census",
+    "DrawingScores",
     "Family",
     "Film",
     "Flips",
+    "Message",
     "MorphDistances",
     "Move",
     "MoveMap",
     "Reached",
     "Reading",
     "Restarts",
+    "Sketch",
+    "StrokeScores",
     "Transfer",
     "ablate",
     "against",
@@ -37,11 +51,17 @@ __all__ = [
     "class_pictures",
     "flips",
     "fool",
+    "hide",
+    "load_message",
     "morph",
     "morph_distances",
     "move_map",
+    "read_drawing",
+    "read_strokes",
     "restart",
+    "reveal",
     "rotations",
+    "save_message",
     "scalings",
     "shifts",
     "shown_to",
