@@ -141,6 +141,8 @@ class TestStarts:
     def test_targets_that_are_none(self) -> None:
         with pytest.raises(ObjectiveError, match="unit 4 was asked for; there are 4, 0 to 3"):
             fool(tiny.network("rectified"), [1, 4])
+        with pytest.raises(InputError, match="no targets"):
+            fool(tiny.network("rectified"), [])
         with pytest.raises(NetworkError, match="no logits"):
             fool(tiny.network("maps"))
 
@@ -166,6 +168,18 @@ class TestFigures:
                     if p >= threshold and expected is None:
                         expected = (s, p, film.l2[s, i], film.linf[s, i])
                 assert (found[i] and tuple(vars(found[i]).values())) == expected
+
+    def test_first_pictures_of_a_certainty(self) -> None:
+        film = fool(tiny.network("functional"), optimizer=step(0.3), steps=6)
+        threshold = float(film.towards[2].median())
+        pictures, targets = film.first(threshold)
+        certain = tiny.network("functional").probabilities(pictures)
+        assert (certain[range(len(targets)), list(targets)] >= threshold - 1e-4).all()
+        kept = [t for t in film.targets if (film.towards[:, t] >= threshold).any()]
+        assert list(targets) == kept
+        nothing, nobody = film.first(1.1)
+        assert nothing.shape == (0, 1, 16, 16)
+        assert nobody == ()
 
     def test_difference_and_last_picture(self) -> None:
         film = fool(tiny.network("dense"))

@@ -12,7 +12,7 @@ from torch.utils.data import TensorDataset
 import tiny
 from laws import unchanged
 from phosphene.data import Unreadable, mnist
-from phosphene.errors import InputError, ObjectiveError, SizeError
+from phosphene.errors import InputError, NetworkError, ObjectiveError, SizeError
 from phosphene.network import Input, Network, load_weights
 from phosphene.probes.morph import MorphDistances, morph, morph_distances
 
@@ -86,6 +86,8 @@ class TestMorph:
             morph(network, torch.zeros(1, 2, 5, 5), [0])
         with pytest.raises(ObjectiveError, match="unit 9"):
             morph(network, tiny.pictures(network, 1), [9])
+        with pytest.raises(InputError, match="no targets"):
+            morph(network, tiny.pictures(network, 1), [])
 
 
 class TestDistances:
@@ -155,6 +157,9 @@ class TestDistances:
             morph_distances(network, data, **bad)  # type: ignore[arg-type]
         with pytest.raises(ObjectiveError, match="unit 17"):
             morph_distances(network, data, [17])
+        alone = Network(nn.Sequential(nn.Flatten(), nn.Linear(160, 1)), INPUTS)
+        with pytest.raises(NetworkError, match="one class alone"):
+            morph_distances(alone, data)
 
 
 class TestDistribution:

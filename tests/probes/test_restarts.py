@@ -2,17 +2,21 @@
 
 import json
 from collections import deque
+from pathlib import Path
 
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 import tiny
 from laws import unchanged
-from phosphene.canvas import Fourier, Pixels
+from phosphene.canvas import Fourier, Pixels, Spectrum
+from phosphene.data import batches, mnist
 from phosphene.errors import InputError, UnknownLayerError, UnknownUnitError
+from phosphene.evaluation import nearest_neighbours
 from phosphene.maximize import Recipe, ascend
-from phosphene.network import Input, Network
+from phosphene.network import Input, Network, load_weights
 from phosphene.objectives import Channel
 from phosphene.probes.restarts import Restarts, cluster, restart
 from phosphene.streams import Streams
@@ -217,3 +221,39 @@ class TestRanking:
         assert value["unit"] == f"{network.logits.name}:2"
         assert value["distances"] is None
         assert len(value["activations"]) == len(value["clusters"]) == len(value["clear"]) == 3
+
+
+class MnistCnn(nn.Module):
+    """The network of PyTorch's MNIST example, as it was until 2019."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(1, 20, 5)
+        self.conv2 = nn.Conv2d(20, 50, 5)
+        self.fc1 = nn.Linear(800, 500)
+        self.fc2 = nn.Linear(500, 10)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = F.max_pool2d(F.relu(self.conv1(x)), 2)
+        x = F.max_pool2d(F.relu(self.conv2(x)), 2)
+        return F.log_softmax(self.fc2(F.relu(self.fc1(x.flatten(1)))), dim=1)
+
+
+@pytest.mark.slow
+def test_clear_ones_are_more_often_ones(shared_data: Path) -> None:
+    module = MnistCnn()
+    load_weights(module, shared_data / "mnist_cnn" / "mnist_cnn.safetensors")
+    network = Network(module, Input(1, (28, 28), mean=0.1307, std=0.3081))
+    real = mnist(shared_data / "mnist", "test").take(slice(0, 2000))
+    found = restart(
+        network,
+        Unit("fc2", 1),
+        Recipe(steps=32),
+        spectrum=Spectrum.measure(batch.pictures for batch in batches(real)),
+        distance=lambda p: nearest_neighbours(p, batches(real), 5).distances.mean(1),
+    )
+    clear = found.clear()
+    assert 5 <= clear.sum() <= 25
+    assert (network.class_scores(found.pictures[clear]).argmax(1) == 1).all()
+    votes = nearest_neighbours(found.pictures, batches(real), 5).votes(10)[:, 1]
+    assert votes[clear].mean() > votes[~clear].mean() + 0.1

@@ -85,6 +85,16 @@ class Film:
             found.append(Reached(at, *values) if reaches.any() else None)
         return found
 
+    def first(self, threshold: float) -> tuple[Float[Tensor, "k c h w"], tuple[int, ...]]:
+        """The frames in which the k pictures that got there reached `threshold`; their targets.
+
+        The farther pictures go, the more networks they convince: compare them where the network
+        they were made for has become equally certain.
+        """
+        images = [i for i, found in enumerate(self.reached(threshold)) if found]
+        steps = [found.step for found in self.reached(threshold) if found]
+        return self.frames[steps, images], tuple(self.targets[i] for i in images)
+
     def to_json(self) -> dict[str, Any]:
         """The figures as plain values for JSON; lists over frames hold one row per frame."""
         return {

@@ -75,6 +75,10 @@ def fool(
     (torch.Size([6, 3, 1, 8, 8]), torch.Size([6, 3, 3]))
     """
     chosen = tuple(range(len(network.classes))) if targets is None else tuple(targets)
+    if not chosen:
+        raise InputError(
+            "no targets were given; name at least one class, or leave them out for all"
+        )
     pictures = _start(network, chosen, start, seed) if isinstance(start, str) else start
     return shoot(network, pictures, chosen, aim(chosen), optimizer=optimizer, steps=steps)
 

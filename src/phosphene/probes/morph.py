@@ -13,7 +13,7 @@ from torch.utils.data import Dataset
 from phosphene.canvas import Pixels
 from phosphene.data import batches
 from phosphene.data.dataset import length
-from phosphene.errors import InputError
+from phosphene.errors import InputError, NetworkError
 from phosphene.maximize import Optimizer, ascend
 from phosphene.network import Network
 from phosphene.objectives import LogProbability
@@ -40,12 +40,14 @@ def morph(
     direction is that of the article's p[target], without underflow where p is tiny.
 
     Raises:
-        InputError, ChannelError, SizeError: pictures outside [0, 1], or that do not fit.
+        InputError, ChannelError, SizeError: no targets; pictures outside [0, 1] or that do not fit.
         ObjectiveError: the network has no such class.
 
     *Source:* Bruner, "Interpretability of neural networks" (a 7 becomes a 3).
     """
     chosen = tuple(targets)
+    if not chosen:
+        raise InputError("no targets were given; name at least one class")
     optimizer = Optimizer("NormalizedGradient", rate)
     objective = LogProbability(chosen)
     return shoot(network, pictures, chosen, objective, optimizer=optimizer, steps=steps)
@@ -142,6 +144,7 @@ def morph_distances(
 
     Raises:
         InputError: no targets, a rate or steps below what moves.
+        NetworkError: the network has a single class.
         DataError: what `batches` raises.
         SizeError, ChannelError: pictures that do not fit the network.
         ObjectiveError: the network has no such class.
@@ -151,6 +154,8 @@ def morph_distances(
             f"rate {rate}, {steps} steps, targets {targets}; expected a positive rate, at least "
             "1 step, and at least one target, or None for any other class"
         )
+    if len(network.classes) < 2:
+        raise NetworkError(f"{network.name} has one class alone; a morph needs another to go to")
     total, size = length(dataset), max(1, batch // len(targets or (-1,)))
     rows: list[Tensor] = []
     distances: list[Tensor] = []

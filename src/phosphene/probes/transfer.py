@@ -111,8 +111,9 @@ def transfer(
 ) -> Transfer:
     """Let `make` make pictures for each of n networks, and show them to all n.
 
-    `make` may wrap any probe: `lambda network: (fool(network).pictures, range(10))` for fooling,
-    the same with `morph`, `class_pictures` for what the classes look like.
+    `make` may wrap any probe: `lambda network: fool(network, steps=20).first(0.99)` for fooling,
+    the same with `morph`, and `class_pictures` for what the classes look like. The farther
+    pictures go, the more they carry over, so stop them alike.
     `progress(done, total)` is told of the networks whose pictures have been shown.
 
     Raises:
