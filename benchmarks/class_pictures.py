@@ -17,7 +17,6 @@ from PIL import Image
 from phosphene import (
     Fourier,
     Input,
-    Maco,
     Network,
     Optimizer,
     Pixels,

@@ -21,6 +21,7 @@ from phosphene.network import (
     Network,
     Rule,
     backward_rule,
+    frozen,
     refuse_uncaught,
 )
 from phosphene.objectives import Term
@@ -47,7 +48,7 @@ def gradient(network: Network, pictures: Maps, objective: Term, rule: Rule = PLA
     network.input.check_shape(pictures)
     network.input.check_values(pictures)
     leaf = pictures.detach().clone().requires_grad_()
-    with torch.enable_grad():
+    with torch.enable_grad(), frozen(network.module):  # checkpointing runs the module again
         with backward_rule(rule):
             recording = network.record(leaf, objective.layers)
         refuse_uncaught(rule, recording.values(), recording.pictures)

@@ -3,7 +3,7 @@
 Progress bars, frames of a film, early stopping and tests are consumers of the same loop.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -12,7 +12,7 @@ from torch import Tensor
 
 from phosphene.errors import NetworkError, ObjectiveError
 from phosphene.maximize.optimizers import Optimizer
-from phosphene.network import PLAIN, Network, Rule, backward_rule
+from phosphene.network import PLAIN, Network, Rule, backward_rule, frozen
 from phosphene.objectives import Term
 from phosphene.streams import Streams
 from phosphene.types import Canvas, Transform
@@ -94,13 +94,15 @@ def ascend(
     waited = torch.zeros(images, dtype=torch.long)
     best = torch.full((images,), -torch.inf)
     for index in range(steps + 1):
-        with torch.enable_grad():
+        with torch.enable_grad(), frozen(network.module):
             pictures = canvas()
             seen = pictures if transform is None else transform(pictures, streams)
             with backward_rule(rule):
                 recording = network.record(seen, objective.layers)
             scores = objective(recording)
-        _check(scores, index, objective)
+            _check(scores, index, objective)
+            # Before the step is shown: whoever looks at it finds the module as it was.
+            gradients = torch.autograd.grad(-scores.sum(), canvas.parameters)
         shown = scores.detach().cpu()
         waited = torch.where(shown > best, 0, waited + 1)
         best = torch.maximum(best, shown)
@@ -110,7 +112,7 @@ def ascend(
         yield step
         if index == steps or bool(stopped.all()):
             return
-        _update(canvas, optim, scores, stopped)
+        _update(canvas, optim, gradients, stopped)
 
 
 def _check(scores: Float[Tensor, "b"], index: int, objective: Term) -> None:
@@ -127,10 +129,12 @@ def _check(scores: Float[Tensor, "b"], index: int, objective: Term) -> None:
 
 
 def _update(
-    canvas: Canvas, optim: torch.optim.Optimizer, scores: Tensor, stopped: Bool[Tensor, "b"]
+    canvas: Canvas,
+    optim: torch.optim.Optimizer,
+    gradients: Sequence[Tensor],
+    stopped: Bool[Tensor, "b"],
 ) -> None:
     parameters = canvas.parameters
-    gradients = torch.autograd.grad(scores, parameters, -torch.ones_like(scores))
     for p, g in zip(parameters, gradients, strict=True):
         p.grad = g
     before = [p.detach()[stopped].clone() for p in parameters]

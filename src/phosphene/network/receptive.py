@@ -134,10 +134,11 @@ def receptive_fields(
 
 
 def _on_cpu(module: torch.nn.Module) -> torch.nn.Module:
-    """`module`, or a copy if it lives elsewhere: a GPU may spread NaN further than the weights."""
-    if next((p.device.type for p in module.parameters()), "cpu") == "cpu":
+    """`module`, or a copy in single precision on the CPU: other kernels may spread a NaN."""
+    weights = [p for p in module.parameters() if p.is_floating_point()]
+    if all(p.device.type == "cpu" and p.dtype == torch.float32 for p in weights):
         return module
-    return copy.deepcopy(module).to("cpu")
+    return copy.deepcopy(module).to("cpu", torch.float32)
 
 
 def _uncut(extent: Extent, size: int, picture: int) -> Extent:

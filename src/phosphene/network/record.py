@@ -75,6 +75,12 @@ class Network:
         tensors: Iterable[Tensor] = (*self.module.parameters(), *self.module.buffers())
         return next((t.device for t in tensors), torch.device("cpu"))
 
+    def _inputs(self, pictures: Tensor) -> Tensor:
+        """What the module itself is given: normalised, in the type of its weights."""
+        inputs = self.input.normalise(pictures)
+        weights = (p for p in self.module.parameters() if p.is_floating_point())
+        return inputs.to(next(weights, inputs).dtype)
+
     @cached_property
     def _discovered(self) -> tuple[dict[str, Layer], str | None]:
         with torch.inference_mode(False), frozen(self.module):
@@ -82,7 +88,7 @@ class Network:
             grey = torch.linspace(0.1, 0.9, 2 * prod(self.input.shape), device=self.device)
             pictures = grey.view(2, *self.input.shape)
             try:
-                layers, values = discover(self.module, self.input.normalise(pictures))
+                layers, values = discover(self.module, self._inputs(pictures))
             except Exception as error:
                 raise NetworkError(
                     f"{self.name} failed on one picture of its own input size {self.input}, "
@@ -181,7 +187,7 @@ class Network:
         return Recording(pictures, {name: values[site] for name, site in sites.items()})
 
     def _run(self, pictures: Tensor) -> Any:
-        inputs = self.input.normalise(pictures)
+        inputs = self._inputs(pictures)
         try:
             return self.module(inputs)
         except (torch.OutOfMemoryError, PhospheneError):
@@ -212,11 +218,12 @@ class Network:
 
     def patch(self, layer: str) -> Patch:
         """A small input for drawing one neuron of `layer`: see `smallest_patch`."""
-        if layer not in self._patches:
-            self._patches[layer] = smallest_patch(
-                self.module, self.layer(layer), self.input.channels, self.fields[layer]
+        found = self.layer(layer)
+        if found.name not in self._patches:
+            self._patches[found.name] = smallest_patch(
+                self.module, found, self.input.channels, self.fields[found.name]
             )
-        return self._patches[layer]
+        return self._patches[found.name]
 
     def weights(self, layer: str) -> Float[Tensor, "units ..."] | None:
         """The weights that make each unit of `layer`, units first; None for layers without."""
