@@ -103,6 +103,13 @@ def test_ranking_and_json() -> None:
     assert json.loads(json.dumps(found.to_json()))["groups"] == [[0], [1, 2], [0, 1, 2, 3, 4]]
 
 
+def test_a_layer_without_duplicates_loses_nothing_without_them() -> None:
+    net = network("rectified")
+    found = ablate(net, "conv1", batches(data(net)), groups=[])
+    assert found.ranked() == []
+    assert found.right == found.count - 8
+
+
 def test_what_cannot_be_switched_off_is_refused() -> None:
     net = network("rectified")
     given = data(net)
