@@ -8,16 +8,10 @@ from phosphene.atlas import Atlas
 from phosphene.errors import AtlasMismatchError
 from phosphene.maximize import batch_size
 from phosphene.study.findings import Conclude
-from phosphene.study.jobs import (
-    Describe,
-    Examples,
-    MeasureSpectrum,
-    Pass,
-    Pictures,
-    Shown,
-    StudyJob,
-)
+from phosphene.study.job import StudyJob
 from phosphene.study.plan import Study
+from phosphene.study.units import Examples, Pictures
+from phosphene.study.whole import Describe, MeasureSpectrum, Pass, Shown
 
 UNITS_PER_JOB = 64
 """The most units a job takes on: what a kill can cost at worst."""

@@ -11,7 +11,7 @@ import torch
 from phosphene.atlas import Atlas, Finding, JobWriter, LayerRecord, UnitRecord
 from phosphene.data import batches
 from phosphene.evaluation import nearest_neighbours
-from phosphene.study.jobs import StudyJob
+from phosphene.study.job import StudyJob
 
 Said = tuple[str, str, dict[str, Any]]
 """Topic, text, figures."""

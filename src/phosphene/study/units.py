@@ -1,0 +1,144 @@
+"""Jobs about some units of a layer."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from phosphene.atlas import Atlas, ExampleRecord, JobWriter, PictureRecord
+from phosphene.attribution import gradient
+from phosphene.canvas import Spectrum
+from phosphene.errors import RectifierError
+from phosphene.examples import crop, seen_from
+from phosphene.maximize import Drawing, Recipe, draw
+from phosphene.network import GUIDED, PLAIN, Layer
+from phosphene.objectives import Channel, Neuron, Term
+from phosphene.study.images import image_records, picture
+from phosphene.study.job import StudyJob
+from phosphene.study.plan import Study
+from phosphene.types import Unit
+
+
+@dataclass(frozen=True)
+class Examples(StudyJob):
+    """The top pictures of some units, what each unit saw in them, and its guided map there."""
+
+    kind: ClassVar[str] = "examples"
+    layer: Layer
+    units: range
+
+    @property
+    def title(self) -> str:
+        return f"strongest real patches of {self.layer.name}"
+
+    @property
+    def params(self) -> dict[str, Any]:
+        return {
+            "layer": self.layer.name,
+            "units": [self.units.start, self.units.stop],
+            "examples": self.study.settings.examples,
+        }
+
+    def run(self, atlas: Atlas, writer: JobWriter) -> Iterator[float]:
+        top = atlas.document(f"top {self.layer.name}")
+        seen: dict[int, Tensor] = {}
+        for unit in self.units:
+            images, places = top["images"][unit], top["places"][unit]
+            for index in images:
+                seen.setdefault(index, picture(self.study, index))
+            pictures = torch.stack([seen[index] for index in images])
+            maps = _guided(self.study, pictures, _at(self.layer, unit, places))
+            field = self.study.network.fields[self.layer.name]
+            boxes = [seen_from(self.layer, field, place) for place in places]
+            for rank, (box, cut) in enumerate(zip(boxes, crop(maps, boxes), strict=True)):
+                place = divmod(places[rank], self.layer.shape[2]) if self.layer.spatial else None
+                writer.add(
+                    ExampleRecord(
+                        layer=self.layer.name,
+                        unit=unit,
+                        rank=rank,
+                        image=images[rank],
+                        value=top["values"][unit][rank],
+                        y=place[0] if place else None,
+                        x=place[1] if place else None,
+                        box=box,
+                        guided=cut.numpy(),
+                    )
+                )
+            yield (unit - self.units.start + 1) / len(self.units)
+        writer.add(*image_records(self.study, seen))
+
+
+@dataclass(frozen=True)
+class Pictures(StudyJob):
+    """The synthetic pictures of some units by one recipe."""
+
+    kind: ClassVar[str] = "pictures"
+    layer: Layer
+    units: range
+    recipe: Recipe
+
+    @property
+    def title(self) -> str:
+        return f"drawing {self.recipe.aim}s of {self.layer.name}"
+
+    @property
+    def params(self) -> dict[str, Any]:
+        return {
+            "layer": self.layer.name,
+            "units": [self.units.start, self.units.stop],
+            "recipe": self.recipe.to_json(),
+        }
+
+    def run(self, atlas: Atlas, writer: JobWriter) -> Iterator[float]:
+        study, top = self.study, atlas.document(f"top {self.layer.name}")
+        arrays = {k: np.array(v, np.float32) for k, v in atlas.document("spectrum").items()}
+        starts = None
+        if self.recipe.aim == "channel":
+            starts = torch.stack([picture(study, top["images"][u][0]) for u in self.units])
+        drawings = draw(
+            study.network,
+            [Unit(self.layer.name, u) for u in self.units],
+            self.recipe,
+            seed=study.settings.seed,
+            spectrum=Spectrum.from_arrays(arrays),
+            starts=starts,
+        )
+        writer.add(
+            *(self._record(drawing, top["values"][drawing.unit.index][0]) for drawing in drawings)
+        )
+        yield 1.0
+
+    def _record(self, drawing: Drawing, strongest: float) -> PictureRecord:
+        return PictureRecord(
+            layer=self.layer.name,
+            unit=drawing.unit.index,
+            kind=self.recipe.aim,
+            canvas=self.recipe.canvas.kind,
+            picture=drawing.picture.numpy(),
+            activation=drawing.activation,
+            strongest_real=strongest,
+            silent=drawing.silent,
+            settings=self.recipe.to_json(),
+            attempts=drawing.attempts,
+        )
+
+
+def _at(layer: Layer, unit: int, places: Sequence[int]) -> Term:
+    """The objective that asks for `unit` at its own place in each picture."""
+    if len(layer.shape) == 1:
+        return Channel(layer.name, unit)
+    width = layer.shape[2] if layer.spatial else layer.shape[0]
+    rows, columns = zip(*(divmod(place, width) for place in places), strict=True)
+    return Neuron(layer.name, unit, y=rows, x=columns)
+
+
+def _guided(study: Study, pictures: Tensor, objective: Term) -> Tensor:
+    """Guided maps, or plain gradients for networks that guided backpropagation cannot explain."""
+    try:
+        return gradient(study.network, pictures, objective, rule=GUIDED).cpu()
+    except RectifierError:
+        return gradient(study.network, pictures, objective, rule=PLAIN).cpu()

@@ -1,0 +1,196 @@
+"""Jobs about the network and the data as a whole."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+from torch import Tensor
+
+from phosphene.atlas import Atlas, JobWriter, LayerRecord, Skipped, UnitRecord
+from phosphene.canvas import Spectrum
+from phosphene.data import batches
+from phosphene.errors import DataError
+from phosphene.examples import LayerSurvey, Survey
+from phosphene.network import Layer
+from phosphene.study.images import image_records, picture
+from phosphene.study.job import StudyJob
+from phosphene.study.plan import Study
+
+
+@dataclass(frozen=True)
+class Describe(StudyJob):
+    """Network, data and layers with their receptive fields."""
+
+    kind: ClassVar[str] = "describe"
+
+    @property
+    def title(self) -> str:
+        return "measuring receptive fields"
+
+    @property
+    def params(self) -> dict[str, Any]:
+        described = self.study.describe_network(), self.study.describe_data()
+        return {"layers": [layer.name for layer in self.study.layers], "described": described}
+
+    def run(self, atlas: Atlas, writer: JobWriter) -> Iterator[float]:
+        network = self.study.network
+        writer.document("network", self.study.describe_network())
+        writer.document("data", self.study.describe_data())
+        for position, layer in enumerate(self.study.layers):
+            field = network.fields[layer.name]
+            writer.add(
+                LayerRecord(
+                    name=layer.name,
+                    position=position,
+                    kind=layer.kind,
+                    shape=layer.shape,
+                    units=layer.units,
+                    field=field.size,
+                    field_whole=field.whole,
+                    default=layer.default,
+                )
+            )
+        yield 1.0
+
+
+@dataclass(frozen=True)
+class Pass(StudyJob):
+    """The one pass over the data: statistics of all units, top pictures, accuracy."""
+
+    kind: ClassVar[str] = "pass"
+
+    @property
+    def title(self) -> str:
+        return f"looking at {self.study.data_name}"
+
+    @property
+    def params(self) -> dict[str, Any]:
+        settings = self.study.settings
+        layers = [layer.name for layer in self.study.layers]
+        return {"layers": layers, "examples": settings.examples, "batch": settings.batch}
+
+    def run(self, atlas: Atlas, writer: JobWriter) -> Iterator[float]:
+        study = self.study
+        layers = [layer.name for layer in study.layers]
+        survey = Survey(study.network, layers, len(study.classes), study.settings.examples)
+        count = study.describe_data()["count"]
+        for batch in batches(study.data, study.settings.batch):
+            survey.add(batch)
+            yield (survey.count + len(survey.skipped)) / max(1, count)
+        if survey.count == 0:
+            raise DataError(f"none of the {count} pictures of {study.data_name} could be read")
+        writer.add(*(Skipped(item.path, item.reason) for item in survey.skipped))
+        writer.document("seen", {"count": survey.count, "skipped": len(survey.skipped)})
+        for layer in study.layers:
+            found = survey.layers[layer.name]
+            writer.add(*_unit_records(study, layer, found, survey.count))
+            top = found.top
+            writer.document(
+                f"top {layer.name}",
+                {
+                    "values": top.values.tolist(),
+                    "images": top.images.tolist(),
+                    "places": top.places.tolist(),
+                },
+            )
+        predictions = survey.predictions
+        if predictions is not None and predictions.count:
+            writer.document("evaluation", _evaluation(survey, len(study.classes)))
+
+
+@dataclass(frozen=True)
+class Shown(StudyJob):
+    """The pictures that the overview shows: some that were read right, some that were not."""
+
+    kind: ClassVar[str] = "shown"
+
+    @property
+    def title(self) -> str:
+        return "examples and errors"
+
+    def run(self, atlas: Atlas, writer: JobWriter) -> Iterator[float]:
+        evaluation = atlas.documents().get("evaluation", {"examples": [], "errors": []})
+        indices = dict.fromkeys(evaluation["examples"] + evaluation["errors"])
+        pictures = {index: picture(self.study, index) for index in indices}
+        writer.add(*image_records(self.study, pictures))
+        yield 1.0
+
+
+@dataclass(frozen=True)
+class MeasureSpectrum(StudyJob):
+    """The spectrum of the data, on which canvases stand."""
+
+    kind: ClassVar[str] = "spectrum"
+
+    @property
+    def title(self) -> str:
+        return "measuring the spectrum of the data"
+
+    def run(self, atlas: Atlas, writer: JobWriter) -> Iterator[float]:
+        found = batches(self.study.data, self.study.settings.batch)
+        spectrum = Spectrum.measure(batch.pictures for batch in found if len(batch.indices))
+        arrays = {name: array.tolist() for name, array in spectrum.arrays().items()}
+        writer.document("spectrum", arrays)
+        yield 1.0
+
+
+def _unit_records(
+    study: Study, layer: Layer, found: LayerSurvey, count: int
+) -> Iterator[UnitRecord]:
+    weights = _weight_pictures(study, layer)
+    means, selectivity = found.classes.means, found.classes.selectivity
+    deviation, twins = found.moments.deviation, found.moments.twins()
+    labelled = bool(found.classes.counts.any())
+    for unit in range(layer.units):
+        bins, twin = found.histograms.bins(unit), twins[unit]
+        preferred = int(selectivity.preferred[unit])
+        yield UnitRecord(
+            layer=layer.name,
+            unit=unit,
+            firing_rate=int(found.firing[unit]) / count,
+            mean=float(found.moments.mean[unit]),
+            deviation=float(deviation[unit]),
+            maximum=float(found.moments.maximum[unit]),
+            histogram_counts=bins.counts,
+            histogram_low=bins.low,
+            histogram_width=bins.width,
+            class_means=tuple(means[:, unit].tolist()) if labelled else (),
+            preferred_class=preferred if preferred >= 0 else None,
+            selectivity=float(selectivity.degree[unit]) if preferred >= 0 else None,
+            twin=None if twin is None else twin[0],
+            twin_correlation=None if twin is None else twin[1],
+            weights=None if weights is None else weights[unit].numpy(),
+        )
+
+
+def _weight_pictures(study: Study, layer: Layer) -> Tensor | None:
+    """The layer's weights as `units c h w`, where they look at the picture or at one map each."""
+    weights = study.network.weights(layer.name)
+    if weights is None:
+        return None
+    weights = weights.float().cpu()
+    if weights.ndim == 4 and weights.shape[1] in {1, 3}:
+        return weights
+    first = next(found for found in study.network.layers.values() if found.weights is not None)
+    shape = study.network.input.shape
+    if layer.weights == first.weights and weights[0].numel() == np.prod(shape):
+        return weights.reshape(-1, *shape)
+    return None
+
+
+def _evaluation(survey: Survey, classes: int) -> dict[str, Any]:
+    predictions = survey.predictions
+    assert predictions is not None
+    confused = ("true", "predicted", "count")
+    return {
+        "count": predictions.count,
+        "accuracy": predictions.accuracy,
+        "top5": predictions.top5 if classes > 10 else None,
+        "confusion": predictions.confusion.tolist() if classes <= 100 else None,
+        "most_confused": [
+            dict(zip(confused, entry, strict=True)) for entry in predictions.most_confused()
+        ],
+        "examples": predictions.examples,
+        "errors": predictions.errors,
+    }
