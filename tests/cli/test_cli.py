@@ -95,10 +95,33 @@ def test_layers_of_a_model(run, model):
 
 def test_train_writes_weights_that_build_takes(run, tmp_path):
     status, printed = run("train", "digits", "--out", tmp_path / "w.safetensors", "--steps", 3)
-    assert (status, "of 360 held out" in printed) == (0, True)
+    assert (status, "of 360 pictures held out" in printed) == (0, True)
     words = ["build", "phosphene.zoo:hvass", "--weights", tmp_path / "w.safetensors"]
     words += ["--data", "digits", "--out", tmp_path / "a.atlas", "--steps", 1, "--layers", "fc2"]
     assert run(*words)[0] == 0
+
+
+def test_every_article_trains_on_its_own_classes(run, tmp_path):
+    for name, held_out in (("softmax", 360), ("krishna", 72), ("pytorch", 360)):
+        out = tmp_path / f"{name}.safetensors"
+        status, printed = run("train", "digits", "--network", name, "--steps", 2, "--out", out)
+        assert (status, f"of {held_out} pictures held out" in printed) == (0, True), printed
+    words = ["train", "digits", "--classes", "3,8", "--shift", 0.1, "--widths", "2,3", "--steps", 2]
+    status, printed = run(*words, "--out", tmp_path / "few.safetensors")
+    assert (status, "of 72 pictures held out" in printed) == (0, True), printed
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--network", "bruna"), "nearest: bruner"),
+        (("--network", "softmax", "--widths", "3"), "--widths does not go with"),
+        (("--classes", "1,x"), "'x'"),
+    ],
+)
+def test_mistakes_in_training_are_told(run, tmp_path, words, said):
+    status, printed = run("train", "digits", "--out", tmp_path / "w.safetensors", *words)
+    assert (status, said in printed) == (2, True), printed
 
 
 def test_an_unreadable_image_is_left_out_counted_and_said(run, model, few):

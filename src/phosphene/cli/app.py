@@ -12,15 +12,14 @@ from phosphene.atlas import Atlas, LayerRecord
 from phosphene.canvas import CANVASES, canvas_from_json
 from phosphene.cli import options
 from phosphene.cli.output import bar, console, follow_study, follow_training, in_characters
-from phosphene.data import batches, digits, load_data
-from phosphene.errors import SpecError
-from phosphene.examples import Survey
+from phosphene.data import digits, load_data
+from phosphene.errors import SpecError, nearest
 from phosphene.figures import export_site, layer_sheet, unit_sheet
 from phosphene.network import Input, Layer, Network, load_network
 from phosphene.study import CHANNELS, NEURONS, Settings, Study, build
 from phosphene.types import Unit
+from phosphene.zoo import ARTICLES, accuracy, hvass, seeded, train
 from phosphene.zoo import Recipe as Training
-from phosphene.zoo import hvass, seeded, train
 
 app = typer.Typer(
     help="What does a unit of a trained vision network really look for? "
@@ -81,39 +80,44 @@ def demo(
 def train_command(
     data: Annotated[str, typer.Argument(help="digits, mnist:FOLDER, or a folder of images.")],
     out: Annotated[Path, typer.Option(help="The weights file to write (safetensors).")],
-    steps: Annotated[int, typer.Option(help="Steps of gradient descent.")] = 10_000,
-    learning_rate: Annotated[float, typer.Option(help="Of Adam.")] = 1e-4,
-    batch: Annotated[int, typer.Option(help="Pictures in a step.")] = 64,
-    widths: Annotated[str, typer.Option(help="Channels of the convolutions.")] = "16,36",
-    dense: Annotated[str, typer.Option(help="Units of the hidden dense layers.")] = "128",
-    input: InputSize = "1x28x28",
+    network: Annotated[str, typer.Option(help=f"One of {', '.join(ARTICLES)}.")] = "hvass",
+    classes: Annotated[
+        str | None, typer.Option(help="Only these classes, by name: 1,7. Default: the article's.")
+    ] = None,
+    steps: Annotated[int | None, typer.Option(help="Default: the article's.")] = None,
+    learning_rate: Annotated[float | None, typer.Option(help="Default: the article's.")] = None,
+    batch: Annotated[int | None, typer.Option(help="Default: the article's.")] = None,
+    widths: Annotated[str | None, typer.Option(help="Channels of the convolutions: 16,36.")] = None,
+    dense: Annotated[str | None, typer.Option(help="Units of the hidden dense layers.")] = None,
+    shift: Annotated[
+        float, typer.Option(help="Train on randomly shifted copies, up to this share of the side.")
+    ] = 0.0,
+    size: Annotated[
+        str, typer.Option("--input", help="Channels x height x width of the pictures.")
+    ] = "1x28x28",
     seed: Seed = 0,
     device: Device = "auto",
 ) -> None:
-    """Train Hvass's network on DATA and save its weights.
+    """Train one of the articles' networks on DATA and save its weights.
 
-    Convolutions of 5x5, each followed by ReLU and max-pooling, then dense layers; the defaults
-    are those of TensorFlow tutorial 13-B. Stopped and started again, it goes on where it was.
+    Each comes with its article's optimiser, batches and steps. Stopped and started again, the
+    training goes on where it was.
     """
-    record = options.input_of(input, None, None, None)
-    assert record is not None
-    where = options.device(device)
-    pictures = load_data(data, record.channels, record.size, split="train")
-    classes = tuple(getattr(pictures, "classes", ()))
-    if not classes:
-        raise SpecError(f"{data} has no classes; training needs one folder per class, or labels")
-    module = seeded(
-        lambda: hvass(record.shape, len(classes), _widths(widths), _widths(dense)), seed
-    ).to(where)
-    training = Training(learning_rate=learning_rate, batch=batch, steps=steps, seed=seed)
-    follow_training(train(module, record, pictures, training, out), steps)
-    network = Network(module, record, classes)
-    held_out = load_data(data, record.channels, record.size, split="test")
-    survey = Survey(network, [])
-    for found in batches(held_out):
-        survey.add(found)
-    if survey.predictions is not None:
-        console.print(f"{out}: {survey.predictions.accuracy:.2%} of {survey.count:,} held out")
+    if network not in ARTICLES:
+        raise SpecError(f"no network {network!r}; {nearest(network, ARTICLES)}")
+    shape = options.shape(size)
+    article = ARTICLES[network]
+    pictures = options.of_classes(load_data(data, shape[0], shape[1:], "train"), classes, article)
+    held_out = options.of_classes(load_data(data, shape[0], shape[1:], "test"), classes, article)
+    fresh = article(
+        shape, pictures.classes, seed, **options.widths(article.factory, widths=widths, dense=dense)
+    )
+    module = fresh.module.to(options.device(device))
+    recipe = options.recipe(article.recipe, steps, learning_rate, batch, shift, seed)
+    total = recipe.for_pictures(len(pictures)).steps
+    follow_training(train(module, fresh.input, pictures, recipe, out), total)
+    trained = Network(module, fresh.input, pictures.classes)
+    _say(f"{out}: {accuracy(trained, held_out):.2%} of {len(held_out):,} pictures held out")
 
 
 @app.command("build", rich_help_panel="Your own network")
@@ -270,10 +274,6 @@ def _row(layer: Layer | LayerRecord, field: tuple[int, int] | None, whole: bool)
 
 def _say(text: str) -> None:
     console.print(text, highlight=False, soft_wrap=True)
-
-
-def _widths(text: str) -> tuple[int, ...]:
-    return tuple(int(number) for number in options.numbers(text, "--widths"))
 
 
 def _export(atlas: Path, site: Path) -> Path:

@@ -1,12 +1,20 @@
 """Texts of the command line as values: devices, inputs, labels."""
 
+import inspect
 import re
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import torch
+from torch.utils.data import Dataset
 
+from phosphene.data import ArrayDataset, ImageDataset
 from phosphene.errors import SpecError
 from phosphene.network import Input
+from phosphene.transforms import RandomAffine
+from phosphene.zoo import Article, Recipe
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
 
@@ -44,12 +52,70 @@ def input_of(
         raise SpecError(f"--input {size!r} is not channels x height x width, for example 3x224x224")
     low, high = numbers(value_range, "--range") if value_range else (0.0, 1.0)
     return Input(
-        int(match[1]),
-        (int(match[2]), int(match[3])),
+        channels,
+        (height, width),
         mean=numbers(mean, "--mean") if mean else 0.0,
         std=numbers(std, "--std") if std else 1.0,
         value_range=(low, high),
     )
+
+
+def shape(text: str) -> tuple[int, int, int]:
+    """Channels, height and width.
+
+    >>> shape("3x224x224")
+    (3, 224, 224)
+    """
+    match = re.fullmatch(r"(\d+)x(\d+)x(\d+)", text)
+    if match is None:
+        raise SpecError(f"--input {text!r} is not channels x height x width, for example 3x224x224")
+    return int(match[1]), int(match[2]), int(match[3])
+
+
+def of_classes(dataset: Dataset[Any], names: str | None, article: Article) -> ImageDataset:
+    """Pictures of the classes that are named, else of the article's, else of all there are."""
+    if not isinstance(dataset, ImageDataset) or not dataset.classes:
+        raise SpecError("training needs data with classes: one folder for each, or digits or MNIST")
+    chosen = tuple(names.split(",")) if names else article.classes
+    if chosen == dataset.classes or (not names and not set(chosen) <= set(dataset.classes)):
+        return dataset
+    if not isinstance(dataset, ArrayDataset):
+        raise SpecError(f"--classes {','.join(chosen)} of a folder: leave out the other folders")
+    return dataset.subset(chosen)
+
+
+def widths(factory: Callable[..., Any], **given: str | None) -> dict[str, Any]:
+    """Those of `given` that were set, in the form in which `factory` takes them."""
+    known, settings = inspect.signature(factory).parameters, {}
+    for name, text in given.items():
+        if text is None:
+            continue
+        if name not in known:
+            raise SpecError(f"--{name} does not go with {factory.__name__}, which has none")
+        counts = tuple(int(number) for number in numbers(text, f"--{name}"))
+        settings[name] = counts[0] if isinstance(known[name].default, int) else counts
+    return settings
+
+
+def recipe(
+    article: Recipe,
+    steps: int | None,
+    learning_rate: float | None,
+    batch: int | None,
+    shift: float,
+    seed: int,
+) -> Recipe:
+    """The article's recipe with what was asked for instead."""
+    changed: dict[str, Any] = {"seed": seed}
+    if steps is not None:
+        changed |= {"steps": steps, "epochs": None}
+    if learning_rate is not None:
+        changed["learning_rate"] = learning_rate
+    if batch is not None:
+        changed["batch"] = batch
+    if shift:
+        changed["augment"] = RandomAffine(shift=shift, rotate=0.0, scale=(1.0, 1.0))
+    return replace(article, **changed)
 
 
 def numbers(text: str, option: str) -> tuple[float, ...]:
