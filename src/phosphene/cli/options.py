@@ -47,9 +47,7 @@ def input_of(
         if mean or std or value_range:
             raise SpecError("--mean, --std and --range need --input too, for example 1x28x28")
         return None
-    match = re.fullmatch(r"(\d+)x(\d+)x(\d+)", size)
-    if match is None:
-        raise SpecError(f"--input {size!r} is not channels x height x width, for example 3x224x224")
+    channels, height, width = shape(size)
     low, high = numbers(value_range, "--range") if value_range else (0.0, 1.0)
     return Input(
         channels,
