@@ -35,7 +35,10 @@ OVERFLOWING = """() => [...document.querySelectorAll('main *, header *, footer *
   .filter(e => e.scrollWidth > e.clientWidth + 1 && e.clientWidth > 0
             || e.getBoundingClientRect().right > innerWidth + 1)
   .map(e => e.outerHTML.slice(0, 120))"""
-BROKEN = "() => [...document.images].filter(i => !i.complete || !i.naturalWidth).map(i => i.src)"
+BROKEN = """async () => {
+  const shows = i => { i.loading = 'eager'; return i.decode().then(() => null, () => i.src); };
+  return (await Promise.all([...document.images].map(shows))).filter(src => src !== null);
+}"""
 SCROLL_WIDTH = "() => document.documentElement.scrollWidth"
 
 
