@@ -21,6 +21,8 @@ from phosphene.errors import ChannelError, InputError, ObjectiveError, Rectifier
 from phosphene.network import Input, Network
 from phosphene.objectives import L2, Channel, Direction, Logit, Neuron, Probability, Term
 
+pytestmark = pytest.mark.slow  # together more than a few seconds
+
 OBJECTIVES = [
     Logit((0, 3, 2)),
     Probability(1),

@@ -12,6 +12,8 @@ from phosphene.figures.paper import DPI, MARGIN, Paper
 from phosphene.figures.png import enlarge
 from phosphene.figures.sheet import layer_sheet, unit_sheet
 
+pytestmark = pytest.mark.slow  # together more than a few seconds
+
 
 def edges_are_blank(sheet: np.ndarray) -> bool:
     frame = round(0.6 * MARGIN * DPI)

@@ -12,6 +12,8 @@ from phosphene.errors import StorageError
 from phosphene.figures.folder import SiteFolder, slug
 from phosphene.figures.site import export_site
 
+pytestmark = pytest.mark.slow  # together more than a few seconds
+
 VOID = {"meta", "link", "img", "br", "hr", "input", "path", "circle"}
 
 

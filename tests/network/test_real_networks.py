@@ -19,6 +19,8 @@ from phosphene.errors import WeightsError
 from phosphene.network import DECONVNET, GUIDED, Input, Network, Rule, load_weights, read_weights
 from phosphene.objectives import Channel, Logit, Neuron
 
+pytestmark = pytest.mark.slow  # together more than a few seconds
+
 
 class MnistCnn(nn.Module):
     """The network of PyTorch's MNIST example, as it was until 2019."""

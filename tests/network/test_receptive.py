@@ -11,6 +11,8 @@ from phosphene.network import Input, Network, ReceptiveField
 from phosphene.objectives import Neuron
 from phosphene.zoo import hvass
 
+pytestmark = pytest.mark.slow  # together more than a few seconds
+
 
 def sizes(network: Network, *names: str) -> list[tuple[int, int]]:
     return [network.fields[name].size for name in names]

@@ -25,6 +25,8 @@ from phosphene.objectives import Channel
 from phosphene.streams import Streams
 from phosphene.types import Unit
 
+pytestmark = pytest.mark.slow  # together more than a few seconds
+
 
 def lived_in(module: nn.Module) -> nn.Module:
     """A module in the middle of its user's work: partly training, partly frozen, watched."""

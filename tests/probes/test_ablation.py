@@ -19,6 +19,8 @@ from phosphene.objectives import unit_maps
 from phosphene.probes.ablation import ablate, census
 from tiny import network, pictures
 
+pytestmark = pytest.mark.slow  # together more than a few seconds
+
 CLASSIFIERS = ["rectified", "residual", "functional", "tokens", "dense"]
 
 

@@ -26,6 +26,8 @@ from phosphene.probes.shift import (
 from phosphene.transforms import warp
 from tiny import network, pictures
 
+pytestmark = pytest.mark.slow  # together more than a few seconds
+
 CLASSIFIERS = ["rectified", "residual", "functional", "tokens", "dense"]  # c = 2, 3, 1, 3, 1
 
 

@@ -19,6 +19,8 @@ from phosphene.examples import Survey
 from phosphene.maximize import Recipe
 from phosphene.study import Settings, Study, build, choose, plan
 
+pytestmark = pytest.mark.slow  # together more than a few seconds
+
 HERE = Path(__file__).parent
 
 
