@@ -2,22 +2,39 @@
 
 from phosphene.figures.charts import class_profile, confusion_table, histogram
 from phosphene.figures.crops import crop
+from phosphene.figures.filters import filters_sheet, weights_sheet
 from phosphene.figures.palette import on_paper, picture_to_image, signed_to_rgba
 from phosphene.figures.png import data_uri, png_bytes
+from phosphene.figures.probe_charts import (
+    ablation_sheet,
+    flips_sheet,
+    move_sheet,
+    transfer_sheet,
+)
+from phosphene.figures.probes import film_sheet, restarts_sheet, strokes_sheet
 from phosphene.figures.sheet import layer_sheet, unit_sheet
 from phosphene.figures.site import export_site
 
 __all__ = [
+    "ablation_sheet",
     "class_profile",
     "confusion_table",
     "crop",
     "data_uri",
     "export_site",
+    "film_sheet",
+    "filters_sheet",
+    "flips_sheet",
     "histogram",
     "layer_sheet",
+    "move_sheet",
     "on_paper",
     "picture_to_image",
     "png_bytes",
+    "restarts_sheet",
     "signed_to_rgba",
+    "strokes_sheet",
+    "transfer_sheet",
     "unit_sheet",
+    "weights_sheet",
 ]

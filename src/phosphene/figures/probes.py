@@ -1,0 +1,138 @@
+"""What probes made, as one figure each: films of pictures, readings of drawings, restarts."""
+
+import math
+from collections.abc import Sequence
+
+from PIL import Image
+
+from phosphene.figures.captions import class_name, number, percent, plural
+from phosphene.figures.layout import SMALL, bars, gallery, magnitude, ruler, signed_picture, titled
+from phosphene.figures.palette import on_paper, picture_to_image, signed_to_rgba
+from phosphene.figures.paper import MARGIN, SOFT, Paper
+from phosphene.figures.sheet import COLUMNS, GAP, WIDTH
+from phosphene.probes import Film, Restarts, StrokeScores
+
+
+def film_sheet(
+    film: Film,
+    classes: Sequence[str] | None = None,
+    which: Sequence[int] | None = None,
+    every: int | None = None,
+) -> Image.Image:
+    """A strip for each picture of a film: its frames, and at the end all that was added to it.
+
+    `which` picks pictures by their place in the batch (all of them by default). Every `every`-th
+    frame is shown and the last one; by default as many as stand in one row. Differences are
+    signed, in one range for the whole sheet. `classes` are names to use in place of the film's.
+
+    Raises:
+        IndexError: the film has no such picture.
+    """
+    names = film.classes if classes is None else classes
+    chosen = list(range(len(film.targets))) if which is None else list(which)
+    changes = [signed_picture(film.difference[i].numpy()) for i in chosen]
+    limit = magnitude(changes)
+    last = len(film.frames) - 1
+    each = max(1, every or math.ceil(last / (COLUMNS - 2)))
+    steps = [*range(0, last, each), last]
+    paper = titled(
+        f"{plural(len(chosen), 'picture')} on the way to another class",
+        f"{plural(last, 'step')} up {film.objective}. Under each frame: its step and the "
+        "probability of the target. The last of a strip is all that was added to the first.",
+    )
+    paper.top += 0.1
+    ruler(paper, limit, "was added to a pixel, of a range from 0 to 1", film.frames.shape[2])
+    for i, change in zip(chosen, changes, strict=True):
+        target = class_name(names, film.targets[i])
+        _heading(paper, film, names, i)
+        frames = [
+            (
+                picture_to_image(film.frames[step, i].numpy()),
+                f"step {step}: p({target}) {number(float(film.towards[step, i]))}",
+            )
+            for step in steps
+        ]
+        words = f"added: L2 {number(float(film.l2[-1, i]))}, L∞ {number(float(film.linf[-1, i]))}"
+        gallery(paper, [*frames, (on_paper(signed_to_rgba(change, limit)), words)])
+    return paper.image()
+
+
+def _heading(paper: Paper, film: Film, names: Sequence[str], i: int) -> None:
+    """Where a picture comes from and goes to, and how far it was when it had been convinced."""
+    first, last = (int(film.probabilities[at, i].argmax()) for at in (0, -1))
+    target = class_name(names, film.targets[i])
+    paper.heading(f"Picture {i} to {target}")
+    words = f"Read as {class_name(names, first)} at first, as {class_name(names, last)} at the end."
+    reached = film.reached(0.9)[i]
+    if reached is None:
+        words += f" p({target}) never reached 0.9."
+    else:
+        words += (
+            f" p({target}) ≥ 0.9 from step {reached.step}, "
+            f"at L2 {number(reached.l2)}, L∞ {number(reached.linf)}."
+        )
+    paper.top += paper.write(words, color=SOFT) + 0.08
+
+
+def strokes_sheet(scores: StrokeScores, most: int = 3) -> Image.Image:
+    """Each drawing with the `most` likeliest classes as bars, and their probabilities."""
+    columns, width = 3, (WIDTH - 2 * MARGIN + 2 * GAP) / 3
+    paper = titled(
+        "What drawings are read as",
+        "Each drawing with its likeliest classes and their probabilities.",
+    )
+    side = 0.875
+    for start in range(0, len(scores.names), columns):
+        paper.top += 0.15
+        lowest = paper.top
+        for column in range(min(columns, len(scores.names) - start)):
+            i, left = start + column, MARGIN + column * width
+            top = paper.top
+            below = top + paper.picture(
+                picture_to_image(scores.pictures[i].numpy()), left, top, side
+            )
+            right, room = left + side + 0.15, width - side - 0.15 - 2 * GAP
+            paper.top += paper.write(scores.names[i], right, top, room + GAP, SMALL, weight="bold")
+            best, order = scores.probabilities[i].sort(descending=True, stable=True)
+            items = [
+                (class_name(scores.classes, int(c)), float(p), percent(float(p)))
+                for p, c in zip(best[:most], order[:most], strict=True)
+            ]
+            ends = bars(paper, items, left=right, width=room, names=0.4)
+            lowest, paper.top = max(lowest, below, ends), top
+        paper.top = lowest
+    return paper.image()
+
+
+def restarts_sheet(restarts: Restarts) -> Image.Image:
+    """The clear pictures of one unit in their groups, strongest first, each with its figures."""
+    clear, count = restarts.clear(), len(restarts.pictures)
+    groups = int(restarts.clusters.max()) + 1
+    words = (
+        f"{plural(count, 'start')}, {plural(int(clear.sum()), 'clear picture')}, "
+        f"{plural(groups, 'group')}."
+    )
+    if groups > 1:
+        words += f" How distinct the groups are (silhouette): {number(restarts.silhouette)}."
+    paper = titled(str(restarts.unit), words)
+    for group in range(groups):
+        members = (restarts.clusters == group).nonzero().flatten().tolist()
+        shown = [i for i in members if clear[i]]
+        paper.heading(
+            f"Group {group}: {plural(len(members), 'picture')}, {len(shown) or 'none'} clear"
+        )
+        gallery(
+            paper,
+            [
+                (picture_to_image(restarts.pictures[i].numpy()), _figures(restarts, i))
+                for i in shown
+            ],
+        )
+    return paper.image()
+
+
+def _figures(restarts: Restarts, i: int) -> str:
+    words = f"activation {number(float(restarts.activations[i]))}"
+    if restarts.distances is None:
+        return words
+    return f"{words}, distance {number(float(restarts.distances[i]))}"

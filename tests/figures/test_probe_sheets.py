@@ -1,0 +1,197 @@
+"""Figures of probes: nothing cut, every picture there, whatever the channels and names."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from phosphene import Input, Network
+from phosphene.data import Batch
+from phosphene.errors import NetworkError
+from phosphene.figures import (
+    ablation_sheet,
+    film_sheet,
+    filters_sheet,
+    flips_sheet,
+    move_sheet,
+    restarts_sheet,
+    strokes_sheet,
+    transfer_sheet,
+    weights_sheet,
+)
+from phosphene.figures.layout import rows, signed_picture
+from phosphene.figures.palette import on_paper, picture_to_image, signed_to_rgba
+from phosphene.figures.paper import DPI, MARGIN
+from phosphene.figures.png import AnyImage, enlarge
+from phosphene.maximize import Drawing
+from phosphene.probes import (
+    Restarts,
+    Transfer,
+    ablate,
+    flips,
+    fool,
+    move_map,
+    read_strokes,
+    rotations,
+    scalings,
+    shifts,
+)
+from phosphene.types import Unit
+
+LABELS = ("cat with a striped orange coat", "dog", "cup of coffee")
+
+
+def network(channels: int, size: int = 20) -> Network:
+    torch.manual_seed(0)
+    module = nn.Sequential(
+        nn.Conv2d(channels, 11, 3, padding=1),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Conv2d(11, 4, 3, padding=1),
+        nn.Flatten(),
+        nn.Linear(4 * (size // 2) ** 2, 3),
+    )
+    return Network(module, Input(channels, (size, size)), LABELS)
+
+
+def some_data(channels: int, count: int = 6) -> Batch:
+    pictures = torch.rand(count, channels, 20, 20, generator=torch.Generator().manual_seed(1))
+    return Batch(torch.arange(count), pictures, torch.arange(count) % 3, ())
+
+
+def edges_are_blank(sheet: np.ndarray) -> bool:
+    frame = round(0.6 * MARGIN * DPI)
+    sides = (sheet[:frame], sheet[-frame:], sheet[:, :frame], sheet[:, -frame:])
+    return all((side == 255).all() for side in sides)
+
+
+def holds(sheet: np.ndarray, image: AnyImage, scale: int) -> bool:
+    """Whether the sheet has `image` in it, every pixel enlarged `scale` times."""
+    large = enlarge(image, scale)
+    large = large if large.ndim == 3 else np.repeat(large[..., None], 3, axis=2)
+    height, width = large.shape[:2]
+    corner = (sheet[: -height or None, : -width or None] == large[0, 0]).all(2)
+    return any(
+        np.array_equal(sheet[y : y + height, x : x + width], large)
+        for y, x in np.argwhere(corner)
+        if np.array_equal(sheet[y, x : x + width], large[0])
+    )
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3])
+def test_a_film_shows_frames_and_the_signed_change(channels: int) -> None:
+    film = fool(network(channels), steps=3)
+    sheet = np.asarray(film_sheet(film, which=[1]))
+    assert edges_are_blank(sheet)
+    scale = round(0.875 * DPI) // 20
+    for frame in film.frames[:, 1]:
+        assert holds(sheet, picture_to_image(frame.numpy()), scale)
+    assert not holds(sheet, picture_to_image(film.frames[0, 0].numpy()), scale)
+    change = signed_picture(film.difference[1].numpy())
+    assert holds(sheet, on_paper(signed_to_rgba(change)), scale)
+
+
+def test_a_long_film_is_shown_in_part() -> None:
+    film = fool(network(1), [2], steps=20)
+    sheet = np.asarray(film_sheet(film, every=8))
+    shown = [holds(sheet, picture_to_image(f.numpy()), 7) for f in film.frames[:, 0]]
+    assert [step for step, there in enumerate(shown) if there] == [0, 8, 16, 20]
+
+
+@pytest.mark.parametrize("count", [1, 2, 12])
+def test_a_transfer_matrix_of_any_size_fits(count: int) -> None:
+    values = torch.rand(count, count)
+    names = tuple(f"network number {i} of many" for i in range(count))
+    sheet = np.asarray(transfer_sheet(Transfer(names, LABELS, values, values)))
+    assert edges_are_blank(sheet)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize(
+    "family", [shifts(2), shifts(0), rotations([-20, 0, 20]), scalings([0.8, 1, 1.2])]
+)
+def test_moves_give_a_map_or_a_curve(channels: int, family: object) -> None:
+    picture = some_data(channels).pictures[0]
+    moves = move_map(network(channels), picture, 1, family)
+    sheet = np.asarray(move_sheet(moves, picture, LABELS))
+    assert edges_are_blank(sheet)
+    assert holds(sheet, picture_to_image(picture.numpy()), round(1.4 * DPI) // 20)
+
+
+def test_flips_of_networks_stand_side_by_side() -> None:
+    found = flips(network(1), [some_data(1)], shifts(2))
+    one = np.asarray(flips_sheet([("plain", found)]))
+    two = np.asarray(flips_sheet([("plain", found), ("with shifted copies", found)]))
+    assert edges_are_blank(one)
+    assert edges_are_blank(two)
+    assert one.shape == two.shape
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_every_stroke_is_shown(channels: int) -> None:
+    scores = read_strokes(network(channels))
+    sheet = np.asarray(strokes_sheet(scores))
+    assert edges_are_blank(sheet)
+    for picture in scores.pictures:
+        assert holds(sheet, picture_to_image(picture.numpy()), 7)
+
+
+@pytest.mark.parametrize("groups", [None, [(0, 1, 2)], []])
+def test_units_are_ranked(groups: list[tuple[int, ...]] | None) -> None:
+    ablation = ablate(network(1), "0", [some_data(1)], groups)
+    assert edges_are_blank(np.asarray(ablation_sheet(ablation, most=5)))
+
+
+@pytest.mark.parametrize("activations", [[3.0, 2.9, 1.0], [-1.0, -2.0, -3.0]])
+def test_clear_restarts_alone_are_shown(activations: list[float]) -> None:
+    pictures = some_data(3, 3).pictures
+    values = torch.tensor(activations)
+    found = Restarts(Unit("fc", 1), pictures, values, torch.tensor([0, 1, 0]), 0.5, None)
+    sheet = np.asarray(restarts_sheet(found))
+    assert edges_are_blank(sheet)
+    shown = [holds(sheet, picture_to_image(p.numpy()), 7) for p in pictures]
+    assert shown == found.clear().tolist()
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3])
+def test_filters_are_lined_up(channels: int) -> None:
+    net, picture = network(channels), some_data(channels).pictures[0]
+    drawings = [
+        Drawing(Unit("0", i), some_data(channels, 11).pictures[i + 1], float(i), i == 0, ())
+        for i in range(10)
+    ]
+    sheet = np.asarray(filters_sheet(net, "0", picture, drawings[::-1]))
+    assert edges_are_blank(sheet)
+    drawn = [holds(sheet, picture_to_image(d.picture.numpy()), 7) for d in drawings]
+    assert drawn == [not d.silent for d in drawings]
+    with torch.no_grad():
+        maps = net.record(picture[None], ["0"])["0"][0].numpy()
+    limit = float(np.abs(maps).max())
+    assert all(holds(sheet, on_paper(signed_to_rgba(m, limit)), 7) for m in maps)
+    assert edges_are_blank(np.asarray(filters_sheet(net, "3", picture, [])))
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3])
+def test_weights_share_one_range(channels: int) -> None:
+    torch.manual_seed(0)
+    module = nn.Sequential(nn.Flatten(), nn.Linear(channels * 64, 3))
+    net = Network(module, Input(channels, (8, 8)), LABELS)
+    sheet = np.asarray(weights_sheet(net, "1"))
+    weights = module[1].weight.detach().view(3, channels, 8, 8).numpy()
+    shown = weights if channels == 3 else weights.sum(1, keepdims=True)
+    limit = float(np.abs(shown).max())
+    assert edges_are_blank(sheet)
+    assert all(holds(sheet, on_paper(signed_to_rgba(w, limit)), 28) for w in shown)
+
+
+def test_layers_without_such_weights_are_refused() -> None:
+    net = network(1)
+    with pytest.raises(NetworkError, match=r"no pictures.*there are: 0"):
+        weights_sheet(net, "5")
+    with pytest.raises(NetworkError, match=r"no convolution.*there are: 0, 3"):
+        filters_sheet(net, "5", some_data(1).pictures[0], [])
+
+
+def test_rows_are_even() -> None:
+    assert [len(row) for row in rows(range(32), 9)] == [8, 8, 8, 8]
+    assert rows([], 9) == []
