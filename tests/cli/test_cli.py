@@ -129,7 +129,7 @@ def test_an_unreadable_image_is_left_out_counted_and_said(run, model, few):
     (few / "3" / "cut.png").write_bytes(whole.read_bytes()[:60])
     status, printed = run(*build_words(model, few))
     assert status == 0
-    assert "1 of 21 files could not be read" in printed
+    assert "unreadable: 1 of 21 files" in printed
     with Atlas.open(model / "a.atlas") as atlas:
         assert [Path(item.path).name for item in atlas.skipped()] == ["cut.png"]
 
@@ -146,6 +146,8 @@ def wrong_model(model: Path, **changes: object) -> list[object]:
         (lambda m: wrong_model(m, input="1x32x32"), "failed on one picture of its own input"),
         (lambda m: wrong_model(m, input="28"), "--input '28' is not channels x height x width"),
         (lambda m: wrong_model(m, canvas="makko"), "nearest: maco"),
+        (lambda m: wrong_model(m, examples=0), "both are at least 1"),
+        (lambda m: [*wrong_model(m), "--steps", "0"], "at least 1 is needed"),
         (lambda m: wrong_model(m, device="gpu"), "no device 'gpu'; choose one of auto, cpu"),
         (lambda m: wrong_model(m, labels="cat"), "'cat' is no file"),
         (lambda m: wrong_model(m, labels="cat,dog"), "2 labels were given for 10 classes"),
@@ -207,6 +209,7 @@ def test_unknown_units(run, model, few):
         ("conv2:99", "its 3 units are 0 to 2"),
         ("conv2", ""),
         ("konv2:1", "nearest: conv2"),
+        ("conv2:1@3,3", "ask for conv2:1"),
         ("nonsense", "names no unit"),
     ):
         status, printed = run("show", model / "a.atlas", unit, "--out", model / "x.png")

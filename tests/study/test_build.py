@@ -110,7 +110,9 @@ def test_other_settings_replace_what_they_change_and_keep_the_rest(tmp_path, stu
     finished(study, tmp_path / "a.atlas")
     recipes = (Recipe("channel", steps=5),)
     other = Study(study.network, study.data, Settings(recipes=recipes, examples=3))
-    progress = list(build(other, tmp_path / "a.atlas"))
+    with pytest.raises(AtlasMismatchError, match="jobs of other settings"):
+        next(build(other, tmp_path / "a.atlas"))
+    progress = list(build(other, tmp_path / "a.atlas", replace=True))
     assert 0 < progress[-1].resumed < progress[-1].total
     with Atlas.open(tmp_path / "a.atlas") as atlas:
         assert {p.settings["steps"] for p in atlas.pictures("3")} == {5}

@@ -24,7 +24,7 @@ def main() -> None:
     except KeyboardInterrupt:
         _fail("interrupted; what was finished is kept, the same command goes on from there", 130)
     except OSError as error:
-        _fail(f"{error}; what was finished is kept", status=1)
+        _fail(str(error), status=1)
 
 
 def _fail(message: str, status: int) -> None:

@@ -13,7 +13,7 @@ from phosphene.canvas import CANVASES, canvas_from_json
 from phosphene.cli import options
 from phosphene.cli.output import bar, console, follow_study, follow_training, in_characters
 from phosphene.data import digits, load_data
-from phosphene.errors import SpecError, nearest
+from phosphene.errors import SpecError, UnknownUnitError, nearest
 from phosphene.figures import export_site, layer_sheet, unit_sheet
 from phosphene.network import Input, Layer, Network, load_network
 from phosphene.study import CHANNELS, NEURONS, Settings, Study, build
@@ -142,6 +142,9 @@ def build_command(
     ] = ("maco"),
     steps: Annotated[int, typer.Option(help="Steps of each picture.")] = 256,
     examples: Annotated[int, typer.Option(help="Strongest real pictures to keep per unit.")] = 9,
+    replace_other: Annotated[
+        bool, typer.Option("--replace", help="Drop what other settings made in this atlas.")
+    ] = False,
     seed: Seed = 0,
     device: Device = "auto",
 ) -> None:
@@ -157,7 +160,7 @@ def build_command(
     recipes = (replace(CHANNELS, canvas=held, steps=steps), replace(NEURONS, steps=steps))
     settings = Settings(tuple(layers or ()), recipes, examples=examples, seed=seed)
     study = Study(network, pictures, settings)
-    follow_study(build(study, out))
+    follow_study(build(study, out, replace=replace_other))
     _tell(out)
     _say(f"\nNow: [b]phosphene export {out} SITE[/] or [b]phosphene show {out} UNIT[/]")
 
@@ -210,9 +213,15 @@ def show(
         chosen = None if whole else Unit.parse(unit)
         if chosen is None:
             sheet = layer_sheet(opened, unit)
+        elif chosen.y is not None:
+            raise UnknownUnitError(
+                f"an atlas keeps whole units, not {chosen}; ask for {chosen.layer}:{chosen.index}"
+            )
         else:
             sheet = unit_sheet(opened, chosen.layer, chosen.index)
             _describe(opened, chosen)
+    if out is not None and out.suffix.lower() not in {".png", ".jpg", ".jpeg", ".webp", ".pdf"}:
+        raise SpecError(f"--out {out} is no picture file; end it in .png")
     path = out or Path(f"{unit.replace('/', '-').replace(':', '-')}.png")
     sheet.save(path)
     if console.is_terminal:

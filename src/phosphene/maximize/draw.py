@@ -37,6 +37,11 @@ class Recipe:
     optimizer: Optimizer = Optimizer()
     transform: RandomAffine | Identity = RandomAffine()
 
+    def __post_init__(self) -> None:
+        """Refuse less than one step; raises `ObjectiveError`."""
+        if self.steps < 1:
+            raise ObjectiveError(f"a picture drawn in {self.steps} steps; at least 1 is needed")
+
     def to_json(self) -> dict[str, Any]:
         """Plain values for JSON."""
         return {

@@ -93,7 +93,7 @@ def guess_input(module: nn.Module) -> Input:
     if first is None:
         raise SpecError(
             f"the input of {type(module).__name__} cannot be told, it has no convolution; "
-            "give it, for example 1x28x28"
+            "give it, on the command line as --input 1x28x28"
         )
     device = first.weight.device
     running = []
@@ -107,7 +107,7 @@ def guess_input(module: nn.Module) -> Input:
     found = f"sizes {running} all run" if running else f"none of the sizes {_SIZES} runs"
     raise SpecError(
         f"the input size of {type(module).__name__} cannot be told: {found}; "
-        f"give it, for example {first.in_channels}x224x224"
+        f"give it, on the command line as --input {first.in_channels}x224x224"
     )
 
 

@@ -43,19 +43,22 @@ def plan(study: Study) -> list[StudyJob]:
     return [*jobs, Conclude(study, tuple(job.key for job in jobs))]
 
 
-def build(study: Study, path: str | Path) -> Iterator[Progress]:
+def build(study: Study, path: str | Path, *, replace: bool = False) -> Iterator[Progress]:
     """Build the atlas of `study` at `path`, or go on with one that was begun; yields progress.
 
     Each job is kept as it ends. Stop the iteration, or kill the process, and the next build goes
-    on from there; the outcome is the same. Work that the study no longer plans is dropped.
+    on from there; the outcome is the same. With `replace`, what other settings made is dropped.
 
     Raises:
-        AtlasMismatchError: the file holds the study of another network or of other data.
+        AtlasMismatchError: the file holds the study of another network, of other data, or, unless
+            `replace` is set, one with other settings.
         NotAnAtlasError, NewerAtlasError, TruncatedAtlasError, StorageError: see `Atlas.build`.
     """
     with Atlas.build(path) as atlas:
         _require_same(atlas, study)
         jobs = plan(study)
+        if not replace:
+            _refuse_to_drop(atlas, jobs)
         atlas.prune(job.key for job in jobs)
         resumed = sum(atlas.done(job.key) for job in jobs)
         finished = 0
@@ -71,6 +74,17 @@ def build(study: Study, path: str | Path) -> Iterator[Progress]:
         yield Progress(finished, len(jobs), "done", resumed)
 
 
+def _refuse_to_drop(atlas: Atlas, jobs: list[StudyJob]) -> None:
+    planned = {job.key for job in jobs}
+    other = [job for job in atlas.jobs() if job.state == "done" and job.key not in planned]
+    if other:
+        raise AtlasMismatchError(
+            f"{atlas.path} holds {len(other)} jobs of other settings (layers, steps, examples, "
+            "seed), which this study would drop. Give the settings it was built with, another "
+            "--out, or --replace"
+        )
+
+
 def _require_same(atlas: Atlas, study: Study) -> None:
     for name, fingerprint, what in (
         ("network", study.network.fingerprint, "another network (or other weights)"),
@@ -80,5 +94,6 @@ def _require_same(atlas: Atlas, study: Study) -> None:
         if found is not None and found["fingerprint"] != fingerprint:
             raise AtlasMismatchError(
                 f"{atlas.path} holds the study of {what}: {found['name']}. "
-                "Give another --out, or delete the file to start anew"
+                "Give another --out, or delete the file to start anew. A model without --weights "
+                "is another network each time"
             )

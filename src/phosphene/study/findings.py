@@ -45,8 +45,8 @@ class Conclude(StudyJob):
         if seen["skipped"]:
             yield (
                 "data",
-                f"{seen['skipped']} of {seen['count'] + seen['skipped']:,} files could not be "
-                "read and were left out.",
+                f"Left out, because unreadable: {seen['skipped']} of "
+                f"{seen['count'] + seen['skipped']:,} files.",
                 seen,
             )
         evaluation = atlas.documents().get("evaluation")
@@ -55,8 +55,8 @@ class Conclude(StudyJob):
         right = round(evaluation["accuracy"] * evaluation["count"])
         yield (
             "accuracy",
-            f"It reads {right:,} of {evaluation['count']:,} pictures of {self.study.data_name} "
-            f"correctly: {evaluation['accuracy']:.2%}"
+            f"The network reads {right:,} of {evaluation['count']:,} pictures of "
+            f"{self.study.data_name} correctly: {evaluation['accuracy']:.2%}"
             + (f", {evaluation['top5']:.2%} within five guesses." if evaluation["top5"] else "."),
             {"accuracy": evaluation["accuracy"], "count": evaluation["count"]},
         )
@@ -100,7 +100,7 @@ class Conclude(StudyJob):
                 yield (
                     "selectivity",
                     f"Most selective in {layer.name}: {', '.join(named)}; "
-                    "1 is an answer to that class alone.",
+                    "a selectivity of 1 means that class alone.",
                     {"layer": layer.name, "units": [u.unit for u in best]},
                 )
 

@@ -10,7 +10,7 @@ from torch.utils.data import Dataset
 from phosphene.canvas import Fourier
 from phosphene.data import fingerprint
 from phosphene.data.dataset import length
-from phosphene.errors import UnknownLayerError, nearest
+from phosphene.errors import SpecError, UnknownLayerError, nearest
 from phosphene.maximize import Recipe
 from phosphene.network import Layer, Network
 
@@ -32,6 +32,13 @@ class Settings:
     examples: int = 9
     seed: int = 0
     batch: int = 256
+
+    def __post_init__(self) -> None:
+        """Refuse to keep no examples; raises `SpecError`."""
+        if self.examples < 1 or self.batch < 1:
+            raise SpecError(
+                f"{self.examples} examples in batches of {self.batch}; both are at least 1"
+            )
 
 
 @dataclass(frozen=True)
