@@ -7,19 +7,23 @@ from torch import nn
 
 from phosphene import Input, Network
 from phosphene.data import Batch
+from phosphene.errors import NetworkError
 from phosphene.figures import (
     ablation_sheet,
     film_sheet,
+    filters_sheet,
     flips_sheet,
     move_sheet,
     restarts_sheet,
     strokes_sheet,
     transfer_sheet,
+    weights_sheet,
 )
 from phosphene.figures.layout import rows, signed_picture
 from phosphene.figures.palette import on_paper, picture_to_image, signed_to_rgba
 from phosphene.figures.paper import DPI, MARGIN
 from phosphene.figures.png import AnyImage, enlarge
+from phosphene.maximize import Drawing
 from phosphene.probes import (
     Restarts,
     Transfer,
@@ -147,6 +151,45 @@ def test_clear_restarts_alone_are_shown(activations: list[float]) -> None:
     assert edges_are_blank(sheet)
     shown = [holds(sheet, picture_to_image(p.numpy()), 7) for p in pictures]
     assert shown == found.clear().tolist()
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3])
+def test_filters_are_lined_up(channels: int) -> None:
+    net, picture = network(channels), some_data(channels).pictures[0]
+    drawings = [
+        Drawing(Unit("0", i), some_data(channels, 11).pictures[i + 1], float(i), i == 0, ())
+        for i in range(10)
+    ]
+    sheet = np.asarray(filters_sheet(net, "0", picture, drawings[::-1]))
+    assert edges_are_blank(sheet)
+    drawn = [holds(sheet, picture_to_image(d.picture.numpy()), 7) for d in drawings]
+    assert drawn == [not d.silent for d in drawings]
+    with torch.no_grad():
+        maps = net.record(picture[None], ["0"])["0"][0].numpy()
+    limit = float(np.abs(maps).max())
+    assert all(holds(sheet, on_paper(signed_to_rgba(m, limit)), 7) for m in maps)
+    assert edges_are_blank(np.asarray(filters_sheet(net, "3", picture, [])))
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3])
+def test_weights_share_one_range(channels: int) -> None:
+    torch.manual_seed(0)
+    module = nn.Sequential(nn.Flatten(), nn.Linear(channels * 64, 3))
+    net = Network(module, Input(channels, (8, 8)), LABELS)
+    sheet = np.asarray(weights_sheet(net, "1"))
+    weights = module[1].weight.detach().view(3, channels, 8, 8).numpy()
+    shown = weights if channels == 3 else weights.sum(1, keepdims=True)
+    limit = float(np.abs(shown).max())
+    assert edges_are_blank(sheet)
+    assert all(holds(sheet, on_paper(signed_to_rgba(w, limit)), 28) for w in shown)
+
+
+def test_layers_without_such_weights_are_refused() -> None:
+    net = network(1)
+    with pytest.raises(NetworkError, match=r"no pictures.*there are: 0"):
+        weights_sheet(net, "5")
+    with pytest.raises(NetworkError, match=r"no convolution.*there are: 0, 3"):
+        filters_sheet(net, "5", some_data(1).pictures[0], [])
 
 
 def test_rows_are_even() -> None:

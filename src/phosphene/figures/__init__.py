@@ -2,6 +2,7 @@
 
 from phosphene.figures.charts import class_profile, confusion_table, histogram
 from phosphene.figures.crops import crop
+from phosphene.figures.filters import filters_sheet, weights_sheet
 from phosphene.figures.palette import on_paper, picture_to_image, signed_to_rgba
 from phosphene.figures.png import data_uri, png_bytes
 from phosphene.figures.probe_charts import (
@@ -22,6 +23,7 @@ __all__ = [
     "data_uri",
     "export_site",
     "film_sheet",
+    "filters_sheet",
     "flips_sheet",
     "histogram",
     "layer_sheet",
@@ -34,4 +36,5 @@ __all__ = [
     "strokes_sheet",
     "transfer_sheet",
     "unit_sheet",
+    "weights_sheet",
 ]
