@@ -154,6 +154,8 @@ def build_command(
 
     Every job is kept as it ends. Stopped and started again, the build goes on where it was.
     """
+    if steps < 1:
+        raise SpecError(f"--steps {steps}: a picture is drawn in steps; at least 1 is needed")
     held = canvas_from_json({"canvas": canvas})
     network = _network(model, weights, (input, mean, std, range), labels, device)
     pictures = load_data(data, network.input.channels, network.input.size)

@@ -38,9 +38,9 @@ class Recipe:
     transform: RandomAffine | Identity = RandomAffine()
 
     def __post_init__(self) -> None:
-        """Refuse less than one step; raises `ObjectiveError`."""
-        if self.steps < 1:
-            raise ObjectiveError(f"a picture drawn in {self.steps} steps; at least 1 is needed")
+        """Refuse a negative number of steps; raises `ObjectiveError`. None at all is the start."""
+        if self.steps < 0:
+            raise ObjectiveError(f"a picture drawn in {self.steps} steps; expected 0 or more")
 
     def to_json(self) -> dict[str, Any]:
         """Plain values for JSON."""
