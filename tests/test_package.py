@@ -17,7 +17,7 @@ PUBLIC = """
     RandomAffine Recipe Settings Spectrum Step Streams Study Survey TotalVariation Unit __version__
     ascend batches build cross deconvnet digits draw export_site gradient gradient_x_input guided
     integrated_gradients layer_sheet load_data load_network mnist nearest_neighbours read_image
-    unit_sheet
+    sheet unit_sheet
 """
 
 

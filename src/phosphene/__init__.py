@@ -30,6 +30,7 @@ from phosphene.objectives import (
     Probability,
     TotalVariation,
 )
+from phosphene.results import sheet
 from phosphene.streams import Streams
 from phosphene.study import Settings, Study, build
 from phosphene.transforms import Identity, RandomAffine
@@ -87,5 +88,6 @@ __all__ = [
     "mnist",
     "nearest_neighbours",
     "read_image",
+    "sheet",
     "unit_sheet",
 ]

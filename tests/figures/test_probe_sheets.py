@@ -5,15 +5,13 @@ import pytest
 import torch
 from torch import nn
 
-from phosphene import Input, Network
+from phosphene import Input, Network, sheet
 from phosphene.data import Batch
 from phosphene.errors import NetworkError
 from phosphene.figures import (
     ablation_sheet,
     film_sheet,
     filters_sheet,
-    flips_sheet,
-    move_sheet,
     restarts_sheet,
     strokes_sheet,
     transfer_sheet,
@@ -113,15 +111,15 @@ def test_a_transfer_matrix_of_any_size_fits(count: int) -> None:
 def test_moves_give_a_map_or_a_curve(channels: int, family: object) -> None:
     picture = some_data(channels).pictures[0]
     moves = move_map(network(channels), picture, 1, family)
-    sheet = np.asarray(move_sheet(moves, picture, LABELS))
-    assert edges_are_blank(sheet)
-    assert holds(sheet, picture_to_image(picture.numpy()), round(1.4 * DPI) // 20)
+    drawn = np.asarray(sheet(moves))
+    assert edges_are_blank(drawn)
+    assert holds(drawn, picture_to_image(picture.numpy()), round(1.4 * DPI) // 20)
 
 
 def test_flips_of_networks_stand_side_by_side() -> None:
     found = flips(network(1), [some_data(1)], shifts(2))
-    one = np.asarray(flips_sheet([("plain", found)]))
-    two = np.asarray(flips_sheet([("plain", found), ("with shifted copies", found)]))
+    one = np.asarray(sheet(found))
+    two = np.asarray(sheet(found, found))
     assert edges_are_blank(one)
     assert edges_are_blank(two)
     assert one.shape == two.shape

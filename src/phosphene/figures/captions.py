@@ -1,57 +1,6 @@
-"""The words under pictures: numbers, names and sentences, the same on the page and in figures."""
+"""The words under pictures, the same on the page and in figures."""
 
-from collections.abc import Sequence
-
-NO_BREAK = "\u00a0"
-
-
-def number(value: int | float) -> str:
-    """Three significant digits, no exponent until one is needed, a true minus sign.
-
-    >>> number(0.12345), number(1234.5), number(-2), number(3.2e-7)
-    ('0.123', '1,234', '−2', '3.2e−07')
-    """
-    text = f"{value:,.0f}" if 1000 <= abs(value) < 1e9 else f"{value:.3g}"
-    return text.replace("-", "−")
-
-
-def percent(share: int | float) -> str:
-    """A share as a percentage that never rounds something to nothing or nearly all to all.
-
-    Its spaces do not break, so that a number never parts from its sign at the end of a line.
-
-    >>> percent(0.4321).split(), percent(0.0123).split(), percent(1).split()
-    (['43', '%'], ['1.2', '%'], ['100', '%'])
-    >>> percent(0.0001).split(), percent(0.99999).split()
-    (['<', '0.1', '%'], ['>', '99.9', '%'])
-    """
-    value = 100 * share
-    if 0 < value < 0.1:
-        text = "< 0.1"
-    elif 99.9 < value < 100:
-        text = "> 99.9"
-    else:
-        digits = 1 if 0 < value < 10 or 90 < value < 100 else 0
-        text = f"{value:,.{digits}f}".removesuffix(".0").replace("-", "−")
-    return f"{text} %".replace(" ", NO_BREAK)
-
-
-def plural(count: int, noun: str, nouns: str | None = None) -> str:
-    """A count with its noun.
-
-    >>> plural(1, "image"), plural(1797, "image"), plural(2, "class", "classes")
-    ('1 image', '1,797 images', '2 classes')
-    """
-    return f"{count:,} {noun if count == 1 else nouns or noun + 's'}"
-
-
-def class_name(labels: Sequence[str], index: int) -> str:
-    """What people call class `index`; its number where no name is known.
-
-    >>> class_name(["cat", "dog"], 1), class_name([], 7)
-    ('dog', '7')
-    """
-    return labels[index] if index < len(labels) else str(index)
+from phosphene.words import NO_BREAK, number, percent
 
 
 def strength(activation: float, strongest_real: float | None) -> tuple[str, str]:

@@ -12,7 +12,7 @@ from jaxtyping import Real
 from markupsafe import Markup
 from numpy import ndarray
 
-from phosphene.figures.captions import class_name, number, percent, plural
+from phosphene.words import class_name, number, percent, plural
 
 WIDTH, HEIGHT = 320, 132
 _LEFT, _RIGHT, _TOP, _BOTTOM = 6, 314, 10, 106

@@ -10,7 +10,6 @@ from PIL import Image
 from torch import Tensor
 
 from phosphene.errors import NetworkError, nearest
-from phosphene.figures.captions import class_name, number, plural
 from phosphene.figures.layout import (
     Captioned,
     gallery,
@@ -25,6 +24,7 @@ from phosphene.figures.png import mosaic
 from phosphene.figures.sheet import COLUMNS, SIDE
 from phosphene.maximize import Drawing
 from phosphene.network import Network
+from phosphene.words import class_name, number, plural
 
 
 def weights_sheet(network: Network, layer: str) -> Image.Image:

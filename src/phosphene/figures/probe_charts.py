@@ -12,19 +12,20 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import PercentFormatter
 from numpy import ndarray
 from PIL import Image
-from torch import Tensor
 
-from phosphene.figures.captions import class_name, number, percent, plural
 from phosphene.figures.layout import BLUE, GREY, RED, SMALL, bars, cells, depths, titled
 from phosphene.figures.palette import picture_to_image
 from phosphene.figures.paper import INK, LINE, MARGIN, SOFT, Paper
 from phosphene.figures.sheet import WIDTH
 from phosphene.probes import Ablation, Flips, Move, MoveMap, Transfer
+from phosphene.results import sheet
+from phosphene.words import class_name, number, percent, plural
 
 MOST_COLOURS = 8
 """Classes with a colour of their own in a map; the rest share a grey."""
 
 
+@sheet.register
 def transfer_sheet(transfer: Transfer, names: Sequence[str] | None = None) -> Image.Image:
     """Two matrices of numbers on colour: the share convinced, and the mean probability.
 
@@ -36,11 +37,8 @@ def transfer_sheet(transfer: Transfer, names: Sequence[str] | None = None) -> Im
     wide = room + side * len(called)
     paper = Paper(max(WIDTH, 2 * MARGIN + 2 * wide + 0.4))
     paper.top += paper.write("Transfer", size=17.0, weight="bold")
-    words = f"Read as meant by the network they were made for: {percent(transfer.own)} of pictures"
-    if len(called) > 1:
-        words += f"; by another: {percent(transfer.carried)}"
-    words += f"; by chance: {percent(transfer.chance)}."
-    words += " Rows: the network they were made for. Columns: the network they were shown to."
+    words = f"{transfer.summary} Rows: the network they were made for. "
+    words += "Columns: the network they were shown to."
     paper.top += 0.05 + paper.write(words, color=SOFT)
     top = paper.top
     ends = []
@@ -85,26 +83,19 @@ def _matrix(
     return top + side * len(names)
 
 
-def move_sheet(
-    moves: MoveMap, picture: Float[Tensor, "c h w"], classes: Sequence[str] = ()
-) -> Image.Image:
+@sheet.register
+def move_sheet(moves: MoveMap) -> Image.Image:
     """A picture, and what is made of it wherever it is moved.
 
     Shifts give two maps, the probability of the true class and the class read, rows being shifts
     down and columns shifts to the right; any other family gives a curve with the class read as the
-    colour of its points. `classes` are names, numbers where left out.
+    colour of its points.
     """
-    true = class_name(classes, moves.label)
-    wrong = float((moves.predicted != moves.label).double().mean())
-    paper = titled(
-        f"Moved: {moves.family.name}",
-        f"True class {true}. {plural(moves.probability.numel(), 'move')}, of which "
-        f"{percent(wrong)} are read as another class; p({true}) goes from "
-        f"{number(float(moves.probability.min()))} to {number(float(moves.probability.max()))}.",
-    )
+    true = class_name(moves.classes, moves.label)
+    paper = titled(f"Moved: {moves.family.name}", moves.summary)
     paper.top += 0.15
     top, side = paper.top, 1.4
-    below = top + paper.picture(picture_to_image(picture.numpy()), MARGIN, top, side) + 0.06
+    below = top + paper.picture(picture_to_image(moves.picture.numpy()), MARGIN, top, side) + 0.06
     below += paper.write(f"the picture, class {true}", MARGIN, below, side, SMALL)
     colours = _colours(moves)
     draw = _maps if moves.probability.ndim == 2 else _curve
@@ -112,7 +103,7 @@ def move_sheet(
         below, draw(paper, moves, true, colours=colours, left=MARGIN + side + 0.5, top=top)
     )
     paper.top += 0.15
-    _legend(paper, moves, colours, classes)
+    _legend(paper, moves, colours, moves.classes)
     return paper.image()
 
 
@@ -199,8 +190,9 @@ def _legend(paper: Paper, moves: MoveMap, colours: dict[int, str], names: Sequen
         paper.top += tallest + 0.06
 
 
-def flips_sheet(runs: Sequence[tuple[str, Flips]]) -> Image.Image:
-    """The share of pictures that flip, by how far they are moved: one panel per network.
+@sheet.register
+def flips_sheet(first: Flips, *others: Flips) -> Image.Image:
+    """The share of pictures that flip, by how far they are moved: one panel per pass.
 
     Blue is all pictures, grey lines are single classes; panels of one row have the same scale of
     shares.
@@ -210,14 +202,15 @@ def flips_sheet(runs: Sequence[tuple[str, Flips]]) -> Image.Image:
         "The share of pictures read as another class somewhere within each extent than unmoved. "
         "Blue: all pictures. Grey: the pictures of one class each.",
     )
-    highest = max(_highest(found) for _, found in runs)
+    runs = (first, *others)
+    highest = max(_highest(found) for found in runs)
     columns = min(3, len(runs))
     pitch = (paper.width - 2 * MARGIN + 0.3) / columns
     for start in range(0, len(runs), columns):
         paper.top += 0.2
         ends = [
-            _panel(paper, name, found, left=MARGIN + i * pitch, width=pitch - 0.3, highest=highest)
-            for i, (name, found) in enumerate(runs[start : start + columns])
+            _panel(paper, found, left=MARGIN + i * pitch, width=pitch - 0.3, highest=highest)
+            for i, found in enumerate(runs[start : start + columns])
         ]
         paper.top = max(ends)
     return paper.image()
@@ -227,10 +220,8 @@ def _highest(found: Flips) -> float:
     return max(float(found.share.max()), float(found.share_by_class.max()), 0.01)
 
 
-def _panel(
-    paper: Paper, name: str, found: Flips, *, left: float, width: float, highest: float
-) -> float:
-    top = paper.top + paper.write(name, left, width=width, size=9.5, weight="bold") + 0.12
+def _panel(paper: Paper, found: Flips, *, left: float, width: float, highest: float) -> float:
+    top = paper.top + paper.write(found.network, left, width=width, size=9.5, weight="bold") + 0.12
     axes = paper.chart(left + 0.4, top, width - 0.5, 1.7)
     for share, seen in zip(found.share_by_class, found.class_count, strict=True):
         if seen:
@@ -249,6 +240,7 @@ def _panel(
     return below + paper.write(words, left, below, width, SMALL) + 0.05
 
 
+@sheet.register
 def ablation_sheet(ablation: Ablation, most: int = 24) -> Image.Image:
     """What accuracy each unit is worth: all of them by rank, then the `most` dearest by name."""
     ranked = ablation.ranked()

@@ -5,14 +5,16 @@ from collections.abc import Sequence
 
 from PIL import Image
 
-from phosphene.figures.captions import class_name, number, percent, plural
 from phosphene.figures.layout import SMALL, bars, gallery, magnitude, ruler, signed_picture, titled
 from phosphene.figures.palette import on_paper, picture_to_image, signed_to_rgba
 from phosphene.figures.paper import MARGIN, SOFT, Paper
 from phosphene.figures.sheet import COLUMNS, GAP, WIDTH
 from phosphene.probes import Film, Restarts, StrokeScores
+from phosphene.results import sheet
+from phosphene.words import class_name, number, percent, plural
 
 
+@sheet.register
 def film_sheet(
     film: Film,
     classes: Sequence[str] | None = None,
@@ -74,6 +76,7 @@ def _heading(paper: Paper, film: Film, names: Sequence[str], i: int) -> None:
     paper.top += paper.write(words, color=SOFT) + 0.08
 
 
+@sheet.register
 def strokes_sheet(scores: StrokeScores, most: int = 3) -> Image.Image:
     """Each drawing with the `most` likeliest classes as bars, and their probabilities."""
     columns, width = 3, (WIDTH - 2 * MARGIN + 2 * GAP) / 3
@@ -104,17 +107,12 @@ def strokes_sheet(scores: StrokeScores, most: int = 3) -> Image.Image:
     return paper.image()
 
 
+@sheet.register
 def restarts_sheet(restarts: Restarts) -> Image.Image:
     """The clear pictures of one unit in their groups, strongest first, each with its figures."""
-    clear, count = restarts.clear(), len(restarts.pictures)
+    clear = restarts.clear()
     groups = int(restarts.clusters.max()) + 1
-    words = (
-        f"{plural(count, 'start')}, {plural(int(clear.sum()), 'clear picture')}, "
-        f"{plural(groups, 'group')}."
-    )
-    if groups > 1:
-        words += f" How distinct the groups are (silhouette): {number(restarts.silhouette)}."
-    paper = titled(str(restarts.unit), words)
+    paper = titled(str(restarts.unit), restarts.summary)
     for group in range(groups):
         members = (restarts.clusters == group).nonzero().flatten().tolist()
         shown = [i for i in members if clear[i]]

@@ -10,12 +10,12 @@ from numpy import ndarray
 from PIL import Image
 
 from phosphene.atlas import Atlas, UnitRecord
-from phosphene.figures.captions import class_name, number
 from phosphene.figures.charts import firing_counts, strongest_classes
 from phosphene.figures.palette import POSITIVE, on_paper
 from phosphene.figures.paper import MARGIN, SOFT, Paper
 from phosphene.figures.png import AnyImage
 from phosphene.figures.viewer import Viewer
+from phosphene.words import class_name, number
 
 T = TypeVar("T")
 

@@ -7,11 +7,11 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from phosphene.atlas import Atlas
-from phosphene.figures.captions import number, percent, plural
 from phosphene.figures.folder import SiteFolder
 from phosphene.figures.pages import Pages, layer_href, unit_href
 from phosphene.figures.viewer import Viewer
 from phosphene.version import __version__
+from phosphene.words import number, percent, plural
 
 Progress = Callable[[int, int], None]
 

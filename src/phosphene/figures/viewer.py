@@ -21,10 +21,11 @@ from phosphene.atlas import (
     PictureRecord,
     UnitRecord,
 )
-from phosphene.figures.captions import class_name, number, percent, plural, strength
+from phosphene.figures.captions import strength
 from phosphene.figures.crops import Box, covers, crop
 from phosphene.figures.palette import picture_to_image, signed_to_rgba
 from phosphene.figures.png import AnyImage, mosaic
+from phosphene.words import class_name, number, percent, plural
 
 MOST_KERNELS = 64
 

@@ -13,7 +13,9 @@ from phosphene.data import Batch
 from phosphene.errors import DataError, UnknownUnitError
 from phosphene.examples import LayerSurvey
 from phosphene.network import Network, replace
+from phosphene.results import Result
 from phosphene.types import LOGITS
+from phosphene.words import percent, plural
 
 Group = tuple[int, ...]
 """Units of one layer that are switched off together."""
@@ -75,7 +77,7 @@ def census(survey: LayerSurvey, threshold: float = 0.95) -> Census:
 
 
 @dataclass(frozen=True, eq=False)
-class Ablation:
+class Ablation(Result):
     """How many of `count` labelled pictures are read right with each group switched off.
 
     `right` is the number with all units at work, `right_without` the one for each group, in the
@@ -102,6 +104,22 @@ class Ablation:
     def lost(self) -> Float[Tensor, "groups"]:
         """The accuracy each group is worth; below zero for groups that do harm."""
         return self.accuracy - self.accuracy_without
+
+    @property
+    def summary(self) -> str:
+        """What the groups are worth together and which is the dearest."""
+        told = (
+            f"{self.layer}: {percent(self.accuracy)} of {plural(self.count, 'picture')} are read "
+            f"right with all units at work."
+        )
+        if self.groups:
+            group, lost = self.ranked()[0]
+            harmless = int((self.lost <= 0).sum())
+            told += (
+                f" Dearest: {', '.join(map(str, group))}, without which {percent(lost)} more are "
+                f"misread; {harmless} of {len(self.groups)} cost nothing."
+            )
+        return told
 
     def ranked(self) -> list[tuple[Group, float]]:
         """The groups with the accuracy lost without them, the dearest first."""

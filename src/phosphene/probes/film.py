@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from statistics import median
 from typing import Any
 
 import torch
@@ -13,7 +14,9 @@ from phosphene.canvas import Pixels
 from phosphene.maximize import Optimizer, ascend
 from phosphene.network import Network
 from phosphene.objectives import Term
+from phosphene.results import Result
 from phosphene.streams import Streams
+from phosphene.words import number, plural
 
 THRESHOLDS = (0.5, 0.9, 0.99)
 """The probabilities whose first crossing is reported."""
@@ -33,7 +36,7 @@ class Reached:
 
 
 @dataclass(frozen=True, eq=False)
-class Film:
+class Film(Result):
     """Every frame of b pictures on their way to b target classes; frame 0 is the start.
 
     Pictures are in [0, 1], so a step that would lead out of it is cut there. `probabilities` are
@@ -94,6 +97,25 @@ class Film:
         images = [i for i, found in enumerate(self.reached(threshold)) if found]
         steps = [found.step for found in self.reached(threshold) if found]
         return self.frames[steps, images], tuple(self.targets[i] for i in images)
+
+    @property
+    def summary(self) -> str:
+        """How many pictures got there, in how many steps and how far."""
+        last = self.towards[-1]
+        told = [
+            f"{plural(len(last), 'picture')}, {plural(len(self.frames) - 1, 'step')}; probability "
+            f"of the target at the end: {number(float(last.min()))} at least, "
+            f"{number(float(last.median()))} in the middle."
+        ]
+        for threshold in THRESHOLDS:
+            there = [found for found in self.reached(threshold) if found]
+            if there:
+                steps, far = median(f.step for f in there), median(f.l2 for f in there)
+                told.append(
+                    f"p ≥ {threshold}: {len(there)} of {len(last)}, after {steps:g} steps "
+                    f"at L2 {number(far)} (medians)."
+                )
+        return " ".join(told)
 
     def to_json(self) -> dict[str, Any]:
         """The figures as plain values for JSON; lists over frames hold one row per frame."""

@@ -28,7 +28,9 @@ from phosphene.errors import MessageError
 from phosphene.maximize import Above, Optimizer, ascend
 from phosphene.network import Input, Network
 from phosphene.objectives import LogProbability
+from phosphene.results import Result
 from phosphene.streams import Streams
+from phosphene.words import number, plural
 
 MAGIC = b"PH"
 HEADER = struct.Struct(">2sII")
@@ -39,7 +41,7 @@ RATE = 0.02
 
 
 @dataclass(frozen=True, eq=False)
-class Message:
+class Message(Result):
     """A text as pictures of 256 levels, one for each symbol.
 
     `confidence` is the probability the network gives each picture's symbol.
@@ -49,6 +51,15 @@ class Message:
     symbols: tuple[int, ...]
     base: int
     confidence: Float[Tensor, "b"]
+
+    @property
+    def summary(self) -> str:
+        """How many pictures the text took, and how surely they are read."""
+        return (
+            f"{plural(len(self.symbols), 'picture')} of noise, one for each symbol of an alphabet "
+            f"of {self.base}; the network is sure of each at p ≥ "
+            f"{number(float(self.confidence.min()))}."
+        )
 
     def to_json(self) -> dict[str, Any]:
         """Plain values for JSON."""

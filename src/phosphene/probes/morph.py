@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from math import isfinite
+from math import inf, isfinite
 from typing import Any
 
 import torch
@@ -18,7 +18,9 @@ from phosphene.maximize import Optimizer, ascend
 from phosphene.network import Network
 from phosphene.objectives import LogProbability
 from phosphene.probes.film import Film, shoot
+from phosphene.results import Result
 from phosphene.streams import Streams
+from phosphene.words import number, plural
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
@@ -54,7 +56,7 @@ def morph(
 
 
 @dataclass(frozen=True, eq=False)
-class MorphDistances:
+class MorphDistances(Result):
     """How far n morphs went until the network's prediction flipped.
 
     Morph i leads picture `images[i]` of the data set, labelled `labels[i]` (-1 for none) and read
@@ -105,6 +107,17 @@ class MorphDistances:
         # Between the last that flipped and infinity there is nothing to interpolate.
         values = within.quantile(within.new_tensor(QUANTILES), interpolation="higher")
         return dict(zip(QUANTILES, values.tolist(), strict=True))
+
+    @property
+    def summary(self) -> str:
+        """How many morphs flipped, and how far the middle one had to go."""
+        flipped = int(self.flipped.sum())
+        told = f"{flipped:,} of {plural(len(self.images), 'morph')} flipped the prediction."
+        middle = self.quantiles(self.l2).get(0.5, inf)
+        if isfinite(middle):
+            told += f" Half of them within L2 {number(middle)}"
+            told += f", L∞ {number(self.quantiles(self.linf)[0.5])}."
+        return told
 
     def to_json(self) -> dict[str, Any]:
         """The distribution as plain values for JSON; None stands for "not within the steps"."""
@@ -159,7 +172,7 @@ def morph_distances(
     total, size = length(dataset), max(1, batch // len(targets or (-1,)))
     rows: list[Tensor] = []
     distances: list[Tensor] = []
-    for number, some in enumerate(batches(dataset, size)):
+    for done, some in enumerate(batches(dataset, size), 1):
         if len(some.indices):
             scores = network.class_scores(some.pictures).cpu()
             which, pairs = _pairs(scores, targets)
@@ -169,7 +182,7 @@ def morph_distances(
                 rows.append(torch.cat([seen, told], dim=1))
                 distances.append(far)
         if progress is not None:
-            progress(min(total, (number + 1) * size), total)
+            progress(min(total, done * size), total)
     table = torch.cat([torch.zeros(0, 6, dtype=torch.long), *rows])
     l2, linf = torch.cat([torch.zeros(0, 2), *distances]).unbind(1)
     images, labels, sources, goals, ends, taken = table.unbind(1)

@@ -17,8 +17,10 @@ from phosphene.errors import InputError
 from phosphene.maximize import Recipe, ascend, batch_size
 from phosphene.network import Network
 from phosphene.objectives import Neuron, of_unit, unit_maps
+from phosphene.results import Result
 from phosphene.streams import Streams
 from phosphene.types import Unit
+from phosphene.words import number, plural
 
 Distance = Callable[[Tensor], Tensor]
 """How far each of `b c h w` pictures is from real ones, `(b,)`, such as the mean distance to the
@@ -31,7 +33,7 @@ STRUCTURE = 0.25
 
 
 @dataclass(frozen=True, eq=False)
-class Restarts:
+class Restarts(Result):
     """The pictures of one unit from n starts, strongest first.
 
     `activations` are the unit's answers to the pictures as a screen shows them (256 levels): its
@@ -70,6 +72,18 @@ class Restarts:
         if self.distances is None:
             return strong
         return strong & (self.distances <= self.distances.quantile(nearer))
+
+    @property
+    def summary(self) -> str:
+        """How many starts, groups and clear pictures."""
+        groups = int(self.clusters.max()) + 1
+        told = (
+            f"{self.unit}: {plural(len(self.pictures), 'start')}, "
+            f"{plural(int(self.clear().sum()), 'clear picture')}, {plural(groups, 'group')}."
+        )
+        if groups > 1:
+            told += f" How distinct the groups are (silhouette): {number(self.silhouette)}."
+        return told
 
     def to_json(self) -> dict[str, Any]:
         """The figures of all starts as plain values for JSON, strongest first."""

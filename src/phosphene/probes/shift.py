@@ -11,8 +11,10 @@ from torch import Tensor
 from phosphene.data import Batch
 from phosphene.errors import DataError, InputError
 from phosphene.network import Network
+from phosphene.results import Result
 from phosphene.transforms import warp
 from phosphene.types import LOGITS, Unit
+from phosphene.words import class_name, number, percent, plural
 
 Fill = float | Literal["border"]
 """What comes from outside a picture: a level in [0, 1], or its nearest pixel."""
@@ -121,7 +123,7 @@ def scalings(factors: Iterable[float]) -> Family:
 
 
 @dataclass(frozen=True, eq=False)
-class MoveMap:
+class MoveMap(Result):
     """What a network makes of one picture under every move of a family.
 
     `probability` is that of the class `label`, `predicted` the class read; both have the family's
@@ -129,9 +131,22 @@ class MoveMap:
     """
 
     family: Family
+    picture: Float[Tensor, "c h w"]
+    classes: tuple[str, ...]
     label: int
     probability: Float[Tensor, "..."]
     predicted: Int[Tensor, "..."]
+
+    @property
+    def summary(self) -> str:
+        """Under how many of the moves the picture is read as its class."""
+        true = class_name(self.classes, self.label)
+        wrong = float((self.predicted != self.label).double().mean())
+        return (
+            f"True class {true}. {plural(self.probability.numel(), 'move')}, of which "
+            f"{percent(wrong)} are read as another class; p({true}) goes from "
+            f"{number(float(self.probability.min()))} to {number(float(self.probability.max()))}."
+        )
 
     def to_json(self) -> dict[str, Any]:
         """Plain values for JSON."""
@@ -167,6 +182,8 @@ def move_map(
     probabilities = torch.cat(parts)
     return MoveMap(
         family,
+        picture.cpu(),
+        network.classes,
         label,
         probabilities[:, label].view(family.shape),
         probabilities.argmax(1).view(family.shape),
@@ -174,7 +191,7 @@ def move_map(
 
 
 @dataclass(frozen=True, eq=False)
-class Flips:
+class Flips(Result):
     """How many pictures are read as another class somewhere within each extent.
 
     `flipped[i]` of `count` pictures have at least one move of extent `levels[i]` or less under
@@ -182,6 +199,7 @@ class Flips:
     count in all, and in no class.
     """
 
+    network: str
     family: Family
     count: int
     flipped: Int[Tensor, "levels"]
@@ -203,9 +221,23 @@ class Flips:
         """The same among the pictures of each class; zero for classes that were never seen."""
         return self.class_flipped.double() / self.class_count.clamp_min(1)[:, None]
 
+    @property
+    def summary(self) -> str:
+        """The share that flips within each extent."""
+        shares = ", ".join(
+            f"{percent(share)} within {number(level)}"
+            for level, share in zip(self.levels, self.share.tolist(), strict=True)
+            if share > 0 or level == self.levels[-1]
+        )
+        return (
+            f"{self.network}, {self.family.name} in {self.family.unit}: of "
+            f"{plural(self.count, 'picture')} {shares} are read as another class."
+        )
+
     def to_json(self) -> dict[str, Any]:
         """Plain values for JSON."""
         return {
+            "network": self.network,
             "family": self.family.name,
             "unit": self.family.unit,
             "levels": list(self.levels),
@@ -253,7 +285,7 @@ def flips(
         count += len(batch.indices)
     if count == 0:
         raise DataError("no picture was given; a share of pictures needs at least one")
-    return Flips(family, count, flipped, class_count, class_flipped)
+    return Flips(network.name, family, count, flipped, class_count, class_flipped)
 
 
 def _scores(

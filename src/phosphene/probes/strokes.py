@@ -17,6 +17,8 @@ from phosphene.data.example import picture
 from phosphene.data.modes import plain
 from phosphene.errors import DataError, PhospheneError, UnreadableImageError
 from phosphene.network import Network
+from phosphene.results import Result
+from phosphene.words import class_name, percent
 
 Point = tuple[float, float]
 """(y, x), each from 0 to 1 over the drawing's square."""
@@ -106,13 +108,22 @@ SKETCHES: tuple[Sketch, ...] = (
 
 
 @dataclass(frozen=True, eq=False)
-class StrokeScores:
+class StrokeScores(Result):
     """What a network makes of drawings: a picture and class probabilities for each name."""
 
     names: tuple[str, ...]
     pictures: Float[Tensor, "b c h w"]
     probabilities: Float[Tensor, "b classes"]
     classes: tuple[str, ...]
+
+    @property
+    def summary(self) -> str:
+        """What each drawing is read as."""
+        best, read = self.probabilities.max(1)
+        return "; ".join(
+            f"{name}: {class_name(self.classes, c)} ({percent(p)})"
+            for name, c, p in zip(self.names, read.tolist(), best.tolist(), strict=True)
+        )
 
     def to_json(self) -> dict[str, Any]:
         """Plain values for JSON: name of the drawing, then class, then probability."""
@@ -142,7 +153,7 @@ def read_strokes(
 
 
 @dataclass(frozen=True, eq=False)
-class DrawingScores:
+class DrawingScores(Result):
     """A user's drawing as the network saw it, and what the network made of it.
 
     `light` says that its ground was found to be light, `inverted` that the picture was inverted.
@@ -153,6 +164,14 @@ class DrawingScores:
     inverted: bool
     probabilities: Float[Tensor, "classes"]
     classes: tuple[str, ...]
+
+    @property
+    def summary(self) -> str:
+        """What the drawing is read as, and what was done to it before."""
+        best, read = self.probabilities.max(0)
+        told = f"Read as {class_name(self.classes, int(read))} ({percent(float(best))})."
+        told += f" Its ground was found to be {'light' if self.light else 'dark'}"
+        return told + (", so it was inverted." if self.inverted else ".")
 
     def to_json(self) -> dict[str, Any]:
         """Plain values for JSON."""

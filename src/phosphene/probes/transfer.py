@@ -12,7 +12,9 @@ from phosphene.canvas import Spectrum
 from phosphene.errors import InputError, NetworkError
 from phosphene.maximize import Recipe, batch_size, draw
 from phosphene.network import Network
+from phosphene.results import Result
 from phosphene.types import Unit
+from phosphene.words import percent
 
 Make = Callable[[Network], tuple[Tensor, Sequence[int]]]
 """Makes pictures `b c h w` for a network, and says which class each of them is meant to be."""
@@ -21,7 +23,7 @@ AT_ONCE = 256
 
 
 @dataclass(frozen=True, eq=False)
-class Transfer:
+class Transfer(Result):
     """Pictures made for network i, shown to network j, at [i, j].
 
     `convinced` is the share of the pictures that are read as their target, `probability` the mean
@@ -49,6 +51,14 @@ class Transfer:
         """The mean share of pictures that convince another network; NaN for a single network."""
         apart = ~torch.eye(len(self.names), dtype=torch.bool)
         return float(self.convinced[apart].mean())
+
+    @property
+    def summary(self) -> str:
+        """How often the pictures convince their own network, and another."""
+        told = f"Read as meant by the network they were made for: {percent(self.own)} of pictures"
+        if len(self.names) > 1:
+            told += f"; by another: {percent(self.carried)}"
+        return f"{told}; by chance: {percent(self.chance)}."
 
     def to_json(self) -> dict[str, Any]:
         """The matrices and their means as plain values for JSON."""

@@ -1,0 +1,50 @@
+"""What every answer has in common: it says itself in words, in figures and as one picture.
+
+The pictures are drawn by `figures`, on a floor above those that give the answers. It tells
+`sheet` how each kind of answer is drawn, so that answers can show themselves in a notebook.
+"""
+
+import io
+from abc import ABC, abstractmethod
+from functools import singledispatch
+from typing import Any
+
+from PIL import Image
+
+from phosphene.errors import PhospheneError
+
+
+class Result(ABC):
+    """An answer: `summary` in plain words, its figures as JSON, and a picture in a notebook."""
+
+    @property
+    @abstractmethod
+    def summary(self) -> str:
+        """What was found, in a sentence or two."""
+
+    @abstractmethod
+    def to_json(self) -> dict[str, Any]:
+        """The figures as plain values for JSON."""
+
+    def _repr_png_(self) -> tuple[bytes, dict[str, int]]:
+        image = sheet(self)
+        buffer = io.BytesIO()
+        image.save(buffer, format="PNG")
+        # Sheets have twice as many pixels as a screen shows, so that print and zoom stay sharp.
+        return buffer.getvalue(), {"width": image.width // 2, "height": image.height // 2}
+
+
+@singledispatch
+def sheet(result: object, **options: Any) -> Image.Image:
+    """One figure of what was found, to look at or to save: `sheet(film).save("film.png")`.
+
+    `options` are those of the kind of result, such as `every` for a film: see the functions that
+    end in `_sheet` in `phosphene.figures`.
+
+    Raises:
+        PhospheneError: there is no figure for this kind of value.
+    """
+    raise PhospheneError(
+        f"no figure is known for {type(result).__name__}; give the result of a probe, "
+        "or use unit_sheet(atlas, layer, unit) for what an atlas holds"
+    )

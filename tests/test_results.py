@@ -1,0 +1,65 @@
+"""Every answer says itself in words, in JSON and in one picture."""
+
+import io
+import json
+
+import pytest
+import torch
+from PIL import Image
+from torch import nn
+
+from phosphene import Input, Network, PhospheneError, sheet
+from phosphene.data import Batch
+from phosphene.maximize import Recipe
+from phosphene.probes import (
+    ablate,
+    class_pictures,
+    flips,
+    fool,
+    morph,
+    move_map,
+    read_strokes,
+    restart,
+    rotations,
+    shifts,
+    transfer,
+)
+from phosphene.results import Result
+from phosphene.types import Unit
+
+
+def answers() -> dict[str, Result]:
+    torch.manual_seed(0)
+    module = nn.Sequential(nn.Conv2d(1, 3, 3), nn.ReLU(), nn.Flatten(), nn.Linear(300, 3))
+    network = Network(module, Input(1, (12, 12)), ("cat", "dog", "cup"))
+    pictures = torch.rand(6, 1, 12, 12)
+    batch = Batch(torch.arange(6), pictures, torch.arange(6) % 3, ())
+    brief = Recipe(steps=2)
+    return {
+        "fooling": fool(network, steps=2),
+        "morph": morph(network, pictures[:2], [0, 1], steps=2),
+        "transfer": transfer([network], lambda net: class_pictures(net, brief)),
+        "moves": move_map(network, pictures[0], 1, shifts(1)),
+        "turns": move_map(network, pictures[0], 1, rotations([-10, 0, 10])),
+        "flips": flips(network, [batch], shifts(1)),
+        "strokes": read_strokes(network),
+        "restarts": restart(network, Unit("3", 1), brief, starts=4),
+        "ablation": ablate(network, "0", [batch]),
+    }
+
+
+@pytest.mark.parametrize("name", answers())
+def test_an_answer_tells_itself_in_words_json_and_a_picture(name: str) -> None:
+    answer = answers()[name]
+    assert answer.summary.strip()
+    assert "nan" not in answer.summary
+    json.dumps(answer.to_json(), allow_nan=False)
+    png, shown = answer._repr_png_()
+    image = Image.open(io.BytesIO(png))
+    assert image.size == sheet(answer).size
+    assert (image.width // 2, image.height // 2) == (shown["width"], shown["height"])
+
+
+def test_what_has_no_figure_says_what_has() -> None:
+    with pytest.raises(PhospheneError, match=r"no figure is known for int; give the result"):
+        sheet(3)
