@@ -2,7 +2,9 @@
 
 from phosphene.figures.charts import class_profile, confusion_table, histogram
 from phosphene.figures.crops import crop
+from phosphene.figures.distances import distances_sheet
 from phosphene.figures.filters import filters_sheet, weights_sheet
+from phosphene.figures.inventory import comparison_sheet, units_sheet
 from phosphene.figures.palette import on_paper, picture_to_image, signed_to_rgba
 from phosphene.figures.png import data_uri, png_bytes
 from phosphene.figures.probe_charts import (
@@ -12,21 +14,27 @@ from phosphene.figures.probe_charts import (
     transfer_sheet,
 )
 from phosphene.figures.probes import film_sheet, restarts_sheet, strokes_sheet
+from phosphene.figures.readings import drawing_sheet, message_sheet, misread_sheet
 from phosphene.figures.sheet import layer_sheet, unit_sheet
 from phosphene.figures.site import export_site
 
 __all__ = [
     "ablation_sheet",
     "class_profile",
+    "comparison_sheet",
     "confusion_table",
     "crop",
     "data_uri",
+    "distances_sheet",
+    "drawing_sheet",
     "export_site",
     "film_sheet",
     "filters_sheet",
     "flips_sheet",
     "histogram",
     "layer_sheet",
+    "message_sheet",
+    "misread_sheet",
     "move_sheet",
     "on_paper",
     "picture_to_image",
@@ -36,5 +44,6 @@ __all__ = [
     "strokes_sheet",
     "transfer_sheet",
     "unit_sheet",
+    "units_sheet",
     "weights_sheet",
 ]

@@ -1,9 +1,11 @@
 """Questions put to a network: can it be fooled, what flips it, does it carry over?"""
 
 from phosphene.probes.ablation import Ablation, Census, ablate, census
+from phosphene.probes.compare import Comparison, Side, compare
 from phosphene.probes.film import Film, Reached
 from phosphene.probes.fooling import against, fool
 from phosphene.probes.messages import Message, hide, load_message, reveal, save_message
+from phosphene.probes.misread import Misread, misread
 from phosphene.probes.morph import MorphDistances, morph, morph_distances
 from phosphene.probes.restarts import Restarts, restart
 from phosphene.probes.shift import (
@@ -26,33 +28,41 @@ from phosphene.probes.strokes import (
     read_strokes,
 )
 from phosphene.probes.transfer import Reading, Transfer, class_pictures, shown_to, transfer
+from phosphene.probes.units import LayerUnits, Units, units
 
 __all__ = [
     "SKETCHES",
     "Ablation",
     "Census",
+    "Comparison",
     "DrawingScores",
     "Family",
     "Film",
     "Flips",
+    "LayerUnits",
     "Message",
+    "Misread",
     "MorphDistances",
     "Move",
     "MoveMap",
     "Reached",
     "Reading",
     "Restarts",
+    "Side",
     "Sketch",
     "StrokeScores",
     "Transfer",
+    "Units",
     "ablate",
     "against",
     "census",
     "class_pictures",
+    "compare",
     "flips",
     "fool",
     "hide",
     "load_message",
+    "misread",
     "morph",
     "morph_distances",
     "move_map",
@@ -66,4 +76,5 @@ __all__ = [
     "shifts",
     "shown_to",
     "transfer",
+    "units",
 ]

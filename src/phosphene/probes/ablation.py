@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from dataclasses import replace as replace_fields
 from typing import Any
 
 import torch
@@ -120,6 +121,12 @@ class Ablation(Result):
                 f"misread; {harmless} of {len(self.groups)} cost nothing."
             )
         return told
+
+    def only(self, places: Iterable[int]) -> "Ablation":
+        """The same for the groups at `places` alone."""
+        chosen = list(places)
+        groups = tuple(self.groups[i] for i in chosen)
+        return replace_fields(self, groups=groups, right_without=self.right_without[chosen])
 
     def ranked(self) -> list[tuple[Group, float]]:
         """The groups with the accuracy lost without them, the dearest first."""

@@ -1,0 +1,81 @@
+"""What networks read in pictures, as one figure each: mistakes, a drawing, a hidden message."""
+
+from PIL import Image
+
+from phosphene.figures.layout import SMALL, bars, gallery, titled
+from phosphene.figures.palette import picture_to_image
+from phosphene.figures.paper import MARGIN, SOFT
+from phosphene.figures.sheet import WIDTH
+from phosphene.probes import DrawingScores, Message, Misread
+from phosphene.results import sheet
+from phosphene.words import class_name, number, percent
+
+TILES = 40
+"""How many pictures of a message are shown."""
+
+
+@sheet.register
+def misread_sheet(found: Misread, most: int = 72) -> Image.Image:
+    """The first `most` pictures that are read wrong, each with both classes and their chances."""
+    paper = titled("Misread pictures", found.summary)
+    paper.top += 0.15
+    rows = zip(
+        found.pictures[:most],
+        found.images.tolist(),
+        found.labels.tolist(),
+        found.predicted.tolist(),
+        found.probabilities.tolist(),
+        strict=False,
+    )
+    gallery(
+        paper,
+        [
+            (
+                picture_to_image(picture.numpy()),
+                f"no. {image}: a {class_name(found.classes, label)} ({percent(scores[label])}) "
+                f"read as {class_name(found.classes, read)} ({percent(scores[read])})",
+            )
+            for picture, image, label, read, scores in rows
+        ],
+    )
+    left_out = len(found.images) - min(most, len(found.pictures))
+    if left_out:
+        paper.top += paper.write(f"{left_out:,} more are not shown.", size=SMALL, color=SOFT)
+    return paper.image()
+
+
+@sheet.register
+def drawing_sheet(scores: DrawingScores, most: int = 10) -> Image.Image:
+    """A drawing as the network saw it, beside the `most` likeliest classes."""
+    paper = titled("What the drawing is read as", scores.summary)
+    paper.top += 0.15
+    top, side = paper.top, 1.75
+    below = top + paper.picture(picture_to_image(scores.picture.numpy()), MARGIN, top, side)
+    best, order = scores.probabilities.sort(descending=True, stable=True)
+    items = [
+        (class_name(scores.classes, c), p, percent(p))
+        for p, c in zip(best[:most].tolist(), order[:most].tolist(), strict=True)
+    ]
+    left = MARGIN + side + 0.4
+    paper.top = max(below, bars(paper, items, left=left, width=WIDTH - MARGIN - left, names=1.4))
+    return paper.image()
+
+
+@sheet.register
+def message_sheet(message: Message, most: int = TILES) -> Image.Image:
+    """The first `most` pictures of a message, each with the symbol it stands for."""
+    paper = titled("A message in noise", message.summary)
+    paper.top += 0.15
+    gallery(
+        paper,
+        [
+            (picture_to_image(picture.numpy()), f"symbol {symbol}, p {number(sure)}")
+            for picture, symbol, sure in zip(
+                message.pictures[:most], message.symbols, message.confidence.tolist(), strict=False
+            )
+        ],
+    )
+    left_out = len(message.symbols) - most
+    if left_out > 0:
+        paper.top += paper.write(f"{left_out:,} more are not shown.", size=SMALL, color=SOFT)
+    return paper.image()
