@@ -107,7 +107,9 @@ def test_a_newer_atlas_asks_for_a_newer_phosphene(path: Path, use) -> None:
         file.seek(60)
         file.write(struct.pack(">I", SCHEMA_VERSION + 1))
     before = path.read_bytes()
-    with pytest.raises(NewerAtlasError, match=r"format 2.*up to 1.*pip install --upgrade"):
+    with pytest.raises(
+        NewerAtlasError, match=rf"format {SCHEMA_VERSION + 1}.*up to {SCHEMA_VERSION}.*--upgrade"
+    ):
         use(path)
     assert path.read_bytes() == before
 

@@ -12,7 +12,7 @@ from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from phosphene.atlas.schema import APPLICATION_ID, SCHEMA, SCHEMA_VERSION
+from phosphene.atlas.schema import APPLICATION_ID, SCHEMA, SCHEMA_VERSION, UPGRADES
 from phosphene.errors import (
     AtlasError,
     NewerAtlasError,
@@ -116,8 +116,18 @@ def connect_to_write(path: Path) -> sqlite3.Connection:
         # SQLite opens a write-protected file for reading without a word: ask to write at once.
         connection.execute("BEGIN IMMEDIATE")
         connection.execute("ROLLBACK")
+        _upgrade(connection)
         on_error.pop_all()
     return connection
+
+
+def _upgrade(connection: sqlite3.Connection) -> None:
+    """Give an atlas of an earlier version the tables it lacks, all or none of them."""
+    ((version,),) = connection.execute("PRAGMA user_version")
+    if version < SCHEMA_VERSION:
+        missing = "".join(UPGRADES[earlier] for earlier in range(version, SCHEMA_VERSION))
+        stamp = f"PRAGMA user_version = {SCHEMA_VERSION};"
+        connection.executescript(f"BEGIN IMMEDIATE; {missing} {stamp} COMMIT;")
 
 
 def connect_to_read(path: Path, resources: ExitStack) -> sqlite3.Connection:

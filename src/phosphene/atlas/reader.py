@@ -15,6 +15,7 @@ from phosphene.atlas.records import (
     Job,
     LayerRecord,
     PictureRecord,
+    ProbeRecord,
     Record,
     Skipped,
     UnitRecord,
@@ -28,6 +29,7 @@ from phosphene.atlas.tables import (
     JOBS,
     LAYERS,
     PICTURES,
+    PROBES,
     SKIPPED,
     TABLE_OF,
     UNITS,
@@ -121,6 +123,17 @@ class Reader:
         """What was found out, in the order it should be told."""
         return self._select(FINDINGS, "ORDER BY position")
 
+    def probes(self) -> tuple[ProbeRecord, ...]:
+        """What probes found, in the order in which they were put."""
+        return self._select(PROBES, "ORDER BY rowid") if self._has(PROBES) else ()
+
+    def probe(self, name: str) -> ProbeRecord:
+        """What one probe found; raises `AtlasError` with the nearest names."""
+        found = {probe.name: probe for probe in self.probes()}
+        if name not in found:
+            raise AtlasError(f"the atlas {self.path} has no probe {name!r}; {nearest(name, found)}")
+        return found[name]
+
     def skipped(self) -> tuple[Skipped, ...]:
         """The files that could not be read, each once."""
         return self._select(SKIPPED, "GROUP BY path ORDER BY path")
@@ -172,11 +185,17 @@ class Reader:
             owner = [] if table is JOBS else ["job"]
             chosen, order = ", ".join(owner + columns), ", ".join([*table.key, *owner])
             digest.update(f"{table.name} {chosen}\n".encode())
+            if not self._has(table):  # in an atlas of an earlier version: as good as empty
+                continue
             statement = f"SELECT {chosen} FROM {table.name} ORDER BY {order}"
             with translated(self.path):
                 for row in self._connection.execute(statement):  # one at a time: blobs are large
                     digest.update(repr(row).encode() + b"\n")
         return digest.hexdigest()
+
+    def _has(self, table: Table[Any]) -> bool:
+        """Whether the atlas is new enough to have `table`."""
+        return bool(self._query("SELECT 1 FROM sqlite_master WHERE name = ?", table.name))
 
     def _require_unit(self, layer: str, unit: int) -> None:
         count = self.layer(layer).units

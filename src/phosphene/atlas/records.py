@@ -3,11 +3,13 @@
 Pictures are `c h w` in [0, 1]; boxes are `(top, left, bottom, right)` in pixels of the image.
 """
 
+import io
 from dataclasses import dataclass
 from typing import Any
 
 from jaxtyping import Float
 from numpy import ndarray
+from PIL import Image
 
 
 @dataclass(frozen=True)
@@ -112,6 +114,28 @@ class Finding:
     figures: dict[str, Any]
 
 
+@dataclass(frozen=True, eq=False)
+class ProbeRecord:
+    """What a probe found: `text` in words, `figures` as JSON, `sheet` the bytes of a PNG file.
+
+    `name` tells it from other probes, `kind` says which question was put, `title` how.
+    """
+
+    name: str
+    kind: str
+    title: str
+    text: str
+    figures: dict[str, Any]
+    sheet: bytes
+
+    @property
+    def image(self) -> Image.Image:
+        """The sheet, decoded."""
+        with Image.open(io.BytesIO(self.sheet), formats=["PNG"]) as image:
+            image.load()
+        return image
+
+
 @dataclass(frozen=True)
 class Skipped:
     """A file of the dataset that could not be read, and why."""
@@ -154,6 +178,7 @@ Record = (
     | ExampleRecord
     | PictureRecord
     | Finding
+    | ProbeRecord
     | Skipped
     | Document
 )

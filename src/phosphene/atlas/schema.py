@@ -6,9 +6,26 @@ is run again. References are checked at the end of a transaction, where a job wr
 """
 
 APPLICATION_ID = 0x5048_4F53  # "PHOS", at byte 68 of every atlas file
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 _JOB = "job TEXT NOT NULL REFERENCES jobs (key) ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED"
+
+PROBES = f"""
+CREATE TABLE probes (
+  {_JOB},
+  name TEXT PRIMARY KEY,
+  kind TEXT NOT NULL,
+  title TEXT NOT NULL,
+  text TEXT NOT NULL,
+  figures TEXT NOT NULL,
+  sheet BLOB NOT NULL
+) STRICT;
+
+CREATE INDEX probes_of_job ON probes (job);
+"""
+
+UPGRADES = {1: PROBES}
+"""What an atlas of each earlier version lacks to be one of the next."""
 
 SCHEMA = f"""
 PRAGMA application_id = {APPLICATION_ID};
@@ -127,5 +144,5 @@ CREATE INDEX examples_of_job ON examples (job);
 CREATE INDEX pictures_of_job ON pictures (job);
 CREATE INDEX findings_of_job ON findings (job);
 CREATE INDEX skipped_of_job ON skipped (job);
-"""
+{PROBES}"""
 """The primary keys that begin with `(layer, unit)` are the indexes readers need."""

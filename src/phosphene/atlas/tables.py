@@ -17,6 +17,7 @@ from phosphene.atlas.records import (
     Job,
     LayerRecord,
     PictureRecord,
+    ProbeRecord,
     Skipped,
     UnitRecord,
 )
@@ -114,6 +115,7 @@ PICTURES = Table(
     {"picture": _PICTURE, "silent": _BOOL, "settings": _JSON, "attempts": _TUPLE},
 )
 FINDINGS = Table("findings", Finding, ("position",), {"figures": _JSON})
+PROBES = Table("probes", ProbeRecord, ("name",), {"figures": _JSON})
 SKIPPED = Table("skipped", Skipped, ("path",), {})
 
 ARTEFACTS: tuple[Table[Any], ...] = (
@@ -125,5 +127,6 @@ ARTEFACTS: tuple[Table[Any], ...] = (
     PICTURES,
     FINDINGS,
     SKIPPED,
+    PROBES,
 )
 TABLE_OF: Mapping[type, Table[Any]] = {table.record: table for table in ARTEFACTS}

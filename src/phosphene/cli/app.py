@@ -10,8 +10,9 @@ from rich.table import Table
 
 from phosphene.atlas import Atlas, LayerRecord
 from phosphene.canvas import CANVASES, canvas_from_json
-from phosphene.cli import options
+from phosphene.cli import options, retrain
 from phosphene.cli.output import bar, console, follow_study, follow_training, in_characters
+from phosphene.cli.probe import probe
 from phosphene.data import digits, load_data
 from phosphene.errors import SpecError, UnknownUnitError, nearest
 from phosphene.figures import export_site, layer_sheet, unit_sheet
@@ -30,6 +31,13 @@ app = typer.Typer(
     add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+for name, command in (
+    ("transfer", retrain.transfer_command),
+    ("variants", retrain.variants_command),
+):
+    probe.command(name, rich_help_panel="Train again and compare")(command)
+app.add_typer(probe, name="probe", rich_help_panel="Look")
 
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
 Seed = Annotated[int, typer.Option(help="All random numbers follow from it.")]
@@ -71,7 +79,12 @@ def demo(
     data = digits("train")
     follow_training(train(module, input, data, training, out / "digits.safetensors"), 800)
     network = Network(module, input, data.classes, "Hvass's network on digits")
-    study = Study(network, digits("test"), Settings(seed=seed))
+    source = {
+        "model": "phosphene.zoo:HVASS",
+        "weights": str(out / "digits.safetensors"),
+        "data": "digits:test",
+    }
+    study = Study(network, digits("test"), Settings(seed=seed), source)
     follow_study(build(study, out / "digits.atlas"))
     _finish(out / "digits.atlas", out / "site")
 
@@ -161,7 +174,8 @@ def build_command(
     pictures = load_data(data, network.input.channels, network.input.size)
     recipes = (replace(CHANNELS, canvas=held, steps=steps), replace(NEURONS, steps=steps))
     settings = Settings(tuple(layers or ()), recipes, examples=examples, seed=seed)
-    study = Study(network, pictures, settings)
+    source = {"model": model, "data": data} | ({"weights": str(weights)} if weights else {})
+    study = Study(network, pictures, settings, source)
     follow_study(build(study, out, replace=replace_other))
     _tell(out)
     _say(f"\nNow: [b]phosphene export {out} SITE[/] or [b]phosphene show {out} UNIT[/]")

@@ -1,8 +1,9 @@
 """Texts of the command line as values: devices, inputs, labels."""
 
+import hashlib
 import inspect
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import torch
 from torch.utils.data import Dataset
 
 from phosphene.data import ArrayDataset, ImageDataset
-from phosphene.errors import SpecError
+from phosphene.errors import DataError, SpecError, nearest
 from phosphene.network import Input
 from phosphene.transforms import RandomAffine
 from phosphene.zoo import Article, Recipe
@@ -114,6 +115,40 @@ def recipe(
     if shift:
         changed["augment"] = RandomAffine(shift=shift, rotate=0.0, scale=(1.0, 1.0))
     return replace(article, **changed)
+
+
+def class_number(name: str, classes: Sequence[str]) -> int:
+    """The class of that name, or of that number where no class has it as its name.
+
+    >>> class_number("7", ["1", "7"]), class_number("1", ["cat", "dog"])
+    (1, 1)
+    """
+    if name in classes:
+        return list(classes).index(name)
+    if name.isdecimal() and int(name) < len(classes):
+        return int(name)
+    raise SpecError(f"no class {name!r}; {nearest(name, classes)}")
+
+
+def file_hash(path: Path) -> str:
+    """What a file holds, as a short text; raises `DataError` where there is none."""
+    if not path.is_file():
+        raise DataError(f"there is no file {path}")
+    return hashlib.blake2b(path.read_bytes(), digest_size=16).hexdigest()
+
+
+def span(text: str | None, count: int) -> range:
+    """Places in data of `count` pictures: all of them, or from:to as in Python.
+
+    >>> span("0:200", 1000), span(None, 3)
+    (range(0, 200), range(0, 3))
+    """
+    if text is None:
+        return range(count)
+    match = re.fullmatch(r"(\d*):(\d*)", text)
+    if match is None:
+        raise SpecError(f"--slice {text!r} is not from:to, such as 0:200")
+    return range(int(match[1] or 0), min(count, int(match[2] or count)))
 
 
 def numbers(text: str, option: str) -> tuple[float, ...]:

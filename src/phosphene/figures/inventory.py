@@ -21,7 +21,8 @@ def units_sheet(found: Units) -> Image.Image:
     )
     for layer in found.layers:
         paper.heading(layer.census.layer)
-        paper.top += paper.write(layer.summary, color=SOFT) + 0.12
+        words = layer.summary.removeprefix(f"{layer.census.layer}: ")
+        paper.top += paper.write(words, color=SOFT) + 0.12
         _ranks(paper, layer)
         _groups(paper, layer)
     return paper.image()
@@ -64,7 +65,7 @@ def comparison_sheet(found: Comparison) -> Image.Image:
     )
     paper.top += 0.1
     scale = (0.0, 1.0)
-    items = [(side.name, side.accuracy, percent(side.accuracy)) for side in found.sides]
+    items = [(side.name, side.accuracy, f"{side.accuracy:.2%}") for side in found.sides]
     paper.top = bars(paper, items, left=MARGIN, width=WIDTH - 2 * MARGIN, names=2.4, scale=scale)
     for side in found.sides:
         paper.heading(side.name)

@@ -17,7 +17,7 @@ from phosphene.figures.layout import BLUE, GREY, RED, SMALL, bars, cells, depths
 from phosphene.figures.palette import picture_to_image
 from phosphene.figures.paper import INK, LINE, MARGIN, SOFT, Paper
 from phosphene.figures.sheet import WIDTH
-from phosphene.probes import Ablation, Flips, Move, MoveMap, Transfer
+from phosphene.probes import Ablation, FlipRates, Flips, Move, MoveMap, Transfer
 from phosphene.results import sheet
 from phosphene.words import class_name, number, percent, plural
 
@@ -214,6 +214,11 @@ def flips_sheet(first: Flips, *others: Flips) -> Image.Image:
         ]
         paper.top = max(ends)
     return paper.image()
+
+
+@sheet.register
+def _(rates: FlipRates) -> Image.Image:
+    return flips_sheet(*rates.runs)
 
 
 def _highest(found: Flips) -> float:

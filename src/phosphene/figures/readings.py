@@ -69,7 +69,7 @@ def message_sheet(message: Message, most: int = TILES) -> Image.Image:
     gallery(
         paper,
         [
-            (picture_to_image(picture.numpy()), f"symbol {symbol}, p {number(sure)}")
+            (picture_to_image(picture.numpy()), f"{symbol}, p {number(sure)}")
             for picture, symbol, sure in zip(
                 message.pictures[:most], message.symbols, message.confidence.tolist(), strict=False
             )

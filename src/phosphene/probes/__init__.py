@@ -10,6 +10,7 @@ from phosphene.probes.morph import MorphDistances, morph, morph_distances
 from phosphene.probes.restarts import Restarts, restart
 from phosphene.probes.shift import (
     Family,
+    FlipRates,
     Flips,
     Move,
     MoveMap,
@@ -27,8 +28,9 @@ from phosphene.probes.strokes import (
     read_drawing,
     read_strokes,
 )
-from phosphene.probes.transfer import Reading, Transfer, class_pictures, shown_to, transfer
+from phosphene.probes.transfer import Make, Reading, Transfer, class_pictures, shown_to, transfer
 from phosphene.probes.units import LayerUnits, Units, units
+from phosphene.probes.weights import Weights, weights
 
 __all__ = [
     "SKETCHES",
@@ -38,8 +40,10 @@ __all__ = [
     "DrawingScores",
     "Family",
     "Film",
+    "FlipRates",
     "Flips",
     "LayerUnits",
+    "Make",
     "Message",
     "Misread",
     "MorphDistances",
@@ -53,6 +57,7 @@ __all__ = [
     "StrokeScores",
     "Transfer",
     "Units",
+    "Weights",
     "ablate",
     "against",
     "census",
@@ -77,4 +82,5 @@ __all__ = [
     "shown_to",
     "transfer",
     "units",
+    "weights",
 ]

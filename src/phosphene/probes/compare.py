@@ -18,7 +18,7 @@ from phosphene.network import Network
 from phosphene.probes.ablation import Census, census
 from phosphene.probes.transfer import class_pictures
 from phosphene.results import Result
-from phosphene.words import percent, plural
+from phosphene.words import plural
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,7 +53,7 @@ class Side:
     def summary(self) -> str:
         """Its figures in one sentence."""
         return (
-            f"{self.name}: {percent(self.accuracy)} right with {self.parameters:,} parameters; of "
+            f"{self.name}: {self.accuracy:.2%} right with {self.parameters:,} parameters; of "
             f"{plural(self.units, 'hidden unit')} {self.silent} never fire and {self.redundant} "
             "repeat others."
         )

@@ -248,6 +248,22 @@ class Flips(Result):
         }
 
 
+@dataclass(frozen=True, eq=False)
+class FlipRates(Result):
+    """What `flips` found for several networks, or under several families, side by side."""
+
+    runs: tuple[Flips, ...]
+
+    @property
+    def summary(self) -> str:
+        """A sentence for each."""
+        return " ".join(run.summary for run in self.runs)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return {"runs": [run.to_json() for run in self.runs]}
+
+
 def flips(
     network: Network,
     data: Iterable[Batch],

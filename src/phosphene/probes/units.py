@@ -12,7 +12,7 @@ from phosphene.examples import Survey
 from phosphene.network import Network
 from phosphene.probes.ablation import Ablation, Census, Group, ablate, census
 from phosphene.results import Result
-from phosphene.words import percent, plural
+from phosphene.words import plural
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,19 +31,17 @@ class LayerUnits:
     @property
     def summary(self) -> str:
         """How many are silent and redundant, and what it costs to do without them."""
-        found = self.census
+        found, (group, lost) = self.census, self.each.ranked()[0]
         told = (
-            f"{found.layer}: of {plural(found.units, 'unit')} {len(found.silent)} never fire and "
-            f"{found.redundant} repeat others"
+            f"{found.layer}: of {plural(found.units, 'unit')} {len(found.silent) or 'none'} never "
+            f"fire, and {found.redundant or 'none'} repeat others. "
+            f"Read right with all at work: {self.each.accuracy:.2%}"
         )
-        costs = [
-            f"without {name} {percent(right)} are read right"
-            for name, right in zip(self.names, self.groups.accuracy_without.tolist(), strict=True)
-            if name in SPARE
-        ]
-        (group, lost), *_ = self.each.ranked()
-        dearest = f"without unit {group[0]} {percent(self.each.accuracy - lost)}"
-        return f"{told}; {'; '.join([*costs, dearest])} (with all: {percent(self.each.accuracy)})."
+        without = dict(zip(self.names, self.groups.accuracy_without.tolist(), strict=True))
+        for name in SPARE:
+            if name in without:
+                told += f"; without {name}: {without[name]:.2%}"
+        return f"{told}; without unit {group[0]}, the dearest: {self.each.accuracy - lost:.2%}."
 
     def to_json(self) -> dict[str, Any]:
         """Plain values for JSON."""

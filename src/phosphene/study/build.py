@@ -10,6 +10,7 @@ from phosphene.maximize import batch_size
 from phosphene.study.findings import Conclude
 from phosphene.study.job import StudyJob
 from phosphene.study.plan import Study
+from phosphene.study.probing import PROBE
 from phosphene.study.units import Examples, Pictures
 from phosphene.study.whole import Describe, MeasureSpectrum, Pass, Shown
 
@@ -59,7 +60,8 @@ def build(study: Study, path: str | Path, *, replace: bool = False) -> Iterator[
         jobs = plan(study)
         if not replace:
             _refuse_to_drop(atlas, jobs)
-        atlas.prune(job.key for job in jobs)
+        probes = [job.key for job in atlas.jobs() if job.kind == PROBE]
+        atlas.prune([*probes, *(job.key for job in jobs)])
         resumed = sum(atlas.done(job.key) for job in jobs)
         finished = 0
         for job in jobs:
@@ -76,7 +78,11 @@ def build(study: Study, path: str | Path, *, replace: bool = False) -> Iterator[
 
 def _refuse_to_drop(atlas: Atlas, jobs: list[StudyJob]) -> None:
     planned = {job.key for job in jobs}
-    other = [job for job in atlas.jobs() if job.state == "done" and job.key not in planned]
+    other = [
+        job
+        for job in atlas.jobs()
+        if job.state == "done" and job.kind != PROBE and job.key not in planned
+    ]
     if other:
         raise AtlasMismatchError(
             f"{atlas.path} holds {len(other)} jobs of other settings (layers, steps, examples, "

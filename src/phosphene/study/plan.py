@@ -1,6 +1,6 @@
 """What a study does: which layers, which pictures, with which settings, as a value."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any
@@ -48,6 +48,8 @@ class Study:
     network: Network
     data: Dataset[Any]
     settings: Settings = Settings()
+    source: Mapping[str, str] = field(default_factory=dict)
+    """How the command line makes network and data again; no job depends on it."""
     data_fingerprint: str = field(init=False)
     layers: tuple[Layer, ...] = field(init=False)
     classes: tuple[str, ...] = field(init=False)

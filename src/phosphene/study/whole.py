@@ -37,6 +37,7 @@ class Describe(StudyJob):
         network = self.study.network
         writer.document("network", self.study.describe_network())
         writer.document("data", self.study.describe_data())
+        writer.document("source", dict(self.study.source))
         for position, layer in enumerate(self.study.layers):
             field = network.fields[layer.name]
             writer.add(

@@ -1,0 +1,258 @@
+"""What a probe command is about: a network, its data, and where the answer goes.
+
+All probe commands share the options that say so. `about` gives them to a command and hands it
+the `Subject` they make.
+"""
+
+import inspect
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any
+
+import torch
+import typer
+from jaxtyping import Float
+from PIL import Image
+from torch import Tensor
+from torch.utils.data import Dataset, Subset
+
+from phosphene.atlas import Atlas
+from phosphene.cli import options
+from phosphene.cli.output import console, in_characters
+from phosphene.data import fingerprint, load_data, read, read_image
+from phosphene.data.dataset import length
+from phosphene.data.example import Example
+from phosphene.errors import DataError, SpecError
+from phosphene.network import Input, Network, load_network
+from phosphene.results import Result, sheet
+from phosphene.study import keep_probe
+from phosphene.types import Unit
+
+SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".pdf"}
+
+Target = Annotated[
+    str,
+    typer.Argument(
+        metavar="ATLAS|MODEL",
+        help="An atlas, which keeps the answer too, or file.py:factory.",
+        show_default=False,
+    ),
+]
+_SHARED: dict[str, tuple[Any, Any]] = {
+    "model": (
+        Annotated[
+            str | None,
+            typer.Option(help="How to make an atlas's network, if not as when it was built."),
+        ],
+        None,
+    ),
+    "weights": (
+        Annotated[
+            Path | None, typer.Option(help="A safetensors file, or a state_dict of torch.save.")
+        ],
+        None,
+    ),
+    "data": (
+        Annotated[
+            str | None,
+            typer.Option(help="digits, mnist:FOLDER, a folder. Default: the atlas's."),
+        ],
+        None,
+    ),
+    "seed": (Annotated[int, typer.Option(help="All random numbers follow from it.")], 0),
+    "device": (Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")], "auto"),
+    "out": (
+        Annotated[
+            Path | None,
+            typer.Option(help="The picture to write; its figures go beside it as JSON."),
+        ],
+        None,
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A network and its data, as the options of a command say; `atlas` keeps the answers."""
+
+    target: str
+    source: Mapping[str, str]
+    atlas: Path | None
+    known: Mapping[str, Any]
+    device: torch.device
+    seed: int
+    out: Path | None
+
+    @cached_property
+    def network(self) -> Network:
+        """The network itself."""
+        return self.sibling(self.source.get("weights"))
+
+    def sibling(self, weights: str | Path | None) -> Network:
+        """A network made as this one is, with other weights."""
+        if "model" not in self.source:
+            raise SpecError(
+                f"{self.target} does not say how its network is made; give --model file.py:factory "
+                "and --weights FILE"
+            )
+        described = self.known.get("network")
+        input = None
+        if described is not None:
+            fields = {k: v for k, v in described["input"].items() if k not in {"height", "width"}}
+            input = Input.from_json(fields)
+        labels = () if described is None else tuple(described["labels"])
+        path = None if weights is None else self._found(weights)
+        network = load_network(self.source["model"], path, input, labels, self.device)
+        if described is not None:
+            network.name = described["name"]
+        return network
+
+    @cached_property
+    def data(self) -> Dataset[Any]:
+        """The pictures asked about."""
+        if "data" not in self.source:
+            raise SpecError("this probe needs pictures; give --data digits, mnist:FOLDER, a folder")
+        return load_data(self.source["data"], self.network.input.channels, self.network.input.size)
+
+    def picture(self, image: str) -> tuple[Float[Tensor, "c h w"], int | None]:
+        """A picture and its class, by its number in the data or from an image file."""
+        if image.isdecimal():
+            index = int(image)
+            if index >= length(self.data):
+                raise DataError(f"--image {index}: the data has 0 to {length(self.data) - 1}")
+            item = read(self.data[index])
+            if not isinstance(item, Example):
+                raise DataError(f"--image {index} cannot be read: {item.reason}")
+            return item.picture, item.label
+        input = self.network.input
+        return read_image(image, input.channels, input.size), None
+
+    def image_key(self, image: str) -> str:
+        """What tells a picture from others: its number, or what its file holds."""
+        return image if image.isdecimal() else options.file_hash(Path(image))
+
+    def part(self, text: str | None) -> tuple[Dataset[Any], str]:
+        """The data from:to, and how that is told in a title."""
+        if text is None:
+            return self.data, ""
+        return Subset(self.data, options.span(text, length(self.data))), f", pictures {text}"
+
+    def named(self, weights: Path) -> Network:
+        """A network like this one with other weights, called as their file is."""
+        network = self.sibling(weights)
+        network.name = weights.stem
+        return network
+
+    def unit(self, text: str) -> Unit:
+        """A unit as layer:number, or a class by its name."""
+        if ":" in text:
+            return self.network.unit(Unit.parse(text))
+        logits = self.network.logits.name
+        return Unit(logits, options.class_number(text, self.network.classes))
+
+    def is_class(self, unit: Unit) -> bool:
+        """Whether a unit is one of the classes."""
+        return self.network.classifies and unit.layer == self.network.logits.name
+
+    def classes(self, names: str | None) -> tuple[int, ...] | None:
+        """The numbers of classes that are named, separated by commas; None for all of them."""
+        if names is None:
+            return None
+        known = self.network.classes
+        return tuple(options.class_number(name.strip(), known) for name in names.split(","))
+
+    def answer(
+        self,
+        kind: str,
+        title: str,
+        ask: Callable[[], Result],
+        *,
+        on_data: bool = False,
+        draw: Callable[[Any], Image.Image] = sheet,
+        **params: Any,
+    ) -> None:
+        """Put the question, keep the answer, and tell it.
+
+        `params` are what the answer depends on besides network and seed, and `on_data` says that
+        it depends on the data as well.
+        """
+        path = self.out or Path(f"{kind}.png")
+        if path.suffix.lower() not in SUFFIXES:
+            raise SpecError(f"--out {path} is no picture file; end it in .png")
+        if self.atlas is None:
+            answer = ask()
+            text, figures, image = answer.summary, answer.to_json(), draw(answer)
+        else:
+            with Atlas.build(self.atlas) as atlas:
+                kept = keep_probe(
+                    atlas,
+                    self.network,
+                    kind,
+                    title,
+                    ask,
+                    params=params,
+                    seed=self.seed,
+                    data=fingerprint(self.data) if on_data else "",
+                    draw=draw,
+                )
+            text, figures, image = kept.text, kept.figures, kept.image
+        image.save(path)
+        path.with_suffix(".json").write_text(json.dumps(figures, indent=1), encoding="utf-8")
+        if console.is_terminal:
+            console.print(in_characters(image, min(console.width, 120)))
+        console.print(text, highlight=False, soft_wrap=True, markup=False)
+        kept_in = "" if self.atlas is None else f" and kept in {self.atlas}"
+        console.print(f"Drawn to [b]{path}[/]{kept_in}", highlight=False, soft_wrap=True)
+
+    def _found(self, weights: str | Path) -> Path:
+        """The weights where they are, or beside the atlas, which may have been moved with them."""
+        path = Path(weights)
+        if not path.exists() and self.atlas is not None:
+            beside = self.atlas.parent / path.name
+            return beside if beside.exists() else path
+        return path
+
+
+def subject(
+    target: str,
+    model: str | None,
+    weights: Path | None,
+    data: str | None,
+    seed: int,
+    device: str,
+    out: Path | None,
+) -> Subject:
+    """The subject that the shared options describe."""
+    atlas = Path(target) if Path(target).is_file() else None
+    known: dict[str, Any] = {}
+    source: dict[str, str] = {} if atlas else {"model": target}
+    if atlas is not None:
+        with Atlas.open(atlas) as opened:
+            known = opened.documents()
+        source |= known.get("source", {})
+    given = {"model": model, "weights": weights, "data": data}
+    source |= {name: str(value) for name, value in given.items() if value is not None}
+    return Subject(target, source, atlas, known, options.device(device), seed, out)
+
+
+def about(command: Callable[..., None]) -> Callable[..., None]:
+    """Give `command`, whose first parameter is a `Subject`, the options that make one."""
+    own = list(inspect.signature(command).parameters.values())[1:]
+    shared = [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=kind)
+        for name, (kind, default) in _SHARED.items()
+    ]
+    target = inspect.Parameter("target", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=Target)
+
+    def run(**values: Any) -> None:
+        chosen = {name: values.pop(name) for name in ("target", *_SHARED)}
+        command(subject(**chosen), **values)
+
+    parameters = [target, *(p.replace(kind=p.KEYWORD_ONLY) for p in own), *shared]
+    run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    run.__annotations__ = {p.name: p.annotation for p in parameters}
+    run.__name__, run.__doc__ = command.__name__, command.__doc__
+    return run

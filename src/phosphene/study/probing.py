@@ -1,0 +1,60 @@
+"""Keep what probes found beside the study of the same network."""
+
+import io
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from PIL import Image
+
+from phosphene.atlas import Atlas, ProbeRecord, job_key
+from phosphene.errors import AtlasMismatchError
+from phosphene.network import Network
+from phosphene.results import Result, sheet
+
+PROBE = "probe"
+"""The kind of job that a probe is. Builds leave it alone: it is part of no study's plan."""
+
+
+def keep_probe(
+    atlas: Atlas,
+    network: Network,
+    kind: str,
+    title: str,
+    ask: Callable[[], Result],
+    *,
+    params: Mapping[str, Any],
+    seed: int | None = None,
+    data: str = "",
+    draw: Callable[[Any], Image.Image] = sheet,
+) -> ProbeRecord:
+    """Put a question once and keep the answer in the atlas; from then on it is read from there.
+
+    The answer belongs to `kind`, `params`, `seed`, the network and `data`, the fingerprint of
+    the data it rests on. `draw` makes its figure.
+
+    Raises:
+        AtlasMismatchError: the atlas is about another network.
+    """
+    known = atlas.documents().get("network")
+    if known is not None and known["fingerprint"] != network.fingerprint:
+        raise AtlasMismatchError(
+            f"{atlas.path} holds the study of another network (or other weights): "
+            f"{known['name']}. Give the weights it was built with, or another atlas"
+        )
+    asked = {"probe": kind, **params}
+    key = job_key(PROBE, asked, seed, network.fingerprint, data)
+    name = f"{kind}-{key[:8]}"
+    if not atlas.done(key):
+        with atlas.job(key, PROBE, title, asked, seed) as writer:
+            answer = ask()
+            record = ProbeRecord(
+                name, kind, title, answer.summary, answer.to_json(), _png(draw(answer))
+            )
+            writer.add(record)
+    return atlas.probe(name)
+
+
+def _png(image: Image.Image) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, format="PNG", optimize=True)
+    return buffer.getvalue()
