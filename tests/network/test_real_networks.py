@@ -14,6 +14,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from laws import unchanged
+from mnist_cnn import MnistCnn, trained
 from phosphene.attribution import gradient
 from phosphene.errors import WeightsError
 from phosphene.network import DECONVNET, GUIDED, Input, Network, Rule, load_weights, read_weights
@@ -22,27 +23,9 @@ from phosphene.objectives import Channel, Logit, Neuron
 pytestmark = pytest.mark.slow  # together more than a few seconds
 
 
-class MnistCnn(nn.Module):
-    """The network of PyTorch's MNIST example, as it was until 2019."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.conv1 = nn.Conv2d(1, 20, 5)
-        self.conv2 = nn.Conv2d(20, 50, 5)
-        self.fc1 = nn.Linear(800, 500)
-        self.fc2 = nn.Linear(500, 10)
-
-    def forward(self, x: Tensor) -> Tensor:
-        x = F.max_pool2d(F.relu(self.conv1(x)), 2)
-        x = F.max_pool2d(F.relu(self.conv2(x)), 2)
-        return F.log_softmax(self.fc2(F.relu(self.fc1(x.flatten(1)))), dim=1)
-
-
 @pytest.fixture
 def mnist_cnn(shared_data: Path) -> Network:
-    module = MnistCnn()
-    load_weights(module, shared_data / "mnist_cnn" / "mnist_cnn.pt")
-    return Network(module, Input(1, (28, 28), mean=0.1307, std=0.3081))
+    return trained(shared_data, "mnist_cnn.pt")
 
 
 def mnist(shared_data: Path, count: int) -> tuple[Tensor, Tensor]:

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from laws import unchanged
+from mnist_cnn import trained
 from phosphene.data import ArrayDataset, Batch, batches, mnist
 from phosphene.errors import DataError, UnknownLayerError, UnknownUnitError
 from phosphene.examples import LayerSurvey, Survey
-from phosphene.network import Input, Network, load_weights, replace
+from phosphene.network import Input, Network, replace
 from phosphene.objectives import unit_maps
 from phosphene.probes.ablation import ablate, census
 from tiny import network, pictures
@@ -163,27 +163,9 @@ def test_census_finds_silent_units_and_chains_of_duplicates() -> None:
     )
 
 
-class MnistCnn(nn.Module):
-    """The network of PyTorch's MNIST example, as it was until 2019."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.conv1 = nn.Conv2d(1, 20, 5)
-        self.conv2 = nn.Conv2d(20, 50, 5)
-        self.fc1 = nn.Linear(800, 500)
-        self.fc2 = nn.Linear(500, 10)
-
-    def forward(self, x: Tensor) -> Tensor:
-        x = F.max_pool2d(F.relu(self.conv1(x)), 2)
-        x = F.max_pool2d(F.relu(self.conv2(x)), 2)
-        return F.log_softmax(self.fc2(F.relu(self.fc1(x.flatten(1)))), dim=1)
-
-
 @pytest.mark.slow
 def test_a_trained_network_bears_the_loss_of_one_unit_not_of_all(shared_data: Path) -> None:
-    module = MnistCnn()
-    load_weights(module, shared_data / "mnist_cnn" / "mnist_cnn.safetensors")
-    net = Network(module, Input(1, (28, 28), mean=0.1307, std=0.3081))
+    net = trained(shared_data)
     given = mnist(shared_data / "mnist", "test").take(slice(0, 1000))
     survey = Survey(net, ["conv2"])
     for batch in batches(given):

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 import tiny
 from laws import unchanged
+from mnist_cnn import trained
 from phosphene.errors import ChannelError, InputError, NetworkError, ObjectiveError, SizeError
 from phosphene.maximize import Optimizer
-from phosphene.network import Input, Network, load_weights
+from phosphene.network import Input, Network
 from phosphene.objectives import Logit, LogProbability, Probability
 from phosphene.probes.fooling import Aim, against, fool
 from phosphene.types import LOGITS, Recording
@@ -215,29 +215,11 @@ def test_log_probability_moves_where_probability_vanishes() -> None:
     assert moved.linf.max() > 0.1
 
 
-class MnistCnn(nn.Module):
-    """The network of PyTorch's MNIST example, as it was until 2019."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.conv1 = nn.Conv2d(1, 20, 5)
-        self.conv2 = nn.Conv2d(20, 50, 5)
-        self.fc1 = nn.Linear(800, 500)
-        self.fc2 = nn.Linear(500, 10)
-
-    def forward(self, x: Tensor) -> Tensor:
-        x = F.max_pool2d(F.relu(self.conv1(x)), 2)
-        x = F.max_pool2d(F.relu(self.conv2(x)), 2)
-        return F.log_softmax(self.fc2(F.relu(self.fc1(x.flatten(1)))), dim=1)
-
-
 @pytest.mark.slow
 class TestMnist:
     @pytest.fixture
     def mnist_cnn(self, shared_data: Path) -> Network:
-        module = MnistCnn()
-        load_weights(module, shared_data / "mnist_cnn" / "mnist_cnn.safetensors")
-        return Network(module, Input(1, (28, 28), mean=0.1307, std=0.3081))
+        return trained(shared_data)
 
     @pytest.mark.parametrize("seed", range(3))
     def test_noise_becomes_every_class_in_a_few_steps(self, seed: int, mnist_cnn: Network) -> None:

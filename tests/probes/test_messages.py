@@ -8,12 +8,13 @@ import pytest
 import torch
 import torch.nn.functional as F
 from PIL import Image
-from torch import Tensor, nn
+from torch import nn
 
 from laws import unchanged
+from mnist_cnn import trained
 from phosphene.data import mnist
 from phosphene.errors import MessageError, UnreadableImageError
-from phosphene.network import Input, Network, load_weights
+from phosphene.network import Input, Network
 from phosphene.probes.messages import (
     MAGIC,
     Message,
@@ -167,22 +168,6 @@ def test_what_cannot_be_hidden_or_found_is_refused(tmp_path: Path) -> None:
         load_message(tmp_path / "cut.png", Input(1, (8, 8)))
 
 
-class MnistCnn(nn.Module):
-    """The network of PyTorch's MNIST example, as it was until 2019."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.conv1 = nn.Conv2d(1, 20, 5)
-        self.conv2 = nn.Conv2d(20, 50, 5)
-        self.fc1 = nn.Linear(800, 500)
-        self.fc2 = nn.Linear(500, 10)
-
-    def forward(self, x: Tensor) -> Tensor:
-        x = F.max_pool2d(F.relu(self.conv1(x)), 2)
-        x = F.max_pool2d(F.relu(self.conv2(x)), 2)
-        return F.log_softmax(self.fc2(F.relu(self.fc1(x.flatten(1)))), dim=1)
-
-
 def small() -> nn.Module:
     return nn.Sequential(
         nn.Conv2d(1, 8, 5, stride=2), nn.ReLU(), nn.Flatten(), nn.Linear(8 * 12 * 12, 10)
@@ -193,9 +178,7 @@ def small() -> nn.Module:
 def test_two_hundred_characters_for_one_trained_network_and_no_other(
     shared_data: Path, tmp_path: Path
 ) -> None:
-    module = MnistCnn()
-    load_weights(module, shared_data / "mnist_cnn" / "mnist_cnn.safetensors")
-    net = Network(module, Input(1, (28, 28), mean=0.1307, std=0.3081))
+    net = trained(shared_data)
     text = ("What does a unit of a trained vision network really look for? " * 4)[:200]
     message = hide(net, text)
     assert (len(message.symbols), message.base) == (560, 8)

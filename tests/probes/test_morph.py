@@ -5,15 +5,15 @@ from pathlib import Path
 
 import pytest
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.data import TensorDataset
 
 import tiny
 from laws import unchanged
+from mnist_cnn import trained
 from phosphene.data import Unreadable, mnist
 from phosphene.errors import InputError, NetworkError, ObjectiveError, SizeError
-from phosphene.network import Input, Network, load_weights
+from phosphene.network import Network
 from phosphene.probes.morph import MorphDistances, morph, morph_distances
 
 RATE, STEPS = 0.03, 12
@@ -201,29 +201,11 @@ class TestDistribution:
         assert {"from": "a", "to": "b", "l2": 1.0} in value["median l2"]
 
 
-class MnistCnn(nn.Module):
-    """The network of PyTorch's MNIST example, as it was until 2019."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.conv1 = nn.Conv2d(1, 20, 5)
-        self.conv2 = nn.Conv2d(20, 50, 5)
-        self.fc1 = nn.Linear(800, 500)
-        self.fc2 = nn.Linear(500, 10)
-
-    def forward(self, x: Tensor) -> Tensor:
-        x = F.max_pool2d(F.relu(self.conv1(x)), 2)
-        x = F.max_pool2d(F.relu(self.conv2(x)), 2)
-        return F.log_softmax(self.fc2(F.relu(self.fc1(x.flatten(1)))), dim=1)
-
-
 @pytest.mark.slow
 class TestMnist:
     @pytest.fixture
     def mnist_cnn(self, shared_data: Path) -> Network:
-        module = MnistCnn()
-        load_weights(module, shared_data / "mnist_cnn" / "mnist_cnn.safetensors")
-        return Network(module, Input(1, (28, 28), mean=0.1307, std=0.3081))
+        return trained(shared_data)
 
     def test_a_seven_becomes_a_three_in_ten_steps(
         self, mnist_cnn: Network, shared_data: Path

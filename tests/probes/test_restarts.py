@@ -6,17 +6,17 @@ from pathlib import Path
 
 import pytest
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 import tiny
 from laws import unchanged
+from mnist_cnn import trained
 from phosphene.canvas import Fourier, Pixels, Spectrum
 from phosphene.data import batches, mnist
 from phosphene.errors import InputError, UnknownLayerError, UnknownUnitError
 from phosphene.evaluation import nearest_neighbours
 from phosphene.maximize import Recipe, ascend
-from phosphene.network import Input, Network, load_weights
+from phosphene.network import Input, Network
 from phosphene.objectives import Channel
 from phosphene.probes.restarts import Restarts, cluster, restart
 from phosphene.streams import Streams
@@ -223,27 +223,9 @@ class TestRanking:
         assert len(value["activations"]) == len(value["clusters"]) == len(value["clear"]) == 3
 
 
-class MnistCnn(nn.Module):
-    """The network of PyTorch's MNIST example, as it was until 2019."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.conv1 = nn.Conv2d(1, 20, 5)
-        self.conv2 = nn.Conv2d(20, 50, 5)
-        self.fc1 = nn.Linear(800, 500)
-        self.fc2 = nn.Linear(500, 10)
-
-    def forward(self, x: Tensor) -> Tensor:
-        x = F.max_pool2d(F.relu(self.conv1(x)), 2)
-        x = F.max_pool2d(F.relu(self.conv2(x)), 2)
-        return F.log_softmax(self.fc2(F.relu(self.fc1(x.flatten(1)))), dim=1)
-
-
 @pytest.mark.slow
 def test_clear_ones_are_more_often_ones(shared_data: Path) -> None:
-    module = MnistCnn()
-    load_weights(module, shared_data / "mnist_cnn" / "mnist_cnn.safetensors")
-    network = Network(module, Input(1, (28, 28), mean=0.1307, std=0.3081))
+    network = trained(shared_data)
     real = mnist(shared_data / "mnist", "test").take(slice(0, 2000))
     found = restart(
         network,

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 import torch
-import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from laws import unchanged
+from mnist_cnn import trained
 from phosphene.data import ArrayDataset, Batch, batches, mnist
 from phosphene.errors import DataError, InputError, UnknownUnitError
-from phosphene.network import Input, Network, load_weights
+from phosphene.network import Network
 from phosphene.probes.shift import (
     Family,
     Fill,
@@ -166,27 +166,9 @@ def test_labels_beyond_the_classes_and_empty_data_are_refused() -> None:
             move_map(net, shown[0], label, shifts(1))
 
 
-class MnistCnn(nn.Module):
-    """The network of PyTorch's MNIST example, as it was until 2019."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.conv1 = nn.Conv2d(1, 20, 5)
-        self.conv2 = nn.Conv2d(20, 50, 5)
-        self.fc1 = nn.Linear(800, 500)
-        self.fc2 = nn.Linear(500, 10)
-
-    def forward(self, x: Tensor) -> Tensor:
-        x = F.max_pool2d(F.relu(self.conv1(x)), 2)
-        x = F.max_pool2d(F.relu(self.conv2(x)), 2)
-        return F.log_softmax(self.fc2(F.relu(self.fc1(x.flatten(1)))), dim=1)
-
-
 @pytest.mark.slow
 def test_real_digits_flip_the_more_the_further_they_move(shared_data: Path) -> None:
-    module = MnistCnn()
-    load_weights(module, shared_data / "mnist_cnn" / "mnist_cnn.safetensors")
-    net = Network(module, Input(1, (28, 28), mean=0.1307, std=0.3081))
+    net = trained(shared_data)
     data = mnist(shared_data / "mnist", "test").take(slice(0, 300))
     found = flips(net, batches(data), shifts(3))
     assert found.share[0] == 0

@@ -11,8 +11,9 @@ from PIL import Image
 from torch import Tensor, nn
 
 from laws import unchanged
+from mnist_cnn import trained
 from phosphene.errors import DataError, UnreadableImageError
-from phosphene.network import Input, Network, load_weights
+from phosphene.network import Input, Network
 from phosphene.probes.strokes import SKETCHES, Sketch, read_drawing, read_strokes
 from tiny import network
 
@@ -159,26 +160,8 @@ def test_files_that_are_no_drawing(tmp_path: Path) -> None:
         read_drawing(Image.new("RGBA", (30, 20), (0, 0, 0, 0)), net)
 
 
-class MnistCnn(nn.Module):
-    """The network of PyTorch's MNIST example, as it was until 2019."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.conv1 = nn.Conv2d(1, 20, 5)
-        self.conv2 = nn.Conv2d(20, 50, 5)
-        self.fc1 = nn.Linear(800, 500)
-        self.fc2 = nn.Linear(500, 10)
-
-    def forward(self, x: Tensor) -> Tensor:
-        x = F.max_pool2d(F.relu(self.conv1(x)), 2)
-        x = F.max_pool2d(F.relu(self.conv2(x)), 2)
-        return F.log_softmax(self.fc2(F.relu(self.fc1(x.flatten(1)))), dim=1)
-
-
 def test_a_trained_network_reads_strokes(shared_data: Path) -> None:
-    module = MnistCnn()
-    load_weights(module, shared_data / "mnist_cnn" / "mnist_cnn.safetensors")
-    net = Network(module, Input(1, (28, 28), mean=0.1307, std=0.3081))
+    net = trained(shared_data)
     found = read_strokes(net).to_json()
     assert found["dash"]["7"] > 0.95  # nothing but a dash, and a seven to the network
     assert found["vertical"]["1"] > 0.99
