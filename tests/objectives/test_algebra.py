@@ -120,6 +120,13 @@ class TestArithmetic:
         assert 2 * self.a == self.a + self.a
         assert (self.a - self.a).terms == ((0.0, self.a),)
 
+    def test_sum_adds_objectives_up(self) -> None:
+        terms = [Channel("maps", 1), 0.5 * L2(), Logit(2)]
+        assert sum(terms) == terms[0] + terms[1] + terms[2]
+        assert sum(terms[:1]) == terms[0]
+        with pytest.raises(TypeError):
+            1 + Channel("maps", 1)
+
     def test_layers_are_those_of_all_terms(self) -> None:
         assert (self.a + Norm("dense") - L1()).layers == {"maps", "dense"}
         assert L2().layers == frozenset()

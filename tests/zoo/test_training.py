@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors import safe_open
+from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.utils.data import TensorDataset
 
@@ -149,6 +150,26 @@ def test_the_global_generator_is_untouched_between_steps(
         assert torch.equal(torch.random.get_rng_state(), state)
 
 
+def test_other_devices_are_not_seeded(
+    data: TensorDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seeds: list[int] = []
+    monkeypatch.setattr(torch.cuda, "manual_seed_all", seeds.append)
+    run(dropout, data, tmp_path / "w")
+    assert seeds == []
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device here")
+def test_the_generator_of_the_device_is_put_back(data: TensorDataset, tmp_path: Path) -> None:
+    state = torch.cuda.get_rng_state()
+    steps = [
+        list(train(dropout().cuda(), INPUT, data, Recipe(steps=7, batch=8), tmp_path / name))
+        for name in ("one", "two")
+    ]
+    assert steps[0] == steps[1]
+    assert torch.equal(torch.cuda.get_rng_state(), state)
+
+
 def test_steps_tell_loss_and_accuracy(data: TensorDataset, tmp_path: Path) -> None:
     module = plain()
     recipe = Recipe("SGD", 0.0, batch=50, steps=1)
@@ -227,6 +248,29 @@ class TestFiles:
         with pytest.raises(WeightsError, match=r"was trained as .*not as .*give another path"):
             run(**{"make": plain, "data": data, "path": path} | change)  # type: ignore[arg-type]
         assert {p.name: p.read_bytes() for p in tmp_path.iterdir()} == before
+
+    @pytest.mark.parametrize("finished", [True, False])
+    def test_other_data_is_refused(self, finished: bool, tmp_path: Path) -> None:
+        path, recipe = tmp_path / "w.safetensors", Recipe(batch=8, steps=7)
+        data = digits("train", SIZE).subset(("0", "1", "2"))
+        for step in train(plain(), INPUT, data, recipe, path):
+            if not finished and step.index == 6:
+                break
+        before = {p.name: p.read_bytes() for p in tmp_path.iterdir()}
+        with pytest.raises(WeightsError, match=r"on other data.*give another path"):
+            list(train(plain(), INPUT, data.take(slice(0, 60)), recipe, path))
+        assert {p.name: p.read_bytes() for p in tmp_path.iterdir()} == before
+        again = digits("train", SIZE).subset(("0", "1", "2"))
+        assert len(list(train(plain(), INPUT, again, recipe, path))) == (0 if finished else 2)
+
+    def test_weights_from_before_data_was_noted_are_loaded(self, tmp_path: Path) -> None:
+        path, recipe = tmp_path / "w.safetensors", Recipe(batch=8, steps=2)
+        data = digits("train", SIZE).subset(("0", "1", "2"))
+        list(train(plain(), INPUT, data, recipe, path))
+        with safe_open(path, framework="pt") as file:
+            older = {"recipe": file.metadata()["recipe"]}
+        save_file(load_file(path), path, older)
+        assert list(train(plain(), INPUT, data, recipe, path)) == []
 
     def test_weights_of_somebody_else(self, data: TensorDataset, tmp_path: Path) -> None:
         path = tmp_path / "w.safetensors"

@@ -63,6 +63,10 @@ class Term(ABC):
     def __add__(self, other: "Term") -> "Term":
         return Combination.of((1.0, self), (1.0, other))
 
+    def __radd__(self, other: float) -> "Term":
+        """0 + objective is the objective, so that `sum` adds objectives up."""
+        return self if isinstance(other, Real) and other == 0 else NotImplemented
+
     def __sub__(self, other: "Term") -> "Term":
         return Combination.of((1.0, self), (-1.0, other))
 

@@ -4,20 +4,29 @@ import hashlib
 import json
 from pathlib import Path
 
+from typing import Any
+
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
+from torch.utils.data import Dataset
 
+from phosphene.data import ImageDataset
 from phosphene.errors import WeightsError
 from phosphene.zoo.recipe import Recipe
 
 
-def identity(recipe: Recipe, module: nn.Module) -> dict[str, str]:
-    """What a file says about itself: the recipe, and the shape of the network it trains."""
+def identity(recipe: Recipe, module: nn.Module, dataset: Dataset[Any]) -> dict[str, str]:
+    """What a file says about itself: the recipe, the shape of the network it trains, the data.
+
+    Data that cannot tell its own fingerprint is left out: a sample's would change with every
+    epoch where a dataset augments at random.
+    """
     text = ",".join(f"{k}{tuple(v.shape)}" for k, v in module.state_dict().items())
     shape = hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
-    return {"recipe": json.dumps(recipe.to_json() | {"module": shape})}
+    known = {"recipe": json.dumps(recipe.to_json() | {"module": shape})}
+    return known | ({"data": dataset.fingerprint()} if isinstance(dataset, ImageDataset) else {})
 
 
 def check_identity(path: Path, expected: dict[str, str]) -> dict[str, str]:
@@ -33,6 +42,13 @@ def check_identity(path: Path, expected: dict[str, str]) -> dict[str, str]:
     if found != expected["recipe"]:
         raise WeightsError(
             f"{path} was trained as {found or 'something unknown'}, not as {expected['recipe']}; "
+            "give another path, or delete the file to train anew"
+        )
+    data = expected.get("data")
+    if data != metadata.get("data", data) and data is not None:
+        raise WeightsError(
+            f"{path} was trained by this recipe on other data (its fingerprint is "
+            f"{metadata['data']}, that of the data given {data}); "
             "give another path, or delete the file to train anew"
         )
     return metadata

@@ -1,6 +1,7 @@
 """One training loop: a generator of steps that saves, resumes and ends with a weights file."""
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -39,9 +40,26 @@ class TrainingStep:
 
 def seeded(make: Callable[[], nn.Module], seed: int) -> nn.Module:
     """A freshly initialised module whose weights depend on `seed` alone."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    with _seeded_draws(seed, torch.device("cpu")):
         return make()
+
+
+@contextmanager
+def _seeded_draws(seed: int, device: torch.device) -> Iterator[None]:
+    """What modules on `device` draw from torch's global generators follows from `seed` alone.
+
+    Only the generators of the CPU and of `device` are seeded, and put back afterwards;
+    `torch.manual_seed` would seed those of every GPU there is.
+    """
+    gpus = [device] if device.type == "cuda" else []
+    with torch.random.fork_rng(devices=gpus):
+        torch.default_generator.manual_seed(seed)
+        if gpus:
+            with torch.cuda.device(device):
+                torch.cuda.manual_seed(seed)
+        elif device.type == "mps":
+            torch.mps.manual_seed(seed)
+        yield
 
 
 def accuracy(network: Network, dataset: Dataset[Any]) -> float:
@@ -74,16 +92,17 @@ def train(
 
     At the start and every 500 steps the state is saved beside `path`; an interrupted training
     goes on from there and ends with the very weights of an uninterrupted one. Where `path`
-    already holds the result of this recipe on a module of this shape, it is loaded and no step
-    is made. The module is left in eval mode.
+    already holds the result of this recipe on a module of this shape and these data, it is loaded
+    and no step is made. The module is left in eval mode.
 
     Raises:
-        WeightsError: `path` holds the weights of another recipe or of another network.
+        WeightsError: `path` holds the weights of another recipe or network, or of other data
+            (where the data can tell: `ImageDataset`).
         DataError: a picture without a label, or none at all.
     """
     path, state_path = Path(path), Path(path).with_suffix(".training")
     recipe = recipe.for_pictures(length(dataset))
-    known = identity(recipe, module)
+    known = identity(recipe, module, dataset)
     if path.exists():
         check_identity(path, known)
         load_weights(module, path)
@@ -118,8 +137,7 @@ def _step(
     device = next(module.parameters()).device
     inputs, labels = (tensor.to(device) for tensor in batch)
     module.train()
-    with torch.random.fork_rng(devices=[]):  # dropout draws from the global generator
-        torch.manual_seed(seed)
+    with _seeded_draws(seed, device):  # dropout's
         scores = module(inputs)
         loss = F.cross_entropy(scores, labels)
     optimizer.zero_grad()
