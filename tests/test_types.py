@@ -32,6 +32,13 @@ def test_what_names_no_unit_is_refused_with_an_example(text: str) -> None:
     assert repr(text) in str(caught.value)
 
 
+def test_a_unit_is_meant_by_itself_or_by_its_text() -> None:
+    assert Unit.of("conv2:17@3,3") == Unit.of(Unit("conv2", 17, 3, 3)) == Unit("conv2", 17, 3, 3)
+    for wrong in (17, None, ("conv2", 17)):
+        with pytest.raises(UnknownUnitError, match=r"names no unit; .*'conv2:17'"):
+            Unit.of(wrong)
+
+
 def test_recordings_are_mappings_that_name_the_nearest_layer() -> None:
     recording = Recording(torch.zeros(1, 1, 2, 2), {"conv1": torch.ones(1, 3)})
     assert list(recording) == ["conv1"]

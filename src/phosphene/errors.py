@@ -125,7 +125,7 @@ def nearest(name: str, candidates: Iterable[str], count: int = 3) -> str:
     known = list(candidates)
     if not known:
         return "there are none"
-    close = get_close_matches(name, known, n=count, cutoff=0.5)
+    close = get_close_matches(str(name), known, n=count, cutoff=0.5)
     if close:
         return "nearest: " + ", ".join(close)
     shown = ", ".join(known[:12])

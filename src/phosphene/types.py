@@ -54,6 +54,17 @@ class Unit:
             x=None if x is None else int(x),
         )
 
+    @classmethod
+    def of(cls, named: object) -> "Unit":
+        """A unit as it is, or from its text; raises `UnknownUnitError` for anything else."""
+        if isinstance(named, Unit):
+            return named
+        if isinstance(named, str):
+            return cls.parse(named)
+        raise UnknownUnitError(
+            f"{named!r:.80} names no unit; give a Unit, or a text such as 'conv2:17'"
+        )
+
     def __str__(self) -> str:
         where = "" if self.y is None else f"@{self.y},{self.x}"
         return f"{self.layer}:{self.index}{where}"

@@ -150,7 +150,32 @@ def test_somebody_elses_index_is_left_alone(digits_atlas: Path, tmp_path: Path) 
     with pytest.raises(StorageError, match="not written by phosphene"):
         export(digits_atlas, tmp_path)
     assert (tmp_path / "index.html").read_text() == "<p>my home page</p>"
-    assert not (tmp_path / "style.css").exists()
+    assert [path.name for path in tmp_path.iterdir()] == ["index.html"]
+
+
+def test_a_folder_with_other_files_is_left_alone(digits_atlas: Path, tmp_path: Path) -> None:
+    (tmp_path / "thesis.tex").write_text("mine")
+    (tmp_path / "layer-cake.html").write_text("<p>a recipe</p>")
+    says = r"did not write \(layer-cake\.html, thesis\.tex\).*folder of its own, such as .*site"
+    with pytest.raises(StorageError, match=says):
+        export(digits_atlas, tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["layer-cake.html", "thesis.tex"]
+
+
+def test_an_export_that_was_cut_short_is_gone_on_with(digits_atlas: Path, tmp_path: Path) -> None:
+    class Cut(Exception):
+        pass
+
+    def cut(done: int, total: int) -> None:
+        if done == 3:
+            raise Cut
+
+    (tmp_path / ".nojekyll").write_text("")  # hidden files are nobody's pages
+    with Atlas.open(digits_atlas) as atlas, pytest.raises(Cut):
+        export_site(atlas, tmp_path, cut)
+    assert not (tmp_path / "index.html").exists()
+    (tmp_path / "unit-conv1-0.html.partial").write_text("<!DOCT")
+    assert "index.html" in export(digits_atlas, tmp_path)
 
 
 def test_a_folder_that_cannot_be_written(digits_atlas: Path, tmp_path: Path) -> None:

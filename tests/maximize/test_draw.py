@@ -58,6 +58,13 @@ def test_sizes_levels_and_activations(recipe: Recipe, layer: str, network: Netwo
         assert drawing.silent == (drawing.activation <= 0)
 
 
+def test_texts_name_units_too(network: Network) -> None:
+    recipe = Recipe("neuron", steps=2)
+    told, given = (draw(network, u, recipe) for u in (["conv2:3", "conv2:0"], units("conv2", 3, 0)))
+    assert [d.unit for d in told] == units("conv2", 3, 0)
+    assert all(torch.equal(a.picture, b.picture) for a, b in zip(told, given, strict=True))
+
+
 def test_dense_units_get_whole_pictures(network: Network) -> None:
     for aim in ("channel", "neuron"):
         drawings = draw(network, units("fc", 0, 2), Recipe(aim, steps=4))

@@ -52,22 +52,17 @@ class SiteFolder:
     """Writes pages and images, each image once, and clears away what an earlier export left.
 
     Raises:
-        StorageError: the folder cannot be written, or its index.html is somebody else's.
+        StorageError: the folder cannot be written, or holds what no export left there.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.written: set[Path] = set()
         try:
+            _refuse_foreign(folder)
             (folder / "img").mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise _unwritable(folder, error) from error
-        index = folder / "index.html"
-        if index.exists() and not _is_our_page(index):
-            raise StorageError(
-                f"{index} was not written by phosphene and would be lost; "
-                "expected an empty folder or an earlier export. Choose another folder"
-            )
 
     def write(self, name: str, content: str | bytes) -> Path:
         """Put a file in place in one move, unless it is there already, byte for byte."""
@@ -116,6 +111,41 @@ def slug(name: str) -> str:
     readable = re.sub(r"[^a-z0-9]+", "-", name.lower())[:48].strip("-")
     digest = hashlib.blake2b(name.encode(), digest_size=3).hexdigest()
     return f"{readable}-{digest}".lstrip("-")
+
+
+def _refuse_foreign(folder: Path) -> None:
+    """Raise `StorageError` unless the folder is new, empty (but for hidden files) or an export.
+
+    The index of an export is written last; one that was cut short is known by holding nothing
+    that we do not write.
+    """
+    if not folder.exists():
+        return
+    index = folder / "index.html"
+    if index.exists():
+        if _is_our_page(index):
+            return
+        found = f"{index} was not written by phosphene and would be lost"
+    else:
+        foreign = sorted(
+            path.name
+            for path in folder.iterdir()
+            if not path.name.startswith(".") and not _may_be_ours(path)
+        )
+        if not foreign:
+            return
+        found = f"{folder} holds files that phosphene did not write ({', '.join(foreign[:3])})"
+    raise StorageError(
+        f"{found}; expected an empty folder or an earlier export. "
+        f"Give the site a folder of its own, such as {folder / 'site'}"
+    )
+
+
+def _may_be_ours(path: Path) -> bool:
+    name = path.name.removesuffix(".partial")
+    return name in {"img", "style.css", "index.html"} or (
+        _OUR_PAGE.fullmatch(name) is not None and (name != path.name or _is_our_page(path))
+    )
 
 
 def _is_our_page(path: Path) -> bool:

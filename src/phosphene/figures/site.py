@@ -25,7 +25,8 @@ def export_site(atlas: Atlas, folder: Path, progress: Progress | None = None) ->
     `progress(done, total)` is called after every page.
 
     Raises:
-        StorageError: the folder cannot be written, or holds somebody else's `index.html`.
+        StorageError: the folder cannot be written, or holds what no export left there.
+        UnfinishedAtlasError: the study has not come as far as anything to show.
     """
     viewer, place = Viewer(atlas), SiteFolder(Path(folder))
     total = 1 + sum(1 + len(viewer.units(layer.name)) for layer in viewer.layers)

@@ -1,7 +1,7 @@
 """Draw what units look for, a whole layer in one batch."""
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from math import prod
 from typing import Any, Literal
@@ -71,14 +71,14 @@ class Drawing:
 
 def draw(
     network: Network,
-    units: Sequence[Unit],
+    units: Sequence[Unit | str],
     recipe: Recipe,
     *,
     seed: int = 0,
     spectrum: Spectrum | None = None,
     starts: Float[Tensor, "units c h w"] | None = None,
 ) -> list[Drawing]:
-    """Draw `units`, all of one layer, in one batch.
+    """Draw `units`, all of one layer, in one batch; texts such as "conv2:17" name units too.
 
     A unit that stays silent is tried again: from other noise, with gradients that pass straight
     through closed rectifiers, and from a real picture if `starts` has one for each unit. What a
@@ -86,24 +86,35 @@ def draw(
 
     Raises:
         UnknownLayerError, UnknownUnitError: with the nearest names.
-        ObjectiveError: units of more than one layer.
+        ObjectiveError: units of more than one layer, or no list of units.
     """
-    layers = {network.unit(unit).layer for unit in units}
+    wanted = _units(network, units)
+    layers = {unit.layer for unit in wanted}
     if len(layers) != 1:
         raise ObjectiveError(f"units of one layer are drawn at a time; {sorted(layers)} were given")
     easel = _Easel(network, recipe, layers.pop(), seed, spectrum)
     found: dict[Unit, Drawing] = {}
     for attempt in _ATTEMPTS:
-        waiting = [i for i, unit in enumerate(units) if unit not in found or found[unit].silent]
+        waiting = [i for i, unit in enumerate(wanted) if unit not in found or found[unit].silent]
         if not waiting or (attempt.from_real and starts is None):
             continue
-        chosen = [units[i] for i in waiting]
+        chosen = [wanted[i] for i in waiting]
         pictures = easel.draw(chosen, attempt, starts[waiting] if starts is not None else None)
         for unit, picture, value in zip(chosen, *easel.judge(chosen, pictures), strict=True):
             found[unit] = _better(found.get(unit), Drawing(unit, picture, value, value <= 0, ()))
             note = f"{attempt.name}: reached {value:.3g}"
             found[unit] = replace(found[unit], attempts=(*found[unit].attempts, note))
-    return [found[unit] for unit in units]
+    return [found[unit] for unit in wanted]
+
+
+def _units(network: Network, named: object) -> list[Unit]:
+    """The units that are named, each of which `network` has."""
+    if isinstance(named, str | Unit) or not isinstance(named, Iterable):
+        raise ObjectiveError(
+            f"{named!r:.80} is no list of units; write draw(network, ['conv2:17'], recipe), "
+            "also for one unit"
+        )
+    return [network.unit(unit) for unit in named]
 
 
 def batch_size(network: Network, layer: str, memory: int = 2**30) -> int:

@@ -72,8 +72,14 @@ class Input:
         std = pictures.new_tensor(self.std).view(1, -1, 1, 1)
         return (pictures * ((high - low) / std)) + (low - mean) / std
 
-    def check_shape(self, pictures: Tensor) -> None:
+    def check_shape(self, pictures: object) -> None:
         """Raise `InputError` or `ChannelError` unless `pictures` is `b c h w` with our c."""
+        if not isinstance(pictures, Tensor):
+            raise InputError(
+                f"pictures of type {type(pictures).__name__} were given; expected a tensor of "
+                f"floats of shape (b, {self.channels}, h, w) in [0, 1]; turn an array into one "
+                "with torch.from_numpy(array).float(), read a file with phosphene.read_image"
+            )
         if pictures.ndim != 4 or not pictures.is_floating_point():
             raise InputError(
                 f"pictures of shape {tuple(pictures.shape)} and type {pictures.dtype} were given; "

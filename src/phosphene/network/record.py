@@ -154,8 +154,13 @@ class Network:
             raise UnknownLayerError(f"{self.name} has no layer {name!r}; {hint}")
         return self.layers[name]
 
-    def unit(self, unit: Unit) -> Unit:
-        """`unit` itself if it exists; raises `UnknownLayerError` or `UnknownUnitError`."""
+    def unit(self, named: object) -> Unit:
+        """The unit that is meant by a `Unit`, or by a text such as `conv2:17`.
+
+        Raises:
+            UnknownLayerError, UnknownUnitError: there is none, with the nearest names.
+        """
+        unit = Unit.of(named)
         layer = self.layer(unit.layer)
         if not 0 <= unit.index < layer.units:
             raise UnknownUnitError(

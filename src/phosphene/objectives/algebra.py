@@ -9,6 +9,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from numbers import Real
+from operator import index
 from typing import Any, ClassVar
 
 from jaxtyping import Float
@@ -31,6 +32,13 @@ class Term(ABC):
 
     def __init_subclass__(cls) -> None:
         Term.registry[cls.__name__] = cls
+
+    def __post_init__(self) -> None:
+        """Make plain integers of all that counts as one; raises `ObjectiveError` for the rest."""
+        for field in dataclasses.fields(self):  # type: ignore[arg-type]
+            value = getattr(self, field.name)
+            if field.name in self.batched and (value is not None or field.default is not None):
+                object.__setattr__(self, field.name, _integers(value, type(self), field.name))
 
     @property
     @abstractmethod
@@ -65,7 +73,9 @@ class Term(ABC):
 
     def __radd__(self, other: float) -> "Term":
         """0 + objective is the objective, so that `sum` adds objectives up."""
-        return self if isinstance(other, Real) and other == 0 else NotImplemented
+        if isinstance(other, Real) and other == 0:
+            return self
+        return NotImplemented
 
     def __sub__(self, other: "Term") -> "Term":
         return Combination.of((1.0, self), (-1.0, other))
@@ -172,6 +182,18 @@ def from_json(value: Any) -> Term:
         return Term.registry[kind](**fields)
     except (KeyError, TypeError, ValueError) as error:
         raise ObjectiveError(f"{value!r:.200} does not describe a {kind}: {error}") from error
+
+
+def _integers(value: Any, kind: type[Term], field: str) -> int | tuple[int, ...]:
+    try:
+        if isinstance(value, tuple):
+            return tuple(index(number) for number in value)
+        return index(value)
+    except TypeError:
+        raise ObjectiveError(
+            f"{field} {value!r:.80} of {kind.__name__}; expected an integer, or a tuple with one "
+            "for each image (the number of a class is network.classes.index(label))"
+        ) from None
 
 
 def _tuples(value: Any) -> Any:

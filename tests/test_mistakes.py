@@ -1,0 +1,59 @@
+"""Wrong types are told in words, where nothing checks the signatures: outside of these tests."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+PROGRAM = """
+import json
+import numpy as np
+from torch import nn
+from phosphene import (
+    Channel, Input, Logit, Network, Neuron, PhospheneError, Pixels, Recipe, Unit, draw, gradient
+)
+from phosphene.probes import fool
+
+module = nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(144, 3))
+network = Network(module, Input(1, (8, 8)), ["tea", "coffee", "milk"])
+recipe = Recipe("neuron", Pixels(), steps=1)
+array = np.zeros((2, 1, 8, 8), np.float32)
+
+said = {}
+for mistake in MISTAKES:
+    try:
+        said[mistake] = repr(eval(mistake))
+    except PhospheneError as error:
+        said[mistake] = f"{type(error).__name__}: {error}"
+print(json.dumps(said))
+"""
+
+MISTAKES = {
+    "draw(network, '0:1', recipe)": "ObjectiveError: '0:1' is no list of units; write draw(",
+    "draw(network, Unit('0', 1), recipe)": "is no list of units",
+    "draw(network, 17, recipe)": "17 is no list of units",
+    "draw(network, [17], recipe)": "17 names no unit; give a Unit, or a text such as 'conv2:17'",
+    "draw(network, ['0'], recipe)": "UnknownUnitError: '0' names no unit; write layer:index",
+    "Logit('coffee')": "index 'coffee' of Logit; expected an integer",
+    "Logit('milk')": "the number of a class is network.classes.index(label)",
+    "Logit([1, 2])": "or a tuple with one for each image",
+    "Channel('0', None)": "index None of Channel",
+    "Neuron('0', 1, y=0.5)": "y 0.5 of Neuron",
+    "fool(network, ['coffee'])": "index ('coffee',) of LogProbability",
+    "network.record(array, ['0'])": "InputError: pictures of type ndarray were given; expected a",
+    "network.class_scores(array)": "torch.from_numpy(array).float()",
+    "fool(network, start=array)": "InputError: pictures of type ndarray",
+    "gradient(network, array, Logit(1))": "InputError: pictures of type ndarray",
+    "Neuron('0', (np.int64(1),), y=np.uint8(3)).to_json()": "'index': (1,), 'y': 3, 'x': None",
+    "network.layer(0)": "no layer 0; nearest: 0",
+}
+
+
+@pytest.mark.slow
+def test_wrong_types_are_told_in_words() -> None:
+    program = PROGRAM.replace("MISTAKES", repr(list(MISTAKES)))
+    ran = subprocess.run([sys.executable, "-c", program], check=True, stdout=subprocess.PIPE)
+    said = json.loads(ran.stdout)
+    for mistake, words in MISTAKES.items():
+        assert words in said[mistake], mistake
