@@ -19,6 +19,7 @@
         ├── NotAnAtlasError      the file is something else
         ├── NewerAtlasError      written by a later phosphene
         ├── TruncatedAtlasError  cut short or damaged
+        ├── UnfinishedAtlasError the study in it has not come far enough
         ├── AtlasMismatchError   holds the study of another network or other data
         └── StorageError         read-only folder, full disk
 
@@ -104,6 +105,10 @@ class NewerAtlasError(AtlasError):
 
 class TruncatedAtlasError(AtlasError):
     """The atlas is cut short or damaged."""
+
+
+class UnfinishedAtlasError(AtlasError):
+    """The study in the atlas has not come as far as what was asked for."""
 
 
 class AtlasMismatchError(AtlasError):

@@ -138,6 +138,10 @@ def wrong_model(model: Path, **changes: object) -> list[object]:
     return build_words(model, "digits", **changes)
 
 
+def wrong_range(model: Path, values: str) -> list[object]:
+    return wrong_model(model, input="1x28x28", range=values)
+
+
 @pytest.mark.parametrize(
     ("arrange", "said"),
     [
@@ -149,6 +153,10 @@ def wrong_model(model: Path, **changes: object) -> list[object]:
         (lambda m: wrong_model(m, examples=0), "both are at least 1"),
         (lambda m: [*wrong_model(m), "--steps", "0"], "at least 1 is needed"),
         (lambda m: wrong_model(m, device="gpu"), "no device 'gpu'; choose one of auto, cpu"),
+        (lambda m: wrong_range(m, "0;255"), "is not a list of numbers such as 0,1 or 0,255"),
+        (lambda m: wrong_range(m, "255"), "not a lowest and a highest value, such as 0,1 or 0,255"),
+        (lambda m: wrong_range(m, "1,1"), "such as 0,1 or 0,255"),
+        (lambda m: wrong_model(m, layers="conv1,conv9"), "no layer 'conv9'"),
         (lambda m: wrong_model(m, labels="cat"), "'cat' is no file"),
         (lambda m: wrong_model(m, labels="cat,dog"), "2 labels were given for 10 classes"),
         (lambda m: ["build", "model:make", *wrong_model(m)[2:]], "module 'model' cannot be"),
@@ -166,6 +174,36 @@ def test_mistakes_are_told_in_words_with_status_2(run, model, arrange, said):
     assert printed.startswith("error:")
     assert said in printed
     assert "Traceback" not in printed
+
+
+def test_a_file_given_as_a_module_is_meant_as_a_file(run, model, monkeypatch):
+    monkeypatch.chdir(model)
+    (model / "deep").mkdir()
+    (model / "deep" / "nets.py").write_text(MODEL)
+    for spec, file in (("model:make", "model.py:make"), ("deep.nets:make", "deep/nets.py:make")):
+        status, printed = run("layers", spec)
+        assert (status, f"did you mean {file}?" in printed) == (2, True), printed
+    assert run("layers", "model.py:make")[0] == 0
+
+
+def test_layers_may_be_named_together(run, model, few):
+    assert run(*build_words(model, few, layers="conv2,fc*"))[0] == 0
+    with Atlas.open(model / "a.atlas") as atlas:
+        assert [layer.name for layer in atlas.layers()] == ["conv2", "fc1", "fc2"]
+
+
+def test_a_study_that_failed_early_is_said_to_be_unfinished(run, model, tmp_path):
+    (tmp_path / "bad").mkdir()
+    (tmp_path / "bad" / "a.png").write_bytes(b"none")
+    status, printed = run(*build_words(model, tmp_path / "bad"))
+    assert (status, "none of the 1 pictures" in printed) == (2, True), printed
+    for words in (("export", tmp_path / "site"), ("show", "conv1:0"), ("show", "conv1")):
+        status, printed = run(words[0], model / "a.atlas", *words[1:])
+        assert status == 2
+        assert "unfinished" in printed
+        assert "none of the 1 pictures" in printed
+        assert "`phosphene build`" in printed
+    assert not (tmp_path / "site").exists()
 
 
 def test_weights_that_are_none(run, model):
@@ -210,7 +248,9 @@ def test_unknown_units(run, model, few):
         ("conv2", ""),
         ("konv2:1", "nearest: conv2"),
         ("conv2:1@3,3", "ask for conv2:1"),
-        ("nonsense", "names no unit"),
+        ("nonsense:", "names no unit"),
+        ("relu1", "has no layer 'relu1'; there are: conv1, conv2, fc1, fc2"),
+        ("relu1", "--layers relu1"),
     ):
         status, printed = run("show", model / "a.atlas", unit, "--out", model / "x.png")
         assert status == (2 if said else 0), printed

@@ -1,14 +1,17 @@
 """Every page is there, every link holds, nothing from outside becomes markup."""
 
+import shutil
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote
 
 import pytest
 
-from phosphene.atlas import Atlas, Document, LayerRecord
-from phosphene.errors import StorageError
+from phosphene.atlas import Atlas, Document, LayerRecord, UnitRecord
+from phosphene.errors import StorageError, UnfinishedAtlasError
 from phosphene.figures.folder import SiteFolder, slug
+from phosphene.figures.sheet import layer_sheet, unit_sheet
 from phosphene.figures.site import export_site
 
 pytestmark = pytest.mark.slow  # together more than a few seconds
@@ -108,6 +111,17 @@ def test_a_silent_unit_is_told_in_words(digits_atlas: Path, tmp_path: Path) -> N
     assert len(page.sources) == 1  # its weights, no grey square
 
 
+def test_a_silent_unit_that_a_picture_woke(digits_atlas: Path, tmp_path: Path) -> None:
+    atlas_file = Path(shutil.copy(digits_atlas, tmp_path / "woken.atlas"))
+    with Atlas.build(atlas_file) as atlas, atlas.job("woken", "pictures", "Draw") as job:
+        (silent,) = atlas.pictures("conv1", 1)
+        woken = {"canvas": "fourier", "activation": 0.25, "silent": False, "attempts": ()}
+        job.add(replace(silent, **woken))
+    text = export(atlas_file, tmp_path / "site")["unit-conv1-1.html"].text
+    assert "Never fires on these images: none of 200 images brings" in text
+    assert "The picture made for it reaches an activation of 0.25." in text
+
+
 def test_real_patches_come_before_synthetic_pictures(digits_atlas: Path, tmp_path: Path) -> None:
     text = export(digits_atlas, tmp_path)["unit-conv1-0.html"].text
     assert text.index("Strongest real images") < text.index("Synthetic pictures")
@@ -163,15 +177,12 @@ def test_a_folder_with_other_files_is_left_alone(digits_atlas: Path, tmp_path: P
 
 
 def test_an_export_that_was_cut_short_is_gone_on_with(digits_atlas: Path, tmp_path: Path) -> None:
-    class Cut(Exception):
-        pass
-
     def cut(done: int, total: int) -> None:
         if done == 3:
-            raise Cut
+            raise KeyboardInterrupt
 
     (tmp_path / ".nojekyll").write_text("")  # hidden files are nobody's pages
-    with Atlas.open(digits_atlas) as atlas, pytest.raises(Cut):
+    with Atlas.open(digits_atlas) as atlas, pytest.raises(KeyboardInterrupt):
         export_site(atlas, tmp_path, cut)
     assert not (tmp_path / "index.html").exists()
     (tmp_path / "unit-conv1-0.html.partial").write_text("<!DOCT")
@@ -193,16 +204,50 @@ def test_progress_reaches_its_total(digits_atlas: Path, tmp_path: Path) -> None:
     assert {total for _, total in seen} == {len(seen)}
 
 
-def test_an_atlas_without_labels_or_statistics_yet(tmp_path: Path) -> None:
+def bare(path: Path, statistics: bool) -> Path:
+    """An atlas of one layer, without labels and drawings."""
     size = {"channels": 2, "height": 8, "width": 8}
     network = {"name": "N", "input": size, "labels": [], "parameters": 3, "fingerprint": "ab"}
-    with Atlas.build(tmp_path / "bare.atlas") as atlas, atlas.job("k", "d", "Describe") as job:
+    with Atlas.build(path) as atlas, atlas.job("k", "d", "Describe") as job:
         data = {"name": "noise", "note": None, "count": 5, "classes": [], "skipped": 0}
         job.add(Document("network", network), Document("data", data))
-        job.add(LayerRecord("conv", 0, "Conv2d", (4, 8, 8), 4, None, False, True))
-    pages = export(tmp_path / "bare.atlas", tmp_path / "site")
-    assert set(pages) == {"index.html", "layer-conv.html"}
+        job.add(LayerRecord("conv", 0, "Conv2d", (1, 8, 8), 1, None, False, True))
+        if statistics:
+            responses = {"histogram_counts": (5,), "histogram_low": 0.0, "histogram_width": 1.0}
+            classes = {"class_means": (), "preferred_class": None, "selectivity": None}
+            twin = {"twin": None, "twin_correlation": None, "weights": None}
+            job.add(UnitRecord("conv", 0, 1.0, 0.5, 0.1, 0.9, **responses, **classes, **twin))
+            accuracy = {"count": 5, "accuracy": 1.0, "top5": None, "confusion": None}
+            shown = {"most_confused": [], "examples": [3], "errors": []}
+            job.document("evaluation", accuracy | shown)
+    return path
+
+
+def test_an_atlas_without_labels_or_pictures_yet(tmp_path: Path) -> None:
+    pages = export(bare(tmp_path / "bare.atlas", statistics=True), tmp_path / "site")
+    assert set(pages) == {"index.html", "layer-conv.html", "unit-conv-0.html"}
     check_links(pages, tmp_path / "site")
+
+
+def test_a_study_that_has_found_nothing_yet_is_unfinished(tmp_path: Path) -> None:
+    path = bare(tmp_path / "bare.atlas", statistics=False)
+    with (
+        Atlas.build(path) as atlas,
+        pytest.raises(ZeroDivisionError),
+        atlas.job("pass", "pass", "looking at noise"),
+    ):
+        raise ZeroDivisionError("no picture")
+    says = (
+        r"bare\.atlas is unfinished.*\"looking at noise\" ended with ZeroDivisionError: no picture."
+        r".*`phosphene build`"
+    )
+    with pytest.raises(UnfinishedAtlasError, match=says):
+        export(path, tmp_path / "site")
+    assert not (tmp_path / "site").exists()
+    with Atlas.open(path) as atlas:
+        for sheet in (lambda: unit_sheet(atlas, "conv", 0), lambda: layer_sheet(atlas, "conv")):
+            with pytest.raises(UnfinishedAtlasError, match=says):
+                sheet()
 
 
 @pytest.mark.slow

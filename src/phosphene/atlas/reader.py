@@ -60,6 +60,8 @@ class Reader:
             names = [layer.name for layer in self.layers()]
             raise UnknownLayerError(
                 f"the atlas {self.path} has no layer {name!r}; {nearest(name, names)}"
+                f" (it has {', '.join(names) or 'none'}). A build studies those that are chosen "
+                f"by --layers, such as --layers {name}"
             )
         return found[0]
 
@@ -114,10 +116,12 @@ class Reader:
 
     def images(self, indices: Iterable[int] | None = None) -> dict[int, ImageRecord]:
         """The images asked for, or all that were kept, by their index in the dataset."""
-        if indices is None:
-            rows = self._query("SELECT DISTINCT image FROM images ORDER BY image")
-            indices = [image for (image,) in rows]
-        return {index: self.image(index) for index in indices}
+        wanted = sorted(self.kept()) if indices is None else indices
+        return {index: self.image(index) for index in wanted}
+
+    def kept(self) -> frozenset[int]:
+        """The indices of all images that were kept."""
+        return frozenset(image for (image,) in self._query("SELECT image FROM images"))
 
     def findings(self) -> tuple[Finding, ...]:
         """What was found out, in the order it should be told."""

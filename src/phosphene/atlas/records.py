@@ -70,7 +70,8 @@ class ExampleRecord:
     """The image that excites a unit most (`rank` 0), second most, …, and where it looks in it.
 
     `y, x` is the position of the maximum in the layer's map. `box` is what the unit sees there
-    and may reach outside the image; `guided` is the signed map of that box, 0 outside.
+    and may reach outside the image; `guided` is the signed map of that box, 0 outside:
+    a guided gradient, or the plain one where the document `rule` of its job says so.
     """
 
     layer: str

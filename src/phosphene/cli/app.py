@@ -143,7 +143,8 @@ def build_command(
     out: Annotated[Path, typer.Option(help="The atlas to write, or to go on with.")],
     weights: Weights = None,
     layers: Annotated[
-        list[str] | None, typer.Option(help="Only these layers; * and ? are wild. Repeatable.")
+        list[str] | None,
+        typer.Option(help="Only these layers: conv1,fc*. * and ? are wild. Repeatable."),
     ] = None,
     input: InputSize = None,
     mean: Mean = None,
@@ -173,7 +174,7 @@ def build_command(
     network = _network(model, weights, (input, mean, std, range), labels, device)
     pictures = load_data(data, network.input.channels, network.input.size)
     recipes = (replace(CHANNELS, canvas=held, steps=steps), replace(NEURONS, steps=steps))
-    settings = Settings(tuple(layers or ()), recipes, examples=examples, seed=seed)
+    settings = Settings(options.patterns(layers), recipes, examples=examples, seed=seed)
     source = {"model": model, "data": data} | ({"weights": str(weights)} if weights else {})
     study = Study(network, pictures, settings, source)
     follow_study(build(study, out, replace=replace_other))
@@ -225,7 +226,7 @@ def show(
 ) -> None:
     """Print what is known of one unit and draw it; give a layer's name for all of its units."""
     with Atlas.open(atlas) as opened:
-        whole = any(layer.name == unit for layer in opened.layers())
+        whole = ":" not in unit or any(layer.name == unit for layer in opened.layers())
         chosen = None if whole else Unit.parse(unit)
         if chosen is None:
             sheet = layer_sheet(opened, unit)

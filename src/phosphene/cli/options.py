@@ -49,14 +49,23 @@ def input_of(
             raise SpecError("--mean, --std and --range need --input too, for example 1x28x28")
         return None
     channels, height, width = shape(size)
-    low, high = numbers(value_range, "--range") if value_range else (0.0, 1.0)
     return Input(
         channels,
         (height, width),
         mean=numbers(mean, "--mean") if mean else 0.0,
         std=numbers(std, "--std") if std else 1.0,
-        value_range=(low, high),
+        value_range=_bounds(value_range) if value_range else (0.0, 1.0),
     )
+
+
+def _bounds(text: str) -> tuple[float, float]:
+    """The lowest and the highest value of an input."""
+    found = numbers(text, "--range", "0,1 or 0,255")
+    if len(found) != 2 or found[0] >= found[1]:
+        raise SpecError(
+            f"--range {text!r} is not a lowest and a highest value, such as 0,1 or 0,255"
+        )
+    return found[0], found[1]
 
 
 def shape(text: str) -> tuple[int, int, int]:
@@ -69,6 +78,16 @@ def shape(text: str) -> tuple[int, int, int]:
     if match is None:
         raise SpecError(f"--input {text!r} is not channels x height x width, for example 3x224x224")
     return int(match[1]), int(match[2]), int(match[3])
+
+
+def patterns(given: Sequence[str] | None) -> tuple[str, ...]:
+    """Patterns of names; each text given may hold several, separated by commas.
+
+    >>> patterns(["conv1,conv2", "fc*"]), patterns(None)
+    (('conv1', 'conv2', 'fc*'), ())
+    """
+    parts = (part.strip() for text in given or () for part in text.split(","))
+    return tuple(part for part in parts if part)
 
 
 def of_classes(dataset: Dataset[Any], names: str | None, article: Article) -> ImageDataset:
@@ -91,7 +110,7 @@ def widths(factory: Callable[..., Any], **given: str | None) -> dict[str, Any]:
             continue
         if name not in known:
             raise SpecError(f"--{name} does not go with {factory.__name__}, which has none")
-        counts = tuple(int(number) for number in numbers(text, f"--{name}"))
+        counts = tuple(int(number) for number in numbers(text, f"--{name}", "16,36"))
         settings[name] = counts[0] if isinstance(known[name].default, int) else counts
     return settings
 
@@ -151,12 +170,12 @@ def span(text: str | None, count: int) -> range:
     return range(int(match[1] or 0), min(count, int(match[2] or count)))
 
 
-def numbers(text: str, option: str) -> tuple[float, ...]:
-    """Numbers separated by commas."""
+def numbers(text: str, option: str, example: str = "0.485,0.456") -> tuple[float, ...]:
+    """Numbers separated by commas; `example` is what such a list looks like."""
     try:
         return tuple(float(part) for part in text.split(","))
     except ValueError:
-        raise SpecError(f"{option} {text!r} is not a list of numbers such as 0.485,0.456") from None
+        raise SpecError(f"{option} {text!r} is not a list of numbers such as {example}") from None
 
 
 def labels(text: str | None) -> tuple[str, ...]:

@@ -40,7 +40,7 @@ class Pages:
         """The overview of the whole atlas."""
         atlas, viewer = self.viewer.atlas, self.viewer
         return {
-            "data": atlas.document("data"),
+            "data": viewer.documents["data"],
             "findings": [
                 (topic, [finding.text for finding in group])
                 for topic, group in groupby(atlas.findings(), key=lambda finding: finding.topic)
@@ -49,6 +49,7 @@ class Pages:
             "cards": [self._layer_card(layer) for layer in viewer.layers],
             "evaluation": self._evaluation(),
             "skipped": atlas.skipped(),
+            "plain_maps": any(rule.rule == "plain" for rule in viewer.rules.values()),
             "total_units": sum(layer.units for layer in viewer.layers),
         }
 
@@ -82,6 +83,7 @@ class Pages:
             "record": record,
             "sentences": viewer.sentences(record),
             "patches": [self._patch(p) for p in viewer.patches(layer.name, record.unit)],
+            "map_rule": viewer.map_rule(layer.name, record.unit),
             "drawings": [
                 {"drawing": drawing, "tile": self._tile(drawing.image)}
                 for drawing in viewer.drawings(layer.name, record.unit)
@@ -138,14 +140,15 @@ class Pages:
         ]
 
     def _evaluation(self) -> Context | None:
-        evaluation = self.viewer.atlas.documents().get("evaluation")
+        evaluation = self.viewer.documents.get("evaluation")
         if evaluation is None:
             return None
         confusion = evaluation["confusion"]
+        kept = self.viewer.atlas.kept()  # those of a study that was stopped may not be there yet
         return {
             **evaluation,
-            "examples": [self._image(index) for index in evaluation["examples"]],
-            "errors": [self._image(index) for index in evaluation["errors"]],
+            "examples": [self._image(i) for i in evaluation["examples"] if i in kept],
+            "errors": [self._image(i) for i in evaluation["errors"] if i in kept],
             "confusion": None
             if confusion is None
             else confusion_table(np.array(confusion), self.viewer.labels),

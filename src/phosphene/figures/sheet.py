@@ -33,13 +33,14 @@ _GREY = "#b9bbbf"
 def unit_sheet(atlas: Atlas, layer: str, unit: int) -> Image.Image:
     """Everything about one unit on one white sheet.
 
-    From top to bottom: what is known in words; the strongest real patches over their guided
-    gradients; synthetic pictures and weights; the responses to all images and to each class.
+    From top to bottom: what is known in words; the strongest real patches over their guided (or
+    plain) gradients; synthetic pictures and weights; the responses to all images and to each class.
 
     Raises:
+        UnfinishedAtlasError: the study has not come as far as its units.
         UnknownLayerError, UnknownUnitError: the atlas has no such layer or unit.
     """
-    record, place, viewer = atlas.unit(layer, unit), atlas.layer(layer), Viewer(atlas)
+    viewer, record, place = Viewer(atlas), atlas.unit(layer, unit), atlas.layer(layer)
     paper = Paper(WIDTH)
     paper.top += paper.write(f"{layer} · {viewer.unit_name(place, unit)}", size=17.0, weight="bold")
     paper.top += 0.05 + paper.write(" ".join(viewer.sentences(record)), color=SOFT)
@@ -53,9 +54,10 @@ def layer_sheet(atlas: Atlas, layer: str) -> Image.Image:
     """All units of a layer: the picture made for each above its strongest real patch.
 
     Raises:
+        UnfinishedAtlasError: the study has not come as far as its units.
         UnknownLayerError: the atlas has no such layer.
     """
-    place, viewer = atlas.layer(layer), Viewer(atlas)
+    viewer, place = Viewer(atlas), atlas.layer(layer)
     drawings, strongest = viewer.main_drawings(layer), atlas.strongest(layer)
     units = viewer.units(layer)
     columns = _even(len(units))
@@ -85,7 +87,11 @@ def _patches(paper: Paper, viewer: Viewer, record: UnitRecord) -> None:
     patches = viewer.patches(record.layer, record.unit)
     if not patches:
         return
-    paper.heading("Strongest real images, over their guided gradients")
+    made = viewer.map_rule(record.layer, record.unit)
+    paper.heading(f"Strongest real images, over their {made.maps}s")
+    if made.reason:
+        words = f"Guided backpropagation cannot explain this layer: {made.reason}."
+        paper.top += paper.write(words, size=7.5, color=SOFT) + 0.08
     for row in _rows(patches):
         tallest = 0.0
         for patch, left in row:

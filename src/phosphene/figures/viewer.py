@@ -21,6 +21,7 @@ from phosphene.atlas import (
     PictureRecord,
     UnitRecord,
 )
+from phosphene.errors import UnfinishedAtlasError
 from phosphene.figures.captions import strength
 from phosphene.figures.crops import Box, covers, crop
 from phosphene.figures.palette import picture_to_image, signed_to_rgba
@@ -60,17 +61,49 @@ class Drawing:
     settings: Mapping[str, str]
 
 
+@dataclass(frozen=True)
+class MapRule:
+    """How the maps beside real patches were made; `reason` says why not by guided backpropagation.
+
+    >>> MapRule("guided").maps, MapRule("plain", "it has GELUs").maps
+    ('guided gradient', 'plain gradient')
+    """
+
+    rule: str
+    reason: str | None = None
+
+    @property
+    def maps(self) -> str:
+        """What to call one of the maps."""
+        return f"{self.rule} gradient"
+
+
+GUIDED = MapRule("guided")
+"""The rule wherever nothing else is said."""
+
+
 class Viewer:
-    """Gives every page and figure what it shows of an atlas."""
+    """Gives every page and figure what it shows of an atlas.
+
+    Raises:
+        UnfinishedAtlasError: the study has not come as far as anything to show.
+    """
 
     def __init__(self, atlas: Atlas) -> None:
+        require_begun(atlas)
         self.atlas = atlas
-        self.network: Mapping[str, Any] = atlas.document("network")
+        self.documents: Mapping[str, Any] = atlas.documents()
+        self.network: Mapping[str, Any] = self.documents["network"]
         self.layers = atlas.layers()
         self.labels: Sequence[str] = self.network["labels"]
         self.image = lru_cache(maxsize=512)(atlas.image)
         self.units = lru_cache(maxsize=2)(atlas.units)
         self.weights_limit = cache(self._weights_limit)
+        self.rules = {
+            name.removeprefix("rule "): MapRule(**value)
+            for name, value in self.documents.items()
+            if name.startswith("rule ")
+        }
 
     def unit_name(self, layer: LayerRecord, unit: int) -> str:
         """`channel 3` of maps, `class cat` of the outputs, `unit 3` of anything else."""
@@ -90,7 +123,7 @@ class Viewer:
         """What the statistics say about a unit, in plain words."""
         images = plural(sum(record.histogram_counts), "image")
         if record.firing_rate == 0:
-            said = [f"Never fires: none of {images} brings its response above zero."]
+            said = self._never_fires(record, images)
         else:
             said = [
                 f"Fires on {percent(record.firing_rate)} of {images}; "
@@ -103,6 +136,16 @@ class Viewer:
         if record.twin is not None:
             said.append(f"Unit {record.twin} responds nearly alike.")
         return said
+
+    def _never_fires(self, record: UnitRecord, images: str) -> list[str]:
+        drawn = self.atlas.pictures(record.layer, record.unit)
+        woken = [picture.activation for picture in drawn if not picture.silent]
+        if not woken:
+            return [f"Never fires: none of {images} brings its response above zero."]
+        return [
+            f"Never fires on these images: none of {images} brings its response above zero.",
+            f"The picture made for it reaches an activation of {number(max(woken))}.",
+        ]
 
     def firing(self, record: UnitRecord) -> int:
         """How many images the unit fires on."""
@@ -131,6 +174,11 @@ class Viewer:
             value=number(example.value),
             place="" if example.y is None else f" at row {example.y}, column {example.x}",
         )
+
+    def map_rule(self, layer: str, unit: int) -> MapRule:
+        """How the maps beside a unit's real patches were made."""
+        made = [self.atlas.provenance(example).key for example in self.atlas.examples(layer, unit)]
+        return self.rules.get(made[0], GUIDED) if made else GUIDED
 
     def drawings(self, layer: str, unit: int) -> list[Drawing]:
         """The synthetic pictures of a unit."""
@@ -208,6 +256,19 @@ class Viewer:
         """The largest magnitude among the weights of a layer."""
         known = [u.weights for u in self.units(layer) if u.weights is not None]
         return max((float(np.abs(weights).max()) for weights in known), default=0.0)
+
+
+def require_begun(atlas: Atlas) -> None:
+    """Raise `UnfinishedAtlasError` unless the pass over the data has been made."""
+    described = {"network", "data"} <= atlas.documents().keys()
+    if described and any(atlas.units(layer.name) for layer in atlas.layers()):
+        return
+    failed = [f' "{j.title}" ended with {j.error}.' for j in atlas.jobs() if j.state == "failed"]
+    raise UnfinishedAtlasError(
+        f"the study in {atlas.path} is unfinished: nothing is known of its units yet."
+        f"{failed[-1] if failed else ''} "
+        "Run the command that began it once more, `phosphene build`, and it goes on from there"
+    )
 
 
 def _plain(value: Any) -> str:

@@ -65,7 +65,7 @@ def find_factory(spec: str) -> Any:
         raise SpecError(
             f"{spec!r} names no factory; write file.py:factory or package.module:factory"
         )
-    module = _from_file(Path(place)) if place.endswith(".py") else _from_package(place)
+    module = _from_file(Path(place)) if place.endswith(".py") else _from_package(place, name)
     found = getattr(module, name, None)
     if not callable(found):
         public = [n for n, v in vars(module).items() if callable(v) and not n.startswith("_")]
@@ -132,10 +132,14 @@ def _from_file(path: Path) -> ModuleType:
     return module
 
 
-def _from_package(name: str) -> ModuleType:
+def _from_package(name: str, factory: str) -> ModuleType:
     try:
         return importlib.import_module(name)
     except ImportError as error:
-        raise SpecError(
-            f"module {name!r} cannot be imported: {error}; install it, or give a path to a .py file"
-        ) from error
+        file = Path(*name.split(".")).with_suffix(".py")
+        remedy = (
+            f"did you mean {file}:{factory}?"
+            if file.is_file()
+            else "install it, or give a path to a .py file"
+        )
+        raise SpecError(f"module {name!r} cannot be imported: {error}; {remedy}") from error

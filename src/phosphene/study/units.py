@@ -14,17 +14,19 @@ from phosphene.canvas import Spectrum
 from phosphene.errors import RectifierError
 from phosphene.examples import crop, seen_from
 from phosphene.maximize import Drawing, Recipe, draw
-from phosphene.network import GUIDED, PLAIN, Layer
+from phosphene.network import GUIDED, PLAIN, Layer, Network, Rule
 from phosphene.objectives import Channel, Neuron, Term
 from phosphene.study.images import image_records, picture
 from phosphene.study.job import StudyJob
-from phosphene.study.plan import Study
 from phosphene.types import Unit
 
 
 @dataclass(frozen=True)
 class Examples(StudyJob):
-    """The top pictures of some units, what each unit saw in them, and its guided map there."""
+    """The top pictures of some units, what each unit saw in them, and its map there.
+
+    By which rule the maps were made, and why, is the document `rule` of the job's key.
+    """
 
     kind: ClassVar[str] = "examples"
     layer: Layer
@@ -45,12 +47,15 @@ class Examples(StudyJob):
     def run(self, atlas: Atlas, writer: JobWriter) -> Iterator[float]:
         top = atlas.document(f"top {self.layer.name}")
         seen: dict[int, Tensor] = {}
+        rule, reason = _map_rule(self.study.network, self.layer)
+        writer.document(f"rule {self.key}", {"rule": rule.name, "reason": reason})
         for unit in self.units:
             images, places = top["images"][unit], top["places"][unit]
             for index in images:
                 seen.setdefault(index, picture(self.study, index))
             pictures = torch.stack([seen[index] for index in images])
-            maps = _guided(self.study, pictures, _at(self.layer, unit, places))
+            objective = _at(self.layer, unit, places)
+            maps = gradient(self.study.network, pictures, objective, rule).cpu()
             field = self.study.network.fields[self.layer.name]
             boxes = [seen_from(self.layer, field, place) for place in places]
             for rank, (box, cut) in enumerate(zip(boxes, crop(maps, boxes), strict=True)):
@@ -136,9 +141,11 @@ def _at(layer: Layer, unit: int, places: Sequence[int]) -> Term:
     return Neuron(layer.name, unit, y=rows, x=columns)
 
 
-def _guided(study: Study, pictures: Tensor, objective: Term) -> Tensor:
-    """Guided maps, or plain gradients for networks that guided backpropagation cannot explain."""
+def _map_rule(network: Network, layer: Layer) -> tuple[Rule, str | None]:
+    """Guided backpropagation, or the plain gradient and why the former is refused for `layer`."""
+    black = torch.zeros(1, *network.input.shape, device=network.device)
     try:
-        return gradient(study.network, pictures, objective, rule=GUIDED).cpu()
-    except RectifierError:
-        return gradient(study.network, pictures, objective, rule=PLAIN).cpu()
+        gradient(network, black, Channel(layer.name, 0), GUIDED)
+    except RectifierError as error:
+        return PLAIN, str(error)
+    return GUIDED, None
