@@ -86,6 +86,16 @@ def test_build_show_layers_and_export(run, model, few):
     assert len(list((model / "site").glob("unit-*.html"))) == 2 + 3 + 8 + 10
 
 
+def test_the_overview_shows_as_many_classes_as_it_can(run, model, few):
+    assert run(*build_words(model, few, layers="fc2"))[0] == 0
+    with Atlas.open(model / "a.atlas") as atlas:
+        evaluation = atlas.document("evaluation")
+        examples = [atlas.image(i) for i in evaluation["examples"]]
+        errors = [atlas.image(i) for i in evaluation["errors"]]
+    assert len({image.label for image in examples}) == len(examples) == 9
+    assert len({(image.label, image.predicted) for image in errors}) == len(errors) == 9
+
+
 def test_layers_of_a_model(run, model):
     status, printed = run("layers", f"{model / 'model.py'}:make")
     assert status == 0

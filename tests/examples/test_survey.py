@@ -1,7 +1,7 @@
 """One streaming pass against a slow one that holds everything in memory."""
 
 import pickle
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -238,8 +238,10 @@ class TestAgainstEverythingInMemory:
         assert found.predictions.count == len(known)
         assert found.predictions.accuracy == pytest.approx(right / len(known))
         assert found.predictions.top5 == pytest.approx(five / len(known))
-        assert found.predictions.examples == [slow.kept[i] for i in known][:4]
-        assert found.predictions.errors == wrong[:4]
+        labels = {slow.kept[i]: int(slow.labels[i]) for i in known}
+        guesses = {slow.kept[i]: int(slow.logits[i].argmax()) for i in known}
+        assert found.predictions.examples == spread(labels, lambda i: labels[i])
+        assert found.predictions.errors == spread(wrong, lambda i: (labels[i], guesses[i]))
         off = [(t, p, int(confusion[t, p])) for t in range(CLASSES) for p in range(CLASSES)]
         off = sorted([e for e in off if e[0] != e[1] and e[2]], key=lambda e: -e[2])
         assert found.predictions.most_confused(3) == off[:3]
@@ -247,6 +249,17 @@ class TestAgainstEverythingInMemory:
     def test_what_was_read(self, found: Survey, slow: Slow, data: Pictures) -> None:
         assert found.count == len(slow.kept)
         assert [u.path for u in found.skipped] == [f"{i}.png" for i in data.broken]
+
+
+def spread(images: Iterable[int], group: Callable[[int], object], keep: int = 4) -> list[int]:
+    """The first image of each group in order, then the second of each, and so on."""
+    rounds: list[list[int]] = []
+    seen: dict[object, int] = {}
+    for image in images:
+        place = seen[group(image)] = seen.get(group(image), -1) + 1
+        rounds += [[]] if place == len(rounds) else []
+        rounds[place].append(image)
+    return [image for found in rounds for image in found][:keep]
 
 
 class TestWithoutLabels:

@@ -6,9 +6,17 @@ from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote
 
+import numpy as np
 import pytest
 
-from phosphene.atlas import Atlas, Document, LayerRecord, UnitRecord
+from phosphene.atlas import (
+    Atlas,
+    Document,
+    ImageRecord,
+    LayerRecord,
+    PictureRecord,
+    UnitRecord,
+)
 from phosphene.errors import StorageError, UnfinishedAtlasError
 from phosphene.figures.folder import SiteFolder, slug
 from phosphene.figures.sheet import layer_sheet, unit_sheet
@@ -229,6 +237,29 @@ def test_an_atlas_without_labels_or_pictures_yet(tmp_path: Path) -> None:
     check_links(pages, tmp_path / "site")
 
 
+def test_small_pictures_are_shown_at_a_whole_multiple(tmp_path: Path) -> None:
+    path = bare(tmp_path / "bare.atlas", statistics=True)
+    with Atlas.build(path) as atlas, atlas.job("shown", "shown", "Show") as job:
+        job.add(ImageRecord(3, None, None, None, np.zeros((2, 32, 32))))
+        drawn = {"canvas": "maco", "activation": 1.0, "strongest_real": None, "silent": False}
+        picture = {"picture": np.ones((2, 32, 32)), "settings": {}, "attempts": ()}
+        job.add(PictureRecord("conv", 0, "channel", **drawn, **picture))
+    export(path, tmp_path / "site")
+    index = (tmp_path / "site" / "index.html").read_text()
+    assert 'width="96" height="96"' in index  # among the examples
+    assert 'width="64" height="64"' in index  # on the layer's card
+    assert "--widest:64px" in index
+
+
+def test_the_counts_of_images_explain_themselves(digits_atlas: Path, tmp_path: Path) -> None:
+    path = Path(shutil.copy(digits_atlas, tmp_path / "a.atlas"))
+    with Atlas.build(path) as atlas, atlas.job("seen", "pass", "Look") as job:
+        job.document("seen", {"count": 203, "skipped": 1})
+    text = export(path, tmp_path / "site")["index.html"].text
+    assert "of 200 images with a known class" in text
+    assert "Digits; 1 could not be read; 3 of no known class" in text
+
+
 def test_a_study_that_has_found_nothing_yet_is_unfinished(tmp_path: Path) -> None:
     path = bare(tmp_path / "bare.atlas", statistics=False)
     with (
@@ -267,8 +298,6 @@ def test_slugs_are_safe_and_distinct() -> None:
 
 
 def test_equal_images_are_written_once(tmp_path: Path) -> None:
-    import numpy as np
-
     folder = SiteFolder(tmp_path)
     noise = np.random.default_rng(0).integers(0, 256, (80, 80)).astype(np.uint8)
     assert folder.tile(noise) == folder.tile(noise.copy())

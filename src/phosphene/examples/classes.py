@@ -6,6 +6,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from phosphene.examples.spread import Spread
+
 
 class Selectivity(NamedTuple):
     """For each unit its strongest class (-1 if it never fires) and how it stands out, 0 to 1."""
@@ -50,14 +52,15 @@ class ClassMeans:
 
 
 class Predictions:
-    """Accuracy, confusion and a few right and wrong pictures, from class scores as they stream."""
+    """Accuracy, confusion, some pictures and some errors, from class scores as they stream.
+
+    At most `keep` of each are kept, spread over the classes and over pairs of true and predicted.
+    """
 
     def __init__(self, classes: int, keep: int) -> None:
-        self.keep = keep
         self.confusion = torch.zeros(classes, classes, dtype=torch.long)
         self.within_five = 0
-        self.examples: list[int] = []
-        self.errors: list[int] = []
+        self._examples, self._errors = Spread(keep), Spread(keep)
 
     def add(
         self,
@@ -74,8 +77,20 @@ class Predictions:
         self.confusion += pairs.view(classes, classes)
         rank = (scores > scores.gather(1, labels[:, None])).sum(1)
         self.within_five += int((rank < 5).sum())
-        self.examples = (self.examples + images.tolist())[: self.keep]
-        self.errors = (self.errors + images[predicted != labels].tolist())[: self.keep]
+        self._examples.add(labels.tolist(), images.tolist())
+        wrong = predicted != labels
+        confused = zip(labels[wrong].tolist(), predicted[wrong].tolist(), strict=True)
+        self._errors.add(confused, images[wrong].tolist())
+
+    @property
+    def examples(self) -> list[int]:
+        """Pictures of as many classes as there are: the first of each, then the second, …"""
+        return self._examples.members
+
+    @property
+    def errors(self) -> list[int]:
+        """Pictures read wrongly: the first of each pair of true and predicted, then the second."""
+        return self._errors.members
 
     @property
     def count(self) -> int:

@@ -13,6 +13,7 @@ from phosphene.figures.png import AnyImage
 from phosphene.figures.viewer import Drawing, Patch, Viewer
 
 MOSAIC = 12
+THUMBNAIL = 64
 HERO = 20
 CONFUSED = 5
 
@@ -49,6 +50,8 @@ class Pages:
             "cards": [self._layer_card(layer) for layer in viewer.layers],
             "evaluation": self._evaluation(),
             "skipped": atlas.skipped(),
+            "unlabelled": self._unlabelled(),
+            "thumbnail": THUMBNAIL,
             "plain_maps": any(rule.rule == "plain" for rule in viewer.rules.values()),
             "total_units": sum(layer.units for layer in viewer.layers),
         }
@@ -120,10 +123,13 @@ class Pages:
 
     def _layer_card(self, layer: LayerRecord) -> Context:
         drawn = self.viewer.main_drawings(layer.name).values()
+        shown = [drawing.image for drawing in drawn if drawing.image is not None][:MOSAIC]
+        tiles = [self.folder.tile(image) for image in shown]
         records = self.viewer.units(layer.name)
         return {
             "layer": layer,
-            "tiles": [self._tile(d.image) for d in drawn if d.image is not None][:MOSAIC],
+            "tiles": tiles,
+            "widest": max((tile.fit(THUMBNAIL)[0] for tile in tiles), default=THUMBNAIL),
             "silent": sum(record.firing_rate == 0 for record in records),
             "twins": sum(record.twin is not None for record in records),
         }
@@ -154,6 +160,12 @@ class Pages:
             else confusion_table(np.array(confusion), self.viewer.labels),
             "most_confused": evaluation["most_confused"][:CONFUSED],
         }
+
+    def _unlabelled(self) -> int:
+        """How many images could be read and are of no known class, where others are."""
+        documents = self.viewer.documents
+        read: int = documents.get("seen", {"count": 0})["count"]
+        return max(0, read - documents.get("evaluation", {"count": read})["count"])
 
     def _image(self, index: int) -> Context:
         image = self.viewer.image(index)
