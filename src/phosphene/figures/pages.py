@@ -165,7 +165,8 @@ class Pages:
         """How many images could be read and are of no known class, where others are."""
         documents = self.viewer.documents
         read: int = documents.get("seen", {"count": 0})["count"]
-        return max(0, read - documents.get("evaluation", {"count": read})["count"])
+        labelled: int = documents.get("evaluation", {"count": read})["count"]
+        return max(0, read - labelled)
 
     def _image(self, index: int) -> Context:
         image = self.viewer.image(index)
