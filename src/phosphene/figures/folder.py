@@ -3,6 +3,7 @@
 import contextlib
 import hashlib
 import re
+import struct
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +14,7 @@ GENERATOR = '<meta name="generator" content="phosphene'
 INLINE_BYTES = 4096
 PHOTO_PIXELS = 64
 
-_OUR_PAGE = re.compile(r"(layer|unit)-.+\.html")
+_OUR_PAGE = re.compile(r"(layer|unit|probe)-.+\.html")
 _OUR_IMAGE = re.compile(r"[0-9a-f]{32}\.png")
 
 
@@ -79,16 +80,24 @@ class SiteFolder:
             raise _unwritable(self.folder, error) from error
         return path
 
+    def sheet(self, png: bytes) -> Tile:
+        """A finished figure, a file of its own: half as wide as it has pixels, for sharp print."""
+        (width, height) = struct.unpack_from(">II", png, 16)  # the first chunk of every PNG
+        return Tile(self._image(png), width // 2, height // 2)
+
     def tile(self, image: AnyImage) -> Tile:
         """An image for a page: a few kilobytes inline, anything larger in `img/`."""
         png = png_bytes(image)
         height, width = image.shape[:2]
         if len(png) <= INLINE_BYTES:
             return Tile(data_uri(png), width, height)
+        return Tile(self._image(png), width, height)
+
+    def _image(self, png: bytes) -> str:
         name = f"img/{hashlib.blake2b(png, digest_size=16).hexdigest()}.png"
         if self.folder / name not in self.written:
             self.write(name, png)
-        return Tile(name, width, height)
+        return name
 
     def remove_stale(self) -> None:
         """Remove pages and images of an earlier export that this one did not write."""

@@ -1,11 +1,12 @@
 """What each page of the site is told; the templates decide how it looks."""
 
+import json
 from itertools import groupby
 from typing import Any
 
 import numpy as np
 
-from phosphene.atlas import ExampleRecord, LayerRecord, UnitRecord
+from phosphene.atlas import ExampleRecord, LayerRecord, ProbeRecord, UnitRecord
 from phosphene.figures.charts import class_profile, confusion_table, histogram
 from phosphene.figures.folder import SiteFolder, Tile, slug
 from phosphene.figures.palette import picture_to_image
@@ -30,6 +31,11 @@ def unit_href(layer: LayerRecord, unit: int) -> str:
     return f"unit-{slug(layer.name)}-{unit}.html"
 
 
+def probe_href(probe: ProbeRecord) -> str:
+    """The file name of a probe's page."""
+    return f"probe-{slug(probe.name)}.html"
+
+
 class Pages:
     """Gathers what the pages show and puts their images into the site's folder."""
 
@@ -49,11 +55,26 @@ class Pages:
             "hero": self._hero(),
             "cards": [self._layer_card(layer) for layer in viewer.layers],
             "evaluation": self._evaluation(),
+            "probes": [(probe, self.folder.sheet(probe.sheet)) for probe in atlas.probes()],
             "skipped": atlas.skipped(),
             "unlabelled": self._unlabelled(),
             "thumbnail": THUMBNAIL,
             "plain_maps": any(rule.rule == "plain" for rule in viewer.rules.values()),
             "total_units": sum(layer.units for layer in viewer.layers),
+        }
+
+    def probe(self, probe: ProbeRecord) -> Context:
+        """What a probe found: words, its figure, its numbers as a file, and how it was asked."""
+        job = self.viewer.atlas.provenance(probe)
+        numbers = f"{probe_href(probe).removesuffix('.html')}.json"
+        self.folder.write(numbers, json.dumps(probe.figures, indent=1, ensure_ascii=False))
+        asked = {k: v for k, v in job.params.items() if k != "probe" and v not in (None, [], {})}
+        return {
+            "probe": probe,
+            "sheet": self.folder.sheet(probe.sheet),
+            "numbers": numbers,
+            "job": job,
+            "asked": {k.replace("_", " "): _told(v) for k, v in asked.items()},
         }
 
     def layer(self, layer: LayerRecord) -> Context:
@@ -197,3 +218,12 @@ class Pages:
 
     def _tile(self, image: AnyImage | None) -> Tile | None:
         return None if image is None else self.folder.tile(image)
+
+
+def _told(value: Any) -> str:
+    """A parameter as a person writes it: no quotes around text, commas between items."""
+    if isinstance(value, dict):
+        return ", ".join(f"{k}: {_told(v)}" for k, v in value.items())
+    if isinstance(value, list):
+        return ", ".join(_told(item) for item in value)
+    return f"{value:g}" if isinstance(value, float) else str(value)

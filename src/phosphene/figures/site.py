@@ -8,7 +8,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from phosphene.atlas import Atlas
 from phosphene.figures.folder import SiteFolder
-from phosphene.figures.pages import Pages, layer_href, unit_href
+from phosphene.figures.pages import Pages, layer_href, probe_href, unit_href
 from phosphene.figures.viewer import Viewer
 from phosphene.version import __version__
 from phosphene.words import number, percent, plural
@@ -30,6 +30,7 @@ def export_site(atlas: Atlas, folder: Path, progress: Progress | None = None) ->
     """
     viewer, place = Viewer(atlas), SiteFolder(Path(folder))
     total = 1 + sum(1 + len(viewer.units(layer.name)) for layer in viewer.layers)
+    total += len(atlas.probes())
     place.write("style.css", files("phosphene.figures").joinpath("static/style.css").read_bytes())
     for done, (name, page) in enumerate(_pages(viewer, place), start=1):
         place.write(name, page)
@@ -48,6 +49,9 @@ def _pages(viewer: Viewer, place: SiteFolder) -> Iterator[tuple[str, str]]:
         yield layer_href(layer), layer_template.render(pages.layer(layer))
         for record in viewer.units(layer.name):
             yield unit_href(layer, record.unit), unit_template.render(pages.unit(layer, record))
+    probe_template = jinja.get_template("probe.html")
+    for probe in viewer.atlas.probes():
+        yield probe_href(probe), probe_template.render(pages.probe(probe))
     yield "index.html", jinja.get_template("index.html").render(pages.index())
 
 
@@ -65,6 +69,7 @@ def _environment(viewer: Viewer) -> Environment:
         version=__version__,
         layer_href=layer_href,
         unit_href=unit_href,
+        probe_href=probe_href,
         unit_name=viewer.unit_name,
         class_name=viewer.class_name,
     )
