@@ -11,12 +11,13 @@ import tempfile
 import textwrap
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from phosphene.atlas import Atlas, Document, LayerRecord, Skipped, files
-from phosphene.atlas.schema import APPLICATION_ID, SCHEMA_VERSION
+from phosphene.atlas import Atlas, Document, LayerRecord, ProbeRecord, Skipped, files
+from phosphene.atlas.schema import APPLICATION_ID, PROBES, SCHEMA, SCHEMA_VERSION
 from phosphene.errors import (
     AtlasError,
     NewerAtlasError,
@@ -412,3 +413,39 @@ def test_an_atlas_that_appears_meanwhile_is_not_replaced(path: Path) -> None:
 
 def test_application_id_fits_the_header() -> None:
     assert APPLICATION_ID < 2**31  # SQLite reads it as a signed number
+
+
+def first_version(path: Path) -> None:
+    """An atlas as the first version wrote it, which knew no probes."""
+    schema = SCHEMA.replace(PROBES, "").replace(
+        f"user_version = {SCHEMA_VERSION}", "user_version = 1"
+    )
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript(schema)
+
+
+def test_an_atlas_of_the_first_version_can_be_read_as_it_is(path: Path) -> None:
+    first_version(path)
+    before = path.read_bytes()
+    with Atlas.open(path) as atlas:
+        assert atlas.probes() == ()
+        assert atlas.fingerprint()
+    assert path.read_bytes() == before
+
+
+def test_an_atlas_of_the_first_version_is_brought_up_to_date_when_it_is_added_to(
+    path: Path,
+) -> None:
+    first_version(path)
+    fill(path, "first")
+    with Atlas.build(path) as atlas, atlas.job("key", "probe", "title") as job:
+        job.add(ProbeRecord("fool-1", "fool", "Fooling", "All.", {}, b""))
+    with Atlas.open(path) as atlas:
+        assert [probe.name for probe in atlas.probes()] == ["fool-1"]
+    assert rows_of(path)["first"] == 200
+    fresh = path.with_name("fresh.atlas")
+    fill(fresh)
+    with closing(sqlite3.connect(path)) as old, closing(sqlite3.connect(fresh)) as new:
+        told = "SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL ORDER BY name"
+        assert old.execute(told).fetchall() == new.execute(told).fetchall()
+        assert old.execute("PRAGMA user_version").fetchone() == (SCHEMA_VERSION,)

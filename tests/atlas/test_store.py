@@ -17,6 +17,7 @@ from phosphene.atlas import (
     ImageRecord,
     LayerRecord,
     PictureRecord,
+    ProbeRecord,
     Record,
     Skipped,
     UnitRecord,
@@ -85,6 +86,7 @@ def every_record() -> list[Record]:
         a_picture(),
         Finding(0, "accuracy", "It reads 98 % — naïvely.", {"accuracy": 0.98}),
         Skipped("a/b.png", "cut short"),
+        ProbeRecord("fool-1", "fool", "Fooling", "10 of 10.", {"steps": 5}, b"PNG"),
         Document("network", {"classes": ["nought", "eins"]}),
     ]
 

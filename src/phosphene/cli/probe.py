@@ -253,11 +253,15 @@ def hide_command(
     into: Annotated[
         Path, typer.Option(help="The message: a .png file, or a folder of pictures.")
     ] = Path("message.png"),
+    confidence: Annotated[
+        float, typer.Option(help="How sure the network must be of each picture.")
+    ] = 0.99,
+    steps: Steps = 200,
 ) -> None:
     """Hide a text in noise that this network reads back. A demonstration, not security."""
-    message = hide(subject.network, text, seed=subject.seed)
+    message = hide(subject.network, text, seed=subject.seed, confidence=confidence, steps=steps)
     save_message(message.pictures, into)
-    subject.answer("hide", "A hidden message", lambda: message, text=text)
+    subject.answer("hide", "A hidden message", lambda: message, text=text, confidence=confidence)
     console.print(f"The message itself: [b]{into}[/]", highlight=False, soft_wrap=True)
 
 

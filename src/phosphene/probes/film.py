@@ -16,7 +16,7 @@ from phosphene.network import Network
 from phosphene.objectives import Term
 from phosphene.results import Result
 from phosphene.streams import Streams
-from phosphene.words import number, plural
+from phosphene.words import number, percent, plural
 
 THRESHOLDS = (0.5, 0.9, 0.99)
 """The probabilities whose first crossing is reported."""
@@ -104,8 +104,7 @@ class Film(Result):
         last = self.towards[-1]
         told = [
             f"{plural(len(last), 'picture')}, {plural(len(self.frames) - 1, 'step')}; probability "
-            f"of the target at the end: {number(float(last.min()))} at least, "
-            f"{number(float(last.median()))} in the middle."
+            f"of the target at the end: {percent(float(last.min()))} or more."
         ]
         for threshold in THRESHOLDS:
             there = [found for found in self.reached(threshold) if found]

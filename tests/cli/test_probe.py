@@ -1,0 +1,194 @@
+"""The probe commands: each answers, draws, keeps, and says what is wrong in words."""
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from safetensors.torch import save_file
+
+from phosphene.atlas import Atlas
+from phosphene.cli import main
+from phosphene.zoo import hvass, seeded
+
+pytestmark = pytest.mark.slow  # many small studies and trainings
+
+MODEL = """
+from phosphene.zoo import hvass
+
+def make():
+    return hvass(widths=(2, 3), dense=(8,))
+"""
+
+Run = Callable[..., tuple[int, str]]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a model, two sets of weights and the atlas of one."""
+    here = tmp_path_factory.mktemp("probe")
+    (here / "model.py").write_text(MODEL)
+    for seed in (0, 1):
+        module = seeded(lambda: hvass(widths=(2, 3), dense=(8,)), seed)
+        save_file(module.state_dict(), here / f"w{seed}.safetensors")
+    return here
+
+
+@pytest.fixture
+def run(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Iterator[Run]:
+    monkeypatch.chdir(folder)
+
+    def call(*words: object) -> tuple[int, str]:
+        monkeypatch.setattr("sys.argv", ["phosphene", *map(str, words)])
+        status: str | int | None = 0
+        try:
+            main()
+        except SystemExit as end:
+            status = end.code
+        printed = capsys.readouterr()
+        return int(status or 0), " ".join((printed.out + printed.err).split())
+
+    if not (folder / "a.atlas").exists():
+        words = ["build", "model.py:make", "--weights", "w0.safetensors", "--data", "digits"]
+        status, printed = call(*words, "--out", "a.atlas", "--steps", 1, "--layers", "fc*")
+        assert status == 0, printed
+    return call
+
+
+def kept(folder: Path, kind: str) -> int:
+    with Atlas.open(folder / "a.atlas") as atlas:
+        return sum(probe.kind == kind for probe in atlas.probes())
+
+
+ASKED = {
+    "fool": ["fool", "--to", "3,7", "--steps", 2],
+    "fool ": ["fool", "--start", "black", "--aim", "against", "--optimizer", "Adam", "--steps", 2],
+    "morph": ["morph", "--image", 4, "--to", 1, "--steps", 2],
+    "distances": ["distances", "--slice", "0:6", "--steps", 2],
+    "flips": ["shift", "--radius", 1, "--slice", "0:9", "--also", "w1.safetensors"],
+    "move": ["shift", "--image", 2, "--move", "scale"],
+    "strokes": ["strokes"],
+    "units": ["units", "--layers", "conv2", "--slice", "0:20"],
+    "restarts": ["restarts", "--unit", "7", "--starts", 3, "--steps", 2],
+    "restarts ": ["restarts", "--unit", "fc1:2", "--starts", 3, "--steps", 2],
+    "weights": ["weights"],
+    "filters": ["weights", "--layer", "conv2", "--image", 1, "--steps", 1],
+    "errors": ["errors", "--slice", "10:30"],
+    "transfer": ["transfer", "--also", "w1.safetensors", "--images", 1, "--confidence", 0.11],
+}
+
+
+@pytest.mark.parametrize("asked", ASKED)
+def test_a_probe_answers_draws_and_is_kept(run: Run, folder: Path, asked: str) -> None:
+    kind = asked.strip()
+    before = kept(folder, kind)
+    words = ["probe", ASKED[asked][0], "a.atlas", *ASKED[asked][1:], "--out", "out.png"]
+    status, printed = run(*words)
+    assert status == 0, printed
+    assert "Drawn to out.png and kept in a.atlas" in printed
+    assert kept(folder, kind) == before + 1
+    with Image.open(folder / "out.png") as image:
+        assert image.width > 800
+    assert json.loads((folder / "out.json").read_text())
+    again = run(*words)
+    assert again == (status, printed)
+    assert kept(folder, kind) == before + 1
+
+
+def test_a_model_is_probed_without_an_atlas(run: Run, folder: Path) -> None:
+    words = ["probe", "errors", "model.py:make", "--weights", "w1.safetensors", "--data", "digits"]
+    status, printed = run(*words, "--out", "plain.png")
+    assert (status, "kept" in printed) == (0, False)
+    assert (folder / "plain.png").exists()
+
+
+def test_a_message_is_read_by_its_network_alone(run: Run, folder: Path) -> None:
+    status, printed = run(
+        "probe", "hide", "a.atlas", "--text", "to be", "--into", "m.png", "--confidence", 0.2
+    )
+    assert status == 0, printed
+    assert run("probe", "reveal", "a.atlas", "--message", "m.png") == (0, "to be")
+    status, printed = run(
+        *("probe", "reveal", "model.py:make", "--weights", "w1.safetensors", "--message", "m.png")
+    )
+    assert status == 2
+    assert "they hold no message, or one for another network" in printed
+
+
+def test_a_drawing_of_the_users_is_read(run: Run, folder: Path) -> None:
+    image = Image.new("RGB", (90, 60), "white")
+    image.paste((20, 30, 90), (40, 10, 48, 50))
+    image.save(folder / "mine.jpg")
+    status, printed = run("probe", "strokes", "a.atlas", "--drawing", "mine.jpg")
+    assert status == 0, printed
+    assert "found to be light, so it was inverted" in printed
+
+
+def test_networks_are_trained_again_once(run: Run, folder: Path) -> None:
+    train = ["--train", "digits", "--training-steps", 3, "--folder", "nets", "--steps", 1]
+    words = ["probe", "variants", "a.atlas", *train, "--variant", "widths=2,3 dense=4"]
+    status, printed = run(*words)
+    assert status == 0, printed
+    assert "widths=2,3 dense=4: " in printed
+    written = (folder / "nets" / "hvass-widths2-3-dense4.safetensors").stat().st_mtime_ns
+    assert run(*words)[0] == 0
+    assert (folder / "nets" / "hvass-widths2-3-dense4.safetensors").stat().st_mtime_ns == written
+    seeds = ["--seeds", 1, "--images", 1, "--confidence", 0.1, "--make", "morph"]
+    status, printed = run("probe", "transfer", "a.atlas", *train[:-2], *seeds)
+    assert status == 0, printed
+    assert (folder / "nets" / "hvass-seed1.safetensors").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["fool", "a.atlas", "--to", "eleven"], "no class 'eleven'; there are: 0, 1, 2"),
+        (["fool", "a.atlas", "--aim", "logitt"], "no aim 'logitt'; nearest: logit"),
+        (["fool", "a.atlas", "--start", "grau"], "no start is called 'grau'; nearest: grey"),
+        (["fool", "b.atlas"], "'b.atlas' names no factory"),
+        (["fool", "a.atlas", "--out", "x.txt"], "--out x.txt is no picture file"),
+        (["fool", "a.atlas", "--weights", "w1.safetensors"], "study of another network"),
+        (["fool", "a.atlas", "--weights", "w9.safetensors"], "w9.safetensors"),
+        (["morph", "a.atlas", "--image", "9999"], "--image 9999: the data has 0 to 359"),
+        (["morph", "a.atlas", "--image", "no.png"], "no.png"),
+        (["shift", "a.atlas", "--move", "turn"], "no move 'turn'; there are: shift"),
+        (["errors", "a.atlas", "--slice", "first"], "--slice 'first' is not from:to"),
+        (["errors", "a.atlas", "--slice", "400:500"], "the data has 0 to 359"),
+        (["errors", "model.py:make"], "this probe needs pictures; give --data"),
+        (["units", "a.atlas", "--layers", "conv9"], "no layer 'conv9'; nearest: conv"),
+        (["weights", "a.atlas", "--layer", "relu1"], "layer 'relu1' has no weights"),
+        (["restarts", "a.atlas", "--unit", "fc2:10"], "has units 0 to 9; 10 was asked for"),
+        (["strokes", "a.atlas", "--drawing", "no.png"], "there is no file no.png"),
+        (["transfer", "a.atlas"], "transfer needs other networks"),
+        (["transfer", "a.atlas", "--seeds", "1"], "training needs pictures: give --train"),
+        (["transfer", "a.atlas", "--make", "art"], "no pictures are called 'art'"),
+        (["variants", "a.atlas"], "no variant was given"),
+        (["variants", "a.atlas", "--variant", "wide"], "'wide' is not name=value"),
+        (["variants", "a.atlas", "--variant", "w=2", "--train", "digits"], "--w does not go with"),
+        (["reveal", "a.atlas", "--message", "model.py"], "model.py"),
+    ],
+)
+def test_a_mistake_is_told_in_words(run: Run, words: list[str], said: str) -> None:
+    status, printed = run("probe", *words)
+    assert status == 2, printed
+    assert said in printed
+    assert "Traceback" not in printed
+
+
+def test_an_atlas_that_was_moved_takes_the_weights_beside_it(
+    run: Run, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("a.atlas", "model.py", "w0.safetensors"):
+        (tmp_path / name).write_bytes((folder / name).read_bytes())
+    monkeypatch.chdir(tmp_path.parent)
+    inside = tmp_path.name
+    status, printed = run("probe", "strokes", f"{inside}/a.atlas", "--out", tmp_path / "s.png")
+    assert (status, "no file model.py" in printed) == (2, True)
+    model = f"{inside}/model.py:make"
+    status, printed = run(
+        "probe", "strokes", f"{inside}/a.atlas", "--model", model, "--out", tmp_path / "s.png"
+    )
+    assert status == 0, printed
