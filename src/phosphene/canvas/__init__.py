@@ -1,6 +1,7 @@
-"""Differentiable ways to hold pictures: pixels, Fourier coefficients, phases."""
+"""Differentiable ways to hold pictures: pixels, Fourier coefficients, phases, codes."""
 
 from phosphene.canvas.color import ColorBasis
+from phosphene.canvas.decoded import Autoencoder, Decoded, DecodedCanvas
 from phosphene.canvas.description import Description
 from phosphene.canvas.fourier import Fourier, FourierCanvas
 from phosphene.canvas.kinds import CANVASES, canvas_from_json
@@ -10,7 +11,10 @@ from phosphene.canvas.spectrum import Spectrum
 
 __all__ = [
     "CANVASES",
+    "Autoencoder",
     "ColorBasis",
+    "Decoded",
+    "DecodedCanvas",
     "Description",
     "Fourier",
     "FourierCanvas",

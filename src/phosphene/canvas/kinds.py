@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from phosphene.canvas.decoded import Decoded
 from phosphene.canvas.description import Description
 from phosphene.canvas.fourier import Fourier
 from phosphene.canvas.maco import Maco
@@ -10,7 +11,7 @@ from phosphene.canvas.pixels import Pixels
 from phosphene.errors import SpecError, nearest
 
 CANVASES: Mapping[str, type[Description]] = {c.kind: c for c in (Fourier, Maco, Pixels)}
-"""Every description, by the name that JSON and the command line use."""
+"""Every description that stands for itself, by the name that JSON and the command line use."""
 
 
 def canvas_from_json(value: Mapping[str, Any]) -> Description:
@@ -21,6 +22,8 @@ def canvas_from_json(value: Mapping[str, Any]) -> Description:
     """
     settings = dict(value)
     kind = str(settings.pop("canvas", None))
+    if kind == Decoded.kind:
+        raise SpecError("a decoded canvas needs its decoder; read it with Decoded.from_json")
     if kind not in CANVASES:
         raise SpecError(f"no canvas is called {kind!r}; {nearest(kind, CANVASES)}")
     try:

@@ -6,7 +6,7 @@ from phosphene.network.inputs import Input
 from phosphene.network.layers import Layer
 from phosphene.network.load import find_factory, guess_input, load_network
 from phosphene.network.receptive import Patch, ReceptiveField, receptive_fields
-from phosphene.network.record import Network
+from phosphene.network.record import Network, fingerprint
 from phosphene.network.rules import (
     DECONVNET,
     GUIDED,
@@ -31,6 +31,7 @@ __all__ = [
     "Rule",
     "backward_rule",
     "find_factory",
+    "fingerprint",
     "frozen",
     "guess_input",
     "load_network",

@@ -242,11 +242,7 @@ class Network:
     @cached_property
     def fingerprint(self) -> str:
         """A hash of the weights and the input record: what an atlas knows its network by."""
-        digest = hashlib.blake2b(repr(self.input).encode(), digest_size=16)
-        for name, tensor in sorted(self.module.state_dict().items()):
-            digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
-            digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
-        return digest.hexdigest()
+        return fingerprint(self.module, self.input)
 
     def to_json(self) -> dict[str, Any]:
         """Name, input, labels, size and fingerprint as plain values for JSON."""
@@ -257,6 +253,15 @@ class Network:
             "parameters": sum(p.numel() for p in self.module.parameters()),
             "fingerprint": self.fingerprint,
         }
+
+
+def fingerprint(module: nn.Module, *record: object) -> str:
+    """A hash of the weights of `module`, and of what else is to be known about it."""
+    digest = hashlib.blake2b("".join(map(repr, record)).encode(), digest_size=16)
+    for name, tensor in sorted(module.state_dict().items()):
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
+    return digest.hexdigest()
 
 
 def check_finite(state: dict[str, Any]) -> None:

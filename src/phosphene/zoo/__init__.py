@@ -1,4 +1,4 @@
-"""The articles' networks and how they are trained."""
+"""The articles' networks, a decoder to imagine with, and how they are trained."""
 
 from phosphene.zoo.articles import (
     ARTICLES,
@@ -10,6 +10,12 @@ from phosphene.zoo.articles import (
     Article,
 )
 from phosphene.zoo.bruner import bruner, softmax_regression
+from phosphene.zoo.decoder import (
+    DECODER,
+    DecoderStep,
+    VariationalAutoencoder,
+    train_decoder,
+)
 from phosphene.zoo.hvass import hvass
 from phosphene.zoo.krishna import krishna
 from phosphene.zoo.pytorch import pytorch_example
@@ -19,13 +25,16 @@ from phosphene.zoo.training import TrainingStep, accuracy, seeded, train
 __all__ = [
     "ARTICLES",
     "BRUNER",
+    "DECODER",
     "HVASS",
     "KRISHNA",
     "PYTORCH",
     "SOFTMAX",
     "Article",
+    "DecoderStep",
     "Recipe",
     "TrainingStep",
+    "VariationalAutoencoder",
     "accuracy",
     "bruner",
     "hvass",
@@ -34,4 +43,5 @@ __all__ = [
     "seeded",
     "softmax_regression",
     "train",
+    "train_decoder",
 ]

@@ -16,15 +16,17 @@ from phosphene.errors import WeightsError
 from phosphene.zoo.recipe import Recipe
 
 
-def identity(recipe: Recipe, module: nn.Module, dataset: Dataset[Any]) -> dict[str, str]:
-    """What a file says about itself: the recipe, the shape of the network it trains, the data.
+def identity(
+    recipe: Recipe, module: nn.Module, dataset: Dataset[Any], **record: object
+) -> dict[str, str]:
+    """What a file says about itself: recipe, shape of the network it trains, `record`, data.
 
     Data that cannot tell its own fingerprint is left out: a sample's would change with every
     epoch where a dataset augments at random.
     """
     text = ",".join(f"{k}{tuple(v.shape)}" for k, v in module.state_dict().items())
     shape = hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
-    known = {"recipe": json.dumps(recipe.to_json() | {"module": shape})}
+    known = {"recipe": json.dumps(recipe.to_json() | {"module": shape} | record)}
     return known | ({"data": dataset.fingerprint()} if isinstance(dataset, ImageDataset) else {})
 
 

@@ -17,12 +17,14 @@ from phosphene.zoo.recipe import Recipe
 class Feed:
     """Batches by step; what a step gets depends on the data, the recipe and its number alone.
 
+    Labels are -1 where there is none, which `labelled` refuses.
+
     Raises:
         DataError: no pictures at all, a picture without a label, a batch nobody can read.
     """
 
-    def __init__(self, dataset: Dataset[Any], recipe: Recipe) -> None:
-        self.dataset, self.recipe = dataset, recipe
+    def __init__(self, dataset: Dataset[Any], recipe: Recipe, labelled: bool = True) -> None:
+        self.dataset, self.recipe, self.labelled = dataset, recipe, labelled
         self.count = length(dataset)
         if self.count == 0:
             raise DataError("training was asked for with no pictures")
@@ -46,7 +48,7 @@ class Feed:
 
     def _gather(self, indices: list[int]) -> tuple[list[int], Tensor, Tensor]:
         if type(self.dataset) is ArrayDataset:  # all at once, where small networks spend their time
-            _check_labels(indices, self.dataset.labels[indices].tolist())
+            self._check_labels(indices, self.dataset.labels[indices].tolist())
             pictures = self.dataset.pictures[indices].float() / 255
             return indices, pictures, self.dataset.labels[indices]
         items = [(index, read(self.dataset[index])) for index in indices]
@@ -55,11 +57,10 @@ class Feed:
             raise DataError(f"none of the pictures {indices[:5]}… can be read")
         labels = [-1 if e.label is None else e.label for _, e in examples]
         found = [index for index, _ in examples]
-        _check_labels(found, labels)
+        self._check_labels(found, labels)
         return found, torch.stack([e.picture for _, e in examples]), torch.tensor(labels)
 
-
-def _check_labels(indices: list[int], labels: list[int]) -> None:
-    for index, label in zip(indices, labels, strict=True):
-        if label < 0:
-            raise DataError(f"picture {index} has no label; training needs one for each")
+    def _check_labels(self, indices: list[int], labels: list[int]) -> None:
+        for index, label in zip(indices, labels, strict=True):
+            if self.labelled and label < 0:
+                raise DataError(f"picture {index} has no label; training needs one for each")

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 import torch.nn.functional as F
@@ -22,6 +22,8 @@ from phosphene.zoo.feed import Feed
 from phosphene.zoo.recipe import Recipe
 
 SAVE_EVERY = 500
+
+S = TypeVar("S")
 
 
 @dataclass(frozen=True)
@@ -100,9 +102,40 @@ def train(
             (where the data can tell: `ImageDataset`).
         DataError: a picture without a label, or none at all.
     """
-    path, state_path = Path(path), Path(path).with_suffix(".training")
     recipe = recipe.for_pictures(length(dataset))
-    known = identity(recipe, module, dataset)
+    feed = Feed(dataset, recipe)
+
+    def step(optimizer: torch.optim.Optimizer, index: int) -> TrainingStep:
+        pictures, labels = feed.batch(index - 1)
+        batch = (input.normalise(pictures), labels)
+        loss, right = _step(module, optimizer, batch, derived(recipe.seed, "dropout", index))
+        validated = None
+        if validate is not None and (index % feed.steps_per_epoch == 0 or index == recipe.steps):
+            validated = accuracy(Network(module, input), validate)
+        return TrainingStep(index, loss, right, validated)
+
+    yield from resumable(module, feed, path, step)
+
+
+def resumable(
+    module: nn.Module,
+    feed: Feed,
+    path: str | Path,
+    step: Callable[[torch.optim.Optimizer, int], S],
+    **record: object,
+) -> Iterator[S]:
+    """Make the steps of the feed's recipe, from where they were interrupted, as `train` tells.
+
+    `step(optimizer, index)` makes one of them; what it does must follow from the module, the
+    optimiser and `index`, which counts from 1, alone. `record` is what else the file at `path`
+    says about its training.
+
+    Raises:
+        WeightsError: `path` holds the weights of another training.
+    """
+    path, state_path = Path(path), Path(path).with_suffix(".training")
+    recipe = feed.recipe
+    known = identity(recipe, module, feed.dataset, **record)
     if path.exists():
         check_identity(path, known)
         load_weights(module, path)
@@ -113,17 +146,10 @@ def train(
     if not state_path.exists():
         save(training_state(module, optimizer), state_path, known | {"step": "0"})
     done = restore(module, optimizer, state_path, known)
-    feed = Feed(dataset, recipe)
     for index in range(done + 1, recipe.steps + 1):
         for group in optimizer.param_groups:
             group["lr"] = recipe.rate((index - 1) // feed.steps_per_epoch)
-        pictures, labels = feed.batch(index - 1)
-        batch = (input.normalise(pictures), labels)
-        loss, right = _step(module, optimizer, batch, derived(recipe.seed, "dropout", index))
-        validated = None
-        if validate is not None and (index % feed.steps_per_epoch == 0 or index == recipe.steps):
-            validated = accuracy(Network(module, input), validate)
-        yield TrainingStep(index, loss, right, validated)
+        yield step(optimizer, index)
         if index % SAVE_EVERY == 0 and index < recipe.steps:
             save(training_state(module, optimizer), state_path, known | {"step": str(index)})
     module.eval()
