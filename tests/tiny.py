@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from phosphene.network import Input, Network
+from phosphene.zoo import VariationalAutoencoder
 
 
 def seeded(build: Callable[[], nn.Module], seed: int = 0) -> nn.Module:
@@ -26,6 +27,14 @@ def seeded(build: Callable[[], nn.Module], seed: int = 0) -> nn.Module:
                 nn.init.uniform_(m.weight, 0.5, 1.5)
                 nn.init.normal_(m.bias, 0, 0.3)
     return module
+
+
+def decoder(shape: tuple[int, int, int], seed: int = 0) -> VariationalAutoencoder:
+    """An untrained decoder of 5 codes whose pictures differ as much as those of a trained one."""
+    made = seeded(lambda: VariationalAutoencoder(shape, codes=5, widths=(4, 6)), seed)
+    with torch.no_grad():
+        made.decoder[-1].weight *= 10
+    return made
 
 
 def pictures(network: Network, count: int = 3, seed: int = 1) -> Tensor:

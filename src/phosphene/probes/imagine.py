@@ -183,7 +183,9 @@ def _check(
             "expected at least one, and for several a canvas that starts from 'noise'"
         )
     if recipe.aim != "channel":
-        raise InputError(f"whole pictures are imagined; give a recipe with aim 'channel', not {recipe.aim!r}")
+        raise InputError(
+            f"whole pictures are imagined; give a recipe with aim 'channel', not {recipe.aim!r}"
+        )
     if (nearest is None) != (held_out is None):
         raise InputError(
             "a distance is told in units of that of real pictures: give `nearest` and `held_out` "
