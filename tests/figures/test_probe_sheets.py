@@ -12,6 +12,7 @@ from phosphene.figures import (
     ablation_sheet,
     film_sheet,
     filters_sheet,
+    imagined_sheet,
     restarts_sheet,
     strokes_sheet,
     transfer_sheet,
@@ -21,8 +22,10 @@ from phosphene.figures.layout import rows, signed_picture
 from phosphene.figures.palette import on_paper, picture_to_image, signed_to_rgba
 from phosphene.figures.paper import DPI, MARGIN
 from phosphene.figures.png import AnyImage, enlarge
-from phosphene.maximize import Drawing
+from phosphene.maximize import Drawing, Recipe
 from phosphene.probes import (
+    Closeness,
+    Imagined,
     Restarts,
     Transfer,
     ablate,
@@ -149,6 +152,21 @@ def test_clear_restarts_alone_are_shown(activations: list[float]) -> None:
     assert edges_are_blank(sheet)
     shown = [holds(sheet, picture_to_image(p.numpy()), 7) for p in pictures]
     assert shown == found.clear().tolist()
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3])
+@pytest.mark.parametrize("count", [1, 4, 11])
+@pytest.mark.parametrize("compared", [True, False])
+def test_every_imagined_picture_is_shown(channels: int, count: int, compared: bool) -> None:
+    targets = tuple(c for c in range(3) for _ in range(count))
+    pictures = some_data(channels, len(targets)).pictures
+    logits = torch.rand(len(targets), 3)
+    near = Closeness(logits, torch.rand(len(targets)), 1.0) if compared else None
+    found = Imagined(targets, LABELS, Recipe(), pictures, logits, near)
+    sheet = np.asarray(imagined_sheet(found))
+    assert edges_are_blank(sheet)
+    assert all(holds(sheet, picture_to_image(p.numpy()), 7) for p in pictures)
+    assert np.array_equal(sheet, np.asarray(imagined_sheet(found, LABELS)))
 
 
 @pytest.mark.parametrize("channels", [1, 2, 3])

@@ -13,7 +13,12 @@ from phosphene.figures.probe_charts import (
     move_sheet,
     transfer_sheet,
 )
-from phosphene.figures.probes import film_sheet, restarts_sheet, strokes_sheet
+from phosphene.figures.probes import (
+    film_sheet,
+    imagined_sheet,
+    restarts_sheet,
+    strokes_sheet,
+)
 from phosphene.figures.readings import drawing_sheet, message_sheet, misread_sheet
 from phosphene.figures.sheet import layer_sheet, unit_sheet
 from phosphene.figures.site import export_site
@@ -32,6 +37,7 @@ __all__ = [
     "filters_sheet",
     "flips_sheet",
     "histogram",
+    "imagined_sheet",
     "layer_sheet",
     "message_sheet",
     "misread_sheet",

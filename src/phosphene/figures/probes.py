@@ -1,4 +1,4 @@
-"""What probes made, as one figure each: films of pictures, readings of drawings, restarts."""
+"""What probes made, as one figure each: films, readings of drawings, restarts, imagined classes."""
 
 import math
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from phosphene.figures.layout import SMALL, bars, gallery, magnitude, ruler, sig
 from phosphene.figures.palette import on_paper, picture_to_image, signed_to_rgba
 from phosphene.figures.paper import MARGIN, SOFT, Paper
 from phosphene.figures.sheet import COLUMNS, GAP, WIDTH
-from phosphene.probes import Film, Restarts, StrokeScores
+from phosphene.probes import Film, Imagined, Restarts, StrokeScores
 from phosphene.results import sheet
 from phosphene.words import class_name, number, percent, plural
 
@@ -134,3 +134,42 @@ def _figures(restarts: Restarts, i: int) -> str:
     if restarts.distances is None:
         return words
     return f"{words}, distance {number(float(restarts.distances[i]))}"
+
+
+@sheet.register
+def imagined_sheet(imagined: Imagined, classes: Sequence[str] | None = None) -> Image.Image:
+    """The pictures of each class under its name, each with its probability of that class.
+
+    Beside the name: how many are read as the class by the network, and by their real neighbours
+    where those are known. `classes` are names to use in place of those of the network.
+    """
+    names = imagined.classes if classes is None else classes
+    paper = titled("Imagined classes", imagined.summary)
+    for target in sorted(set(imagined.targets)):
+        members = [i for i, other in enumerate(imagined.targets) if other == target]
+        paper.heading(f"{class_name(names, target)}: {_readings(imagined, members)}")
+        gallery(
+            paper,
+            [
+                (
+                    picture_to_image(imagined.pictures[i].numpy()),
+                    f"p {number(float(imagined.towards[i]))}{_ratio(imagined, i)}",
+                )
+                for i in members
+            ],
+        )
+    return paper.image()
+
+
+def _readings(imagined: Imagined, members: Sequence[int]) -> str:
+    count = len(members)
+    words = f"read as it {int(imagined.read[members].sum())} of {count}"
+    if imagined.voted is None:
+        return words
+    return f"{words}, real neighbours agree {int(imagined.voted[members].sum())} of {count}"
+
+
+def _ratio(imagined: Imagined, i: int) -> str:
+    if imagined.closeness is None:
+        return ""
+    return f", distance {number(float(imagined.closeness.ratios[i]))}×"

@@ -4,6 +4,7 @@ from phosphene.probes.ablation import Ablation, Census, ablate, census
 from phosphene.probes.compare import Comparison, Side, compare
 from phosphene.probes.film import Film, Reached
 from phosphene.probes.fooling import against, fool
+from phosphene.probes.imagine import Closeness, Imagined, imagine
 from phosphene.probes.messages import Message, hide, load_message, reveal, save_message
 from phosphene.probes.misread import Misread, misread
 from phosphene.probes.morph import MorphDistances, morph, morph_distances
@@ -36,12 +37,14 @@ __all__ = [
     "SKETCHES",
     "Ablation",
     "Census",
+    "Closeness",
     "Comparison",
     "DrawingScores",
     "Family",
     "Film",
     "FlipRates",
     "Flips",
+    "Imagined",
     "LayerUnits",
     "Make",
     "Message",
@@ -66,6 +69,7 @@ __all__ = [
     "flips",
     "fool",
     "hide",
+    "imagine",
     "load_message",
     "misread",
     "morph",
