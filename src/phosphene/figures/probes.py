@@ -11,7 +11,7 @@ from phosphene.figures.paper import MARGIN, SOFT, Paper
 from phosphene.figures.sheet import COLUMNS, GAP, WIDTH
 from phosphene.probes import Film, Imagined, Restarts, StrokeScores
 from phosphene.results import sheet
-from phosphene.words import class_name, number, percent, plural
+from phosphene.words import NO_BREAK, class_name, number, percent, plural
 
 
 @sheet.register
@@ -140,8 +140,8 @@ def _figures(restarts: Restarts, i: int) -> str:
 def imagined_sheet(imagined: Imagined, classes: Sequence[str] | None = None) -> Image.Image:
     """The pictures of each class under its name, each with its probability of that class.
 
-    Beside the name: how many are read as the class by the network, and by their real neighbours
-    where those are known. `classes` are names to use in place of those of the network.
+    Beside the name: how many of them are read as the class by the network, and by their real
+    neighbours where those are known. `classes` are names to use in place of the network's.
     """
     names = imagined.classes if classes is None else classes
     paper = titled("Imagined classes", imagined.summary)
@@ -151,10 +151,7 @@ def imagined_sheet(imagined: Imagined, classes: Sequence[str] | None = None) -> 
         gallery(
             paper,
             [
-                (
-                    picture_to_image(imagined.pictures[i].numpy()),
-                    f"p {number(float(imagined.towards[i]))}{_ratio(imagined, i)}",
-                )
+                (picture_to_image(imagined.pictures[i].numpy()), _trust(imagined, i))
                 for i in members
             ],
         )
@@ -162,14 +159,14 @@ def imagined_sheet(imagined: Imagined, classes: Sequence[str] | None = None) -> 
 
 
 def _readings(imagined: Imagined, members: Sequence[int]) -> str:
-    count = len(members)
-    words = f"read as it {int(imagined.read[members].sum())} of {count}"
+    words = f"{int(imagined.read[members].sum())} of {len(members)} by the network"
     if imagined.voted is None:
         return words
-    return f"{words}, real neighbours agree {int(imagined.voted[members].sum())} of {count}"
+    return f"{words}, {int(imagined.voted[members].sum())} by real neighbours"
 
 
-def _ratio(imagined: Imagined, i: int) -> str:
+def _trust(imagined: Imagined, i: int) -> str:
+    words = f"p {percent(float(imagined.towards[i]))}"
     if imagined.closeness is None:
-        return ""
-    return f", distance {number(float(imagined.closeness.ratios[i]))}×"
+        return words
+    return f"{words}, distance{NO_BREAK}{number(float(imagined.closeness.ratios[i]))}×"
