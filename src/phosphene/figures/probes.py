@@ -159,10 +159,10 @@ def imagined_sheet(imagined: Imagined, classes: Sequence[str] | None = None) -> 
 
 
 def _readings(imagined: Imagined, members: Sequence[int]) -> str:
-    words = f"{int(imagined.read[members].sum())} of {len(members)} by the network"
+    words = f"read as meant {int(imagined.read[members].sum())} of {len(members)}"
     if imagined.voted is None:
         return words
-    return f"{words}, {int(imagined.voted[members].sum())} by real neighbours"
+    return f"{words}, by real neighbours {int(imagined.voted[members].sum())}"
 
 
 def _trust(imagined: Imagined, i: int) -> str:
