@@ -1,8 +1,12 @@
 """Figures of probes: nothing cut, every picture there, whatever the channels and names."""
 
+from dataclasses import dataclass, field
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
+from matplotlib.axes import Axes
 from torch import nn
 
 from phosphene import Input, Network, sheet
@@ -12,6 +16,7 @@ from phosphene.figures import (
     ablation_sheet,
     film_sheet,
     filters_sheet,
+    flips_sheet,
     imagined_sheet,
     restarts_sheet,
     strokes_sheet,
@@ -20,10 +25,11 @@ from phosphene.figures import (
 )
 from phosphene.figures.layout import rows, signed_picture
 from phosphene.figures.palette import on_paper, picture_to_image, signed_to_rgba
-from phosphene.figures.paper import DPI, MARGIN
+from phosphene.figures.paper import DPI, MARGIN, Paper
 from phosphene.figures.png import AnyImage, enlarge
 from phosphene.maximize import Drawing, Recipe
 from phosphene.probes import (
+    Ablation,
     Closeness,
     Imagined,
     Restarts,
@@ -141,6 +147,58 @@ def test_every_stroke_is_shown(channels: int) -> None:
 def test_units_are_ranked(groups: list[tuple[int, ...]] | None) -> None:
     ablation = ablate(network(1), "0", [some_data(1)], groups)
     assert edges_are_blank(np.asarray(ablation_sheet(ablation, most=5)))
+
+
+@dataclass
+class Seen:
+    """What was written on sheets, with the height it took, and the charts on them."""
+
+    words: list[tuple[str, float]] = field(default_factory=list)
+    charts: list[Axes] = field(default_factory=list)
+
+
+@pytest.fixture
+def seen(monkeypatch: pytest.MonkeyPatch) -> Seen:
+    found, write, chart = Seen(), Paper.write, Paper.chart
+
+    def listen(paper: Paper, words: str, *args: Any, **kwargs: Any) -> float:
+        found.words.append((words, write(paper, words, *args, **kwargs)))
+        return found.words[-1][1]
+
+    def look(paper: Paper, *args: Any) -> Axes:
+        found.charts.append(chart(paper, *args))
+        return found.charts[-1]
+
+    monkeypatch.setattr(Paper, "write", listen)
+    monkeypatch.setattr(Paper, "chart", look)
+    return found
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [tuple("012"), ("tabby", "Egyptian cat", "cup"), ("German short-haired pointer", "a", "b")],
+)
+def test_names_of_classes_stay_on_their_line(labels: tuple[str, ...], seen: Seen) -> None:
+    module = nn.Sequential(nn.Flatten(), nn.Linear(400, 3))
+    strokes_sheet(read_strokes(Network(module, Input(1, (20, 20)), labels)))
+    heights = {height for words, height in seen.words if words in labels}
+    assert len(heights) == 1
+    assert heights.pop() < 0.2
+
+
+def test_flips_have_ticks_at_their_levels(seen: Seen) -> None:
+    flips_sheet(flips(network(1), [some_data(1)], shifts(2)))
+    assert [label.get_text() for label in seen.charts[0].get_xticklabels()] == ["0", "1", "2"]
+
+
+def test_ranks_are_whole_and_counts_agree_with_their_verbs(seen: Seen) -> None:
+    groups = tuple((i,) for i in range(4))
+    sheet = ablation_sheet(Ablation("conv", groups, 100, 90, torch.tensor([89, 90, 91, 85])))
+    assert edges_are_blank(np.asarray(sheet))
+    assert any("2 are missed, 1 makes no difference, 1 does harm." in w for w, _ in seen.words)
+    ticks = seen.charts[0].get_xticks()
+    assert {1.0, 2.0, 3.0, 4.0} <= set(ticks)
+    assert (ticks == ticks.round()).all()
 
 
 @pytest.mark.parametrize("activations", [[3.0, 2.9, 1.0], [-1.0, -2.0, -3.0]])

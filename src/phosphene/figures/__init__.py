@@ -4,11 +4,10 @@ from phosphene.figures.charts import class_profile, confusion_table, histogram
 from phosphene.figures.crops import crop
 from phosphene.figures.distances import distances_sheet
 from phosphene.figures.filters import filters_sheet, weights_sheet
-from phosphene.figures.inventory import comparison_sheet, units_sheet
+from phosphene.figures.inventory import ablation_sheet, comparison_sheet, units_sheet
 from phosphene.figures.palette import on_paper, picture_to_image, signed_to_rgba
 from phosphene.figures.png import data_uri, png_bytes
 from phosphene.figures.probe_charts import (
-    ablation_sheet,
     flips_sheet,
     move_sheet,
     transfer_sheet,

@@ -1,4 +1,4 @@
-"""What probes measured, as one figure each: transfer, moves, flips, units switched off."""
+"""What probes measured, as one figure each: transfer, moves, flips."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -9,17 +9,19 @@ from jaxtyping import Float, UInt8
 from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
-from matplotlib.ticker import PercentFormatter
 from numpy import ndarray
 from PIL import Image
 
-from phosphene.figures.layout import BLUE, GREY, RED, SMALL, bars, cells, depths, titled
+from phosphene.figures.layout import BLUE, GREY, SMALL, cells, depths, titled
 from phosphene.figures.palette import picture_to_image
 from phosphene.figures.paper import INK, LINE, MARGIN, SOFT, Paper
 from phosphene.figures.sheet import WIDTH
-from phosphene.probes import Ablation, FlipRates, Flips, Move, MoveMap, Transfer
+from phosphene.probes import FlipRates, Flips, Move, MoveMap, Transfer
 from phosphene.results import sheet
 from phosphene.words import class_name, number, percent, plural
+
+TICK = 0.35
+"""Inches that a number under a chart takes."""
 
 MOST_COLOURS = 8
 """Classes with a colour of their own in a map; the rest share a grey."""
@@ -233,7 +235,9 @@ def _panel(paper: Paper, found: Flips, *, left: float, width: float, highest: fl
             axes.plot(found.levels, share.numpy(), color=GREY, linewidth=0.7)
     axes.plot(found.levels, found.share.numpy(), color=BLUE, linewidth=2, marker="o", markersize=3)
     axes.set_ylim(-0.02 * highest, 1.05 * highest)
-    axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=None))
+    places = _apart(found.levels, (found.levels[-1] - found.levels[0]) * TICK / (width - 0.5))
+    axes.set_xticks(places, [number(level) for level in places])
+    axes.yaxis.set_major_formatter(lambda share, _: percent(share))
     axes.grid(axis="y", color=LINE, linewidth=0.6)
     below = top + 1.7 + 0.28
     words = f"{found.family.name}, in {found.family.unit}"
@@ -245,48 +249,17 @@ def _panel(paper: Paper, found: Flips, *, left: float, width: float, highest: fl
     return below + paper.write(words, left, below, width, SMALL) + 0.05
 
 
-@sheet.register
-def ablation_sheet(ablation: Ablation, most: int = 24) -> Image.Image:
-    """What accuracy each unit is worth: all of them by rank, then the `most` dearest by name."""
-    ranked = ablation.ranked()
-    lost = [value for _, value in ranked]
-    paper = titled(
-        f"{ablation.layer} · units switched off",
-        f"{percent(ablation.accuracy)} of {plural(ablation.count, 'picture')} are read right with "
-        f"all units at work. {plural(len(ranked), 'group')} switched off one at a time: "
-        f"{sum(v > 0 for v in lost)} are missed, {sum(v == 0 for v in lost)} make no difference, "
-        f"{sum(v < 0 for v in lost)} do harm.",
-    )
-    if not ranked:
-        return paper.image()
-    paper.heading("Accuracy lost, dearest first")
-    axes = paper.chart(MARGIN + 0.5, paper.top, paper.width - 2 * MARGIN - 0.5, 1.3)
-    axes.bar(range(1, len(lost) + 1), lost, color=[RED if v < 0 else BLUE for v in lost])
-    axes.set_xlim(0.4, len(lost) + 0.6)
-    axes.axhline(0, color=LINE, linewidth=0.8)
-    axes.yaxis.set_major_formatter(PercentFormatter(1))
-    paper.top += 1.3 + 0.3
-    paper.top += paper.write("rank", MARGIN + 0.5, size=SMALL, color=SOFT)
-    shown = ranked[:most]
-    paper.heading("The dearest" if len(ranked) > most else "Each by name")
-    items = [(", ".join(map(str, g)), v, _points(v)) for g, v in shown]
-    half, width = -(-len(items) // 2), (paper.width - 2 * MARGIN - 0.4) / 2
-    scale = min(0.0, *lost), max(0.0, *lost)
-    ends = [
-        bars(paper, part, left=MARGIN + i * (width + 0.4), width=width, names=0.9, scale=scale)
-        for i, part in enumerate((items[:half], items[half:]))
-        if part
-    ]
-    paper.top = max(ends)
-    if len(ranked) > most:
-        words = f"{len(ranked) - most} more, down to {_points(lost[-1])}."
-        paper.top += 0.08 + paper.write(words, top=paper.top + 0.08, size=SMALL, color=SOFT)
-    return paper.image()
+def _apart(levels: Sequence[float], gap: float) -> list[float]:
+    """Those of rising `levels` that are at least `gap` from the one chosen before.
 
-
-def _points(lost: float) -> str:
-    """Accuracy lost, in percentage points of all pictures."""
-    return percent(lost) if lost >= 0 else f"−{percent(-lost)}"
+    >>> _apart([0.0, 1.0, 1.1, 2.0, 2.9], 1.0)
+    [0.0, 1.0, 2.0]
+    """
+    chosen = [levels[0]]
+    for level in levels[1:]:
+        if level - chosen[-1] >= gap:
+            chosen.append(level)
+    return chosen
 
 
 def _frame(row: int, column: int) -> Rectangle:

@@ -79,12 +79,15 @@ def _heading(paper: Paper, film: Film, names: Sequence[str], i: int) -> None:
 @sheet.register
 def strokes_sheet(scores: StrokeScores, most: int = 3) -> Image.Image:
     """Each drawing with the `most` likeliest classes as bars, and their probabilities."""
-    columns, width = 3, (WIDTH - 2 * MARGIN + 2 * GAP) / 3
+    best, order = scores.probabilities.sort(dim=1, descending=True, stable=True)
+    longest = max(len(class_name(scores.classes, c)) for c in order[:, :most].unique().tolist())
+    columns = 3 if longest <= 12 else 2
+    width = (WIDTH - 2 * MARGIN + 2 * GAP) / columns
     paper = titled(
         "What drawings are read as",
         "Each drawing with its likeliest classes and their probabilities.",
     )
-    side = 0.875
+    side, names = 0.875, min(max(0.4, 0.1 + 0.06 * longest), 1.9)  # a letter takes 0.06 inches
     for start in range(0, len(scores.names), columns):
         paper.top += 0.15
         lowest = paper.top
@@ -96,12 +99,11 @@ def strokes_sheet(scores: StrokeScores, most: int = 3) -> Image.Image:
             )
             right, room = left + side + 0.15, width - side - 0.15 - 2 * GAP
             paper.top += paper.write(scores.names[i], right, top, room + GAP, SMALL, weight="bold")
-            best, order = scores.probabilities[i].sort(descending=True, stable=True)
             items = [
-                (class_name(scores.classes, int(c)), float(p), percent(float(p)))
-                for p, c in zip(best[:most], order[:most], strict=True)
+                (class_name(scores.classes, c), p, percent(p))
+                for p, c in zip(best[i, :most].tolist(), order[i, :most].tolist(), strict=True)
             ]
-            ends = bars(paper, items, left=right, width=room, names=0.4)
+            ends = bars(paper, items, left=right, width=room, names=names)
             lowest, paper.top = max(lowest, below, ends), top
         paper.top = lowest
     return paper.image()
