@@ -52,6 +52,7 @@ def test_maps_are_made_by_the_rule_that_is_noted(layer, rule, atlas, gelu):
     noted = atlas.document(f"rule {atlas.provenance(example).key}")
     assert noted["rule"] == rule.name
     assert (noted["reason"] is None) == (rule is GUIDED)
+    assert "ask for" not in str(noted["reason"]).lower()  # nobody is there to ask
     picture = torch.from_numpy(atlas.image(example.image).picture)[None]
     whole = gradient(gelu, picture, Neuron(layer, 1, example.y, example.x), rule)[0].numpy()
     top, left, bottom, right = example.box

@@ -1,5 +1,6 @@
 """Jobs about some units of a layer."""
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -147,5 +148,5 @@ def _map_rule(network: Network, layer: Layer) -> tuple[Rule, str | None]:
     try:
         gradient(network, black, Channel(layer.name, 0), GUIDED)
     except RectifierError as error:
-        return PLAIN, str(error)
+        return PLAIN, re.split(r"; |\. ", str(error))[0]  # what follows is what to do instead
     return GUIDED, None
