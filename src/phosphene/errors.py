@@ -119,11 +119,17 @@ class StorageError(AtlasError):
     """The folder is read-only or the disk is full."""
 
 
-def nearest(name: str, candidates: Iterable[str], count: int = 3) -> str:
+def nearest(
+    name: str, candidates: Iterable[str], count: int = 3, *, listing: bool = False
+) -> str:
     """Say which of `candidates` look most like `name`, as the tail of an error message.
+
+    Where none does, or with `listing`, say what there is.
 
     >>> nearest("conv3", ["conv1", "conv2", "fc1"])
     'nearest: conv2, conv1'
+    >>> nearest("conv1", ["bn1", "conv2"], listing=True)
+    'nearest: conv2; there are: bn1, conv2'
     >>> nearest("zebra", ["conv1", "fc1"])
     'there are: conv1, fc1'
     """
@@ -131,7 +137,9 @@ def nearest(name: str, candidates: Iterable[str], count: int = 3) -> str:
     if not known:
         return "there are none"
     close = get_close_matches(str(name), known, n=count, cutoff=0.5)
-    if close:
-        return "nearest: " + ", ".join(close)
-    shown = ", ".join(known[:12])
-    return f"there are: {shown}" + (f", … ({len(known)} in all)" if len(known) > 12 else "")
+    shown = f"there are: {', '.join(known[:12])}"
+    if len(known) > 12:
+        shown += f", … ({len(known)} in all)"
+    if not close:
+        return shown
+    return "nearest: " + ", ".join(close) + (f"; {shown}" if listing else "")

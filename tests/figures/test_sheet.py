@@ -65,7 +65,8 @@ def test_the_layer_sheet_shows_every_strongest_patch(digits_atlas: Path) -> None
 
 def test_unknown_units_are_refused(digits_atlas: Path) -> None:
     with Atlas.open(digits_atlas) as atlas:
-        with pytest.raises(UnknownLayerError, match="nearest: conv"):
+        says = r"nearest: conv2, conv1; there are: conv1, conv2, fc1, output\. .* --layers conv3"
+        with pytest.raises(UnknownLayerError, match=says):
             unit_sheet(atlas, "conv3", 0)
         with pytest.raises(UnknownUnitError, match="no unit 99"):
             unit_sheet(atlas, "conv1", 99)

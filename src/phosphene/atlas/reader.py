@@ -59,9 +59,9 @@ class Reader:
         if not found:
             names = [layer.name for layer in self.layers()]
             raise UnknownLayerError(
-                f"the atlas {self.path} has no layer {name!r}; {nearest(name, names)}"
-                f" (it has {', '.join(names) or 'none'}). A build studies those that are chosen "
-                f"by --layers, such as --layers {name}"
+                f"the atlas {self.path} has no layer {name!r}; "
+                f"{nearest(name, names, listing=True)}. "
+                f"A build studies other layers with --layers, such as --layers {name}"
             )
         return found[0]
 
