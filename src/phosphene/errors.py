@@ -119,17 +119,15 @@ class StorageError(AtlasError):
     """The folder is read-only or the disk is full."""
 
 
-def nearest(
-    name: str, candidates: Iterable[str], count: int = 3, *, listing: bool = False
-) -> str:
+def nearest(name: str, candidates: Iterable[str], count: int = 3, *, listing: bool = False) -> str:
     """Say which of `candidates` look most like `name`, as the tail of an error message.
 
     Where none does, or with `listing`, say what there is.
 
     >>> nearest("conv3", ["conv1", "conv2", "fc1"])
     'nearest: conv2, conv1'
-    >>> nearest("conv1", ["bn1", "conv2"], listing=True)
-    'nearest: conv2; there are: bn1, conv2'
+    >>> nearest("conv1", ["stem", "conv2"], listing=True)
+    'nearest: conv2; there are: stem, conv2'
     >>> nearest("zebra", ["conv1", "fc1"])
     'there are: conv1, fc1'
     """

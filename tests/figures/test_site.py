@@ -194,7 +194,9 @@ def test_an_export_that_was_cut_short_is_gone_on_with(digits_atlas: Path, tmp_pa
         export_site(atlas, tmp_path, cut)
     assert not (tmp_path / "index.html").exists()
     (tmp_path / "unit-conv1-0.html.partial").write_text("<!DOCT")
+    (tmp_path / "probe-fool-1.json").write_text("{}")
     assert "index.html" in export(digits_atlas, tmp_path)
+    assert not (tmp_path / "probe-fool-1.json").exists()  # no page of this export has it
 
 
 def test_a_folder_that_cannot_be_written(digits_atlas: Path, tmp_path: Path) -> None:

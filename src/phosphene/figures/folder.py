@@ -15,6 +15,7 @@ INLINE_BYTES = 4096
 PHOTO_PIXELS = 64
 
 _OUR_PAGE = re.compile(r"(layer|unit|probe)-.+\.html")
+_OUR_NUMBERS = re.compile(r"probe-.+\.json")
 _OUR_IMAGE = re.compile(r"[0-9a-f]{32}\.png")
 
 
@@ -100,11 +101,12 @@ class SiteFolder:
         return name
 
     def remove_stale(self) -> None:
-        """Remove pages and images of an earlier export that this one did not write."""
+        """Remove pages, numbers and images of an earlier export that this one did not write."""
         pages = [p for p in self.folder.glob("*.html") if _OUR_PAGE.fullmatch(p.name)]
+        numbers = [p for p in self.folder.glob("*.json") if _OUR_NUMBERS.fullmatch(p.name)]
         images = [p for p in self.folder.glob("img/*.png") if _OUR_IMAGE.fullmatch(p.name)]
-        for path in {*pages, *images} - self.written:
-            if path.suffix == ".png" or _is_our_page(path):
+        for path in {*pages, *numbers, *images} - self.written:
+            if path.suffix != ".html" or _is_our_page(path):
                 with contextlib.suppress(FileNotFoundError):
                     path.unlink()
 
@@ -152,9 +154,9 @@ def _refuse_foreign(folder: Path) -> None:
 
 def _may_be_ours(path: Path) -> bool:
     name = path.name.removesuffix(".partial")
-    return name in {"img", "style.css", "index.html"} or (
-        _OUR_PAGE.fullmatch(name) is not None and (name != path.name or _is_our_page(path))
-    )
+    if name in {"img", "style.css", "index.html"} or _OUR_NUMBERS.fullmatch(name):
+        return True
+    return _OUR_PAGE.fullmatch(name) is not None and (name != path.name or _is_our_page(path))
 
 
 def _is_our_page(path: Path) -> bool:
