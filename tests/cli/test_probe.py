@@ -141,6 +141,17 @@ def test_networks_are_trained_again_once(run: Run, folder: Path) -> None:
     assert (folder / "nets" / "hvass-seed1.safetensors").exists()
 
 
+def test_classes_are_imagined_by_a_decoder_trained_once(run: Run, folder: Path) -> None:
+    words = ["probe", "imagine", "a.atlas", "--train", "digits", "--training-steps", 2]
+    words += ["--codes", 3, "--per-class", 1, "--steps", 2]
+    status, printed = run(*words)
+    assert status == 0, printed
+    assert "10 pictures of 10 classes; read as meant by the network" in printed
+    assert "times that of real pictures" in printed
+    assert kept(folder, "imagine") == 1
+    assert run(*words) == (status, printed)
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

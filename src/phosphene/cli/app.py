@@ -35,8 +35,9 @@ app = typer.Typer(
 for name, command in (
     ("transfer", retrain.transfer_command),
     ("variants", retrain.variants_command),
+    ("imagine", retrain.imagine_command),
 ):
-    probe.command(name, rich_help_panel="Train again and compare")(command)
+    probe.command(name, rich_help_panel="Train and compare")(command)
 app.add_typer(probe, name="probe", rich_help_panel="Look")
 
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]

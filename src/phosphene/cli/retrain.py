@@ -1,22 +1,32 @@
-"""`phosphene probe transfer` and `variants`: train again, and compare."""
+"""`phosphene probe transfer`, `variants` and `imagine`: train, and compare."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from torch import Tensor
 
-from phosphene.canvas import Spectrum
+from phosphene.canvas import Decoded, Spectrum
 from phosphene.cli import options
-from phosphene.cli.output import follow_training
+from phosphene.cli.output import bar, follow_training
 from phosphene.cli.subject import Subject, about
 from phosphene.data import Batch, batches, load_data
 from phosphene.errors import SpecError, nearest
+from phosphene.evaluation import nearest_neighbours
 from phosphene.maximize import Optimizer, Recipe
 from phosphene.network import Network
-from phosphene.probes import Make, class_pictures, compare, fool, morph, transfer
-from phosphene.zoo import ARTICLES, Article, train
+from phosphene.probes import Make, class_pictures, compare, fool, imagine, morph, transfer
+from phosphene.zoo import (
+    ARTICLES,
+    DECODER,
+    Article,
+    VariationalAutoencoder,
+    seeded,
+    train,
+    train_decoder,
+)
 from phosphene.zoo import Recipe as Training
 
 MAKES = ("fool", "morph", "classes")
@@ -114,6 +124,50 @@ def variants_command(
     )
 
 
+@about
+def imagine_command(
+    subject: Subject,
+    train_on: Train = None,
+    folder: Folder = Path("decoders"),
+    training_steps: TrainingSteps = None,
+    codes: Annotated[int, typer.Option(help="Numbers a picture is made from.", min=1)] = 16,
+    per_class: Annotated[int, typer.Option(help="Pictures of each class.", min=1)] = 8,
+    steps: Annotated[int, typer.Option(help="Steps of each picture.", min=1)] = 128,
+) -> None:
+    """Imagine each class: seek pictures among those that a decoder trained on the data draws."""
+    input = subject.network.input
+    pictures = load_data(_required(train_on), input.channels, input.size, "train")
+    decoder = seeded(lambda: VariationalAutoencoder(input.shape, codes), subject.seed)
+    recipe = replace(DECODER, seed=subject.seed, steps=training_steps or DECODER.steps)
+    path = folder / f"decoder-{codes}.safetensors"
+    with bar("training a decoder", recipe.steps) as (progress, task):
+        for step in train_decoder(decoder, pictures, path, recipe):
+            progress.update(task, completed=step.index)
+    held_out = next(iter(batches(subject.data, 256))).pictures
+    subject.answer(
+        "imagine",
+        "Imagined classes",
+        lambda: imagine(
+            subject.network,
+            Recipe(canvas=Decoded(decoder=decoder.to(subject.device)), steps=steps),
+            per_class=per_class,
+            seed=subject.seed,
+            nearest=lambda some: nearest_neighbours(some, batches(pictures), 5),
+            held_out=held_out,
+        ),
+        on_data=True,
+        decoder=decoder.fingerprint,
+        per_class=per_class,
+        steps=steps,
+    )
+
+
+def _required(data: str | None) -> str:
+    if data is None:
+        raise SpecError("training needs pictures: give --train digits, mnist:FOLDER or a folder")
+    return data
+
+
 def _article(name: str) -> Article:
     if name not in ARTICLES:
         raise SpecError(f"no network {name!r}; {nearest(name, ARTICLES)}")
@@ -147,12 +201,10 @@ def _trained(
     settings: dict[str, Any],
 ) -> Network:
     """A network of `article` for the subject's classes, trained, or loaded where that was done."""
-    if data is None:
-        raise SpecError("training needs pictures: give --train digits, mnist:FOLDER or a folder")
     input = subject.network.input
     classes = subject.network.classes
     pictures = options.of_classes(
-        load_data(data, input.channels, input.size, "train"), ",".join(classes), article
+        load_data(_required(data), input.channels, input.size, "train"), ",".join(classes), article
     )
     fresh = article(input.shape, classes, recipe.seed, **settings)
     fresh.module.to(subject.device)

@@ -21,6 +21,8 @@ from phosphene.zoo.checkpoint import check_identity, identity, restore, save, tr
 from phosphene.zoo.feed import Feed
 from phosphene.zoo.recipe import Recipe
 
+M = TypeVar("M", bound=nn.Module)
+
 SAVE_EVERY = 500
 
 S = TypeVar("S")
@@ -40,7 +42,7 @@ class TrainingStep:
     validation: float | None = None
 
 
-def seeded(make: Callable[[], nn.Module], seed: int) -> nn.Module:
+def seeded(make: Callable[[], M], seed: int) -> M:
     """A freshly initialised module whose weights depend on `seed` alone."""
     with _seeded_draws(seed, torch.device("cpu")):
         return make()
