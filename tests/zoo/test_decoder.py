@@ -28,9 +28,7 @@ RECIPE = Recipe("Adam", 0.01, batch=8, steps=STEPS)
 
 
 def small(shape: tuple[int, int, int] = SHAPE, codes: int = 3) -> VariationalAutoencoder:
-    made = seeded(lambda: VariationalAutoencoder(shape, codes, widths=(4, 6)), 0)
-    assert isinstance(made, VariationalAutoencoder)
-    return made
+    return seeded(lambda: VariationalAutoencoder(shape, codes, widths=(4, 6)), 0)
 
 
 def same(one: VariationalAutoencoder, other: VariationalAutoencoder) -> bool:
@@ -133,7 +131,6 @@ def test_pictures_that_do_not_fit_are_refused(data: TensorDataset, tmp_path: Pat
 def of_digits(tmp_path_factory: pytest.TempPathFactory) -> VariationalAutoencoder:
     """Trained for a few seconds on the embedded digits, 8 x 8."""
     made = seeded(lambda: VariationalAutoencoder((1, 8, 8), 10, (16, 32)), 0)
-    assert isinstance(made, VariationalAutoencoder)
     recipe = Recipe("Adam", 4e-3, batch=64, steps=400)
     path = tmp_path_factory.mktemp("decoder") / "w"
     steps = list(train_decoder(made, digits("train", (8, 8)), path, recipe))

@@ -35,7 +35,7 @@ class VariationalAutoencoder(Autoencoder):
         SpecError: no codes at all, or no widths.
 
     *Source:* Kingma & Welling 2013, "Auto-Encoding Variational Bayes" (arXiv 1312.6114), whose
-    networks are dense.
+    networks are dense; Odena et al. 2016, "Deconvolution and Checkerboard Artifacts", Distill.
 
     >>> autoencoder = VariationalAutoencoder((3, 27, 40), codes=8)
     >>> codes = autoencoder.encode(torch.rand(2, 3, 27, 40))

@@ -25,6 +25,7 @@ M = TypeVar("M", bound=nn.Module)
 
 SAVE_EVERY = 500
 
+M = TypeVar("M", bound=nn.Module)
 S = TypeVar("S")
 
 
