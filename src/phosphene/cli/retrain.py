@@ -143,6 +143,7 @@ def imagine_command(
     with bar("training a decoder", recipe.steps) as (progress, task):
         for step in train_decoder(decoder, pictures, path, recipe):
             progress.update(task, completed=step.index)
+        progress.update(task, completed=recipe.steps)  # also where it was there already
     held_out = next(iter(batches(subject.data, 256))).pictures
     subject.answer(
         "imagine",

@@ -21,8 +21,6 @@ from phosphene.zoo.checkpoint import check_identity, identity, restore, save, tr
 from phosphene.zoo.feed import Feed
 from phosphene.zoo.recipe import Recipe
 
-M = TypeVar("M", bound=nn.Module)
-
 SAVE_EVERY = 500
 
 M = TypeVar("M", bound=nn.Module)
