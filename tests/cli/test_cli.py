@@ -105,7 +105,7 @@ def test_layers_of_a_model(run, model):
 
 def test_train_writes_weights_that_build_takes(run, tmp_path):
     status, printed = run("train", "digits", "--out", tmp_path / "w.safetensors", "--steps", 3)
-    assert (status, "of 360 pictures held out" in printed) == (0, True)
+    assert (status, "of 360 test pictures" in printed) == (0, True)
     words = ["build", "phosphene.zoo:hvass", "--weights", tmp_path / "w.safetensors"]
     words += ["--data", "digits", "--out", tmp_path / "a.atlas", "--steps", 1, "--layers", "fc2"]
     assert run(*words)[0] == 0
@@ -115,10 +115,12 @@ def test_every_article_trains_on_its_own_classes(run, tmp_path):
     for name, held_out in (("softmax", 360), ("krishna", 72), ("pytorch", 360)):
         out = tmp_path / f"{name}.safetensors"
         status, printed = run("train", "digits", "--network", name, "--steps", 2, "--out", out)
-        assert (status, f"of {held_out} pictures held out" in printed) == (0, True), printed
+        assert (status, f"of {held_out} test pictures" in printed) == (0, True), printed
+        assert ("for validation" in printed) == (name != "pytorch")
+        assert ("step 2: " in printed) == (name != "pytorch")
     words = ["train", "digits", "--classes", "3,8", "--shift", 0.1, "--widths", "2,3", "--steps", 2]
     status, printed = run(*words, "--out", tmp_path / "few.safetensors")
-    assert (status, "of 72 pictures held out" in printed) == (0, True), printed
+    assert (status, "of 72 test pictures" in printed) == (0, True), printed
 
 
 @pytest.mark.parametrize(

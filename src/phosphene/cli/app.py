@@ -114,24 +114,28 @@ def train_command(
 ) -> None:
     """Train one of the articles' networks on DATA and save its weights.
 
-    Each comes with its article's optimiser, batches and steps. Stopped and started again, the
-    training goes on where it was.
+    Each comes with its article's optimiser, batches and steps, and holds out what the article does
+    for validation after each epoch. Stopped and started again, the training goes on where it was.
     """
     if network not in ARTICLES:
         raise SpecError(f"no network {network!r}; {nearest(network, ARTICLES)}")
     shape = options.shape(size)
     article = ARTICLES[network]
-    pictures = options.of_classes(load_data(data, shape[0], shape[1:], "train"), classes, article)
-    held_out = options.of_classes(load_data(data, shape[0], shape[1:], "test"), classes, article)
+    pictures, validation = options.split(
+        load_data(data, shape[0], shape[1:], "train"), classes, article
+    )
+    test = options.of_classes(load_data(data, shape[0], shape[1:], "test"), classes, article)
     fresh = article(
         shape, pictures.classes, seed, **options.widths(article.factory, widths=widths, dense=dense)
     )
     module = fresh.module.to(options.device(device))
     recipe = options.recipe(article.recipe, steps, learning_rate, batch, shift, seed)
     total = recipe.for_pictures(len(pictures)).steps
-    follow_training(train(module, fresh.input, pictures, recipe, out), total)
+    follow_training(train(module, fresh.input, pictures, recipe, out, validate=validation), total)
     trained = Network(module, fresh.input, pictures.classes)
-    _say(f"{out}: {accuracy(trained, held_out):.2%} of {len(held_out):,} pictures held out")
+    if validation is not None:
+        _say(f"{out}: {accuracy(trained, validation):.2%} of {len(validation):,} for validation")
+    _say(f"{out}: {accuracy(trained, test):.2%} of {len(test):,} test pictures")
 
 
 @app.command("build", rich_help_panel="Your own network")

@@ -102,6 +102,17 @@ def of_classes(dataset: Dataset[Any], names: str | None, article: Article) -> Im
     return dataset.subset(chosen)
 
 
+def split(
+    dataset: Dataset[Any], names: str | None, article: Article
+) -> tuple[ImageDataset, ImageDataset | None]:
+    """Pictures to train on, and those that the article holds out for validation, if any."""
+    pictures = of_classes(dataset, names, article)
+    if not isinstance(dataset, ArrayDataset):
+        return pictures, None
+    training, validation = replace(article, classes=pictures.classes).split(dataset)
+    return training, validation if len(validation) else None
+
+
 def widths(factory: Callable[..., Any], **given: str | None) -> dict[str, Any]:
     """Those of `given` that were set, in the form in which `factory` takes them."""
     known, settings = inspect.signature(factory).parameters, {}

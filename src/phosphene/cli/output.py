@@ -53,6 +53,8 @@ def follow_training(steps: Iterable[TrainingStep], total: int) -> int:
                     completed=step.index,
                     description=f"training  loss {loss:.4f}  accuracy {accuracy:6.2%}",
                 )
+            if step.validation is not None:
+                errors.print(f"step {step.index:,}: {step.validation:.2%} of validation")
         if not made:
             progress.update(task, completed=total, description="training  already done")
     return made
