@@ -5,10 +5,10 @@ BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test quick check format browser wheel pins clean
+.PHONY: help demo walkthroughs notebooks test quick check format browser wheel pins clean
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 $(READY): requirements.txt pyproject.toml
 	@command -v $(PYTHON) >/dev/null || { echo "phosphene needs Python 3.11 or newer; try: make PYTHON=python3"; exit 1; }
@@ -19,6 +19,12 @@ $(READY): requirements.txt pyproject.toml
 
 demo: $(READY) ## train on the embedded digits, study every unit, write demo/digits.atlas and demo/site
 	@$(BIN)/phosphene demo --out demo
+
+walkthroughs: $(READY) ## play examples/ on MNIST and write docs/walkthroughs (trains for an hour, once)
+	$(BIN)/python examples/render.py docs/walkthroughs
+
+notebooks: $(READY) ## write the walk-throughs as examples/*.ipynb
+	$(BIN)/python examples/render.py --notebooks examples
 
 test: $(READY) browser ## the whole suite, with coverage
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --cov --cov-report=term

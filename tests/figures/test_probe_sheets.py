@@ -9,8 +9,8 @@ import torch
 from matplotlib.axes import Axes
 from torch import nn
 
+from drawn import LABELS, edges_are_blank, holds, network, some_data
 from phosphene import Input, Network, sheet
-from phosphene.data import Batch
 from phosphene.errors import NetworkError
 from phosphene.figures import (
     ablation_sheet,
@@ -25,8 +25,7 @@ from phosphene.figures import (
 )
 from phosphene.figures.layout import rows, signed_picture
 from phosphene.figures.palette import on_paper, picture_to_image, signed_to_rgba
-from phosphene.figures.paper import DPI, MARGIN, Paper
-from phosphene.figures.png import AnyImage, enlarge
+from phosphene.figures.paper import DPI, Paper
 from phosphene.maximize import Drawing, Recipe
 from phosphene.probes import (
     Ablation,
@@ -44,45 +43,6 @@ from phosphene.probes import (
     shifts,
 )
 from phosphene.types import Unit
-
-LABELS = ("cat with a striped orange coat", "dog", "cup of coffee")
-
-
-def network(channels: int, size: int = 20) -> Network:
-    torch.manual_seed(0)
-    module = nn.Sequential(
-        nn.Conv2d(channels, 11, 3, padding=1),
-        nn.ReLU(),
-        nn.MaxPool2d(2),
-        nn.Conv2d(11, 4, 3, padding=1),
-        nn.Flatten(),
-        nn.Linear(4 * (size // 2) ** 2, 3),
-    )
-    return Network(module, Input(channels, (size, size)), LABELS)
-
-
-def some_data(channels: int, count: int = 6) -> Batch:
-    pictures = torch.rand(count, channels, 20, 20, generator=torch.Generator().manual_seed(1))
-    return Batch(torch.arange(count), pictures, torch.arange(count) % 3, ())
-
-
-def edges_are_blank(sheet: np.ndarray) -> bool:
-    frame = round(0.6 * MARGIN * DPI)
-    sides = (sheet[:frame], sheet[-frame:], sheet[:, :frame], sheet[:, -frame:])
-    return all((side == 255).all() for side in sides)
-
-
-def holds(sheet: np.ndarray, image: AnyImage, scale: int) -> bool:
-    """Whether the sheet has `image` in it, every pixel enlarged `scale` times."""
-    large = enlarge(image, scale)
-    large = large if large.ndim == 3 else np.repeat(large[..., None], 3, axis=2)
-    height, width = large.shape[:2]
-    corner = (sheet[: -height or None, : -width or None] == large[0, 0]).all(2)
-    return any(
-        np.array_equal(sheet[y : y + height, x : x + width], large)
-        for y, x in np.argwhere(corner)
-        if np.array_equal(sheet[y, x : x + width], large[0])
-    )
 
 
 @pytest.mark.parametrize("channels", [1, 2, 3])

@@ -1,11 +1,14 @@
 """Atlases as pictures: the static site, standalone sheets, and the palette they share."""
 
+from phosphene.figures.attributions import attributions_sheet
 from phosphene.figures.charts import class_profile, confusion_table, histogram
+from phosphene.figures.confusion import confusion_sheet
 from phosphene.figures.crops import crop
 from phosphene.figures.distances import distances_sheet
 from phosphene.figures.filters import filters_sheet, weights_sheet
 from phosphene.figures.inventory import ablation_sheet, comparison_sheet, units_sheet
 from phosphene.figures.palette import on_paper, picture_to_image, signed_to_rgba
+from phosphene.figures.pictures import drawings_sheet, mosaic_sheet, pictures_sheet
 from phosphene.figures.png import data_uri, png_bytes
 from phosphene.figures.probe_charts import (
     flips_sheet,
@@ -21,16 +24,20 @@ from phosphene.figures.probes import (
 from phosphene.figures.readings import drawing_sheet, message_sheet, misread_sheet
 from phosphene.figures.sheet import layer_sheet, unit_sheet
 from phosphene.figures.site import export_site
+from phosphene.figures.training import training_sheet
 
 __all__ = [
     "ablation_sheet",
+    "attributions_sheet",
     "class_profile",
     "comparison_sheet",
+    "confusion_sheet",
     "confusion_table",
     "crop",
     "data_uri",
     "distances_sheet",
     "drawing_sheet",
+    "drawings_sheet",
     "export_site",
     "film_sheet",
     "filters_sheet",
@@ -40,13 +47,16 @@ __all__ = [
     "layer_sheet",
     "message_sheet",
     "misread_sheet",
+    "mosaic_sheet",
     "move_sheet",
     "on_paper",
     "picture_to_image",
+    "pictures_sheet",
     "png_bytes",
     "restarts_sheet",
     "signed_to_rgba",
     "strokes_sheet",
+    "training_sheet",
     "transfer_sheet",
     "unit_sheet",
     "units_sheet",

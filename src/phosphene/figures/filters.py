@@ -27,8 +27,10 @@ from phosphene.network import Network
 from phosphene.words import class_name, number, plural
 
 
-def weights_sheet(network: Network, layer: str) -> Image.Image:
+def weights_sheet(network: Network, layer: str, limit: float | None = None) -> Image.Image:
     """The weights of each unit of a layer as a picture, all in one symmetric range.
+
+    The range goes to `limit`, or to the largest weight of the layer.
 
     The layer is the network's first. A dense one has a weight for each value of the picture, and
     they are laid out like it; a convolution has its kernels. Of any number of channels but three,
@@ -50,7 +52,7 @@ def weights_sheet(network: Network, layer: str) -> Image.Image:
     site = network.layer(layer)
     outputs = network.classifies and site.name == network.logits.name
     shown = [signed_picture(unit) for unit in weights]
-    limit = magnitude(shown)
+    limit = magnitude(shown) if limit is None else limit
     paper = titled(f"{site.name} · {site.kind}", f"The weights of {plural(site.units, 'unit')}.")
     paper.top += 0.1
     ruler(paper, limit, "is a weight, in one range for all units", weights.shape[1])

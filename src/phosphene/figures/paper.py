@@ -78,6 +78,10 @@ class Paper:
         self._pictures.append((shown.convert("RGB"), centred, round(top * DPI)))
         return shown.height / DPI
 
+    def paste(self, image: Image.Image, left: float, top: float) -> None:
+        """Put a picture in place pixel by pixel, however large it is."""
+        self._pictures.append((image, round(left * DPI), round(top * DPI)))
+
     def chart(self, left: float, top: float, width: float, height: float) -> Axes:
         """Bare axes to draw a chart in."""
         axes = self._figure.add_axes((0, 0, 1, 1), label=str(len(self._charts)))

@@ -33,8 +33,8 @@ class LayerUnits:
         """How many are silent and redundant, and what it costs to do without them."""
         found, (group, lost) = self.census, self.each.ranked()[0]
         told = (
-            f"{found.layer}: of {plural(found.units, 'unit')} {len(found.silent) or 'none'} never "
-            f"fire, and {found.redundant or 'none'} repeat others. "
+            f"{found.layer}: of {plural(found.units, 'unit')} {len(found.silent)} never "
+            f"fire, and {found.redundant} repeat others. "
             f"Read right with all at work: {self.each.accuracy:.2%}"
         )
         without = dict(zip(self.names, self.groups.accuracy_without.tolist(), strict=True))

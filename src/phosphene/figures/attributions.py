@@ -1,0 +1,174 @@
+"""Where units look in one picture, by three methods, beside the real patches that excite them."""
+
+from collections.abc import Sequence
+from functools import partial
+
+import torch
+from jaxtyping import Float
+from PIL import Image
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from phosphene.attribution import Attribution, deconvnet, gradient, guided
+from phosphene.data import Example, read
+from phosphene.examples import Survey, seen_from
+from phosphene.examples import crop as cut
+from phosphene.figures.crops import covers, crop
+from phosphene.figures.layout import SMALL, titled
+from phosphene.figures.palette import on_paper, picture_to_image, signed_to_rgba
+from phosphene.figures.paper import MARGIN, SOFT, Paper
+from phosphene.figures.png import AnyImage
+from phosphene.figures.sheet import OUTSIDE
+from phosphene.network import Network
+from phosphene.objectives import Channel, Neuron, Term, unit_maps
+from phosphene.types import Unit
+from phosphene.words import class_name, number
+
+LARGE, LARGE_GAP = 1.3, 0.16
+SMALL_SIDE, SMALL_GAP = 0.8, 0.12
+PATCHES = 4
+
+METHODS: dict[str, Attribution] = {
+    "gradient": partial(gradient),
+    "DeconvNet": deconvnet,
+    "guided gradient": guided,
+}
+
+
+def attributions_sheet(
+    network: Network,
+    picture: Float[Tensor, "c h w"],
+    units: Sequence[Unit],
+    survey: Survey,
+    data: Dataset[object],
+) -> Image.Image:
+    """A strip for each unit: maps over the whole picture, then its strongest real patches.
+
+    Maps are of the unit at the position where it answers to the picture most, or at its own
+    position if it has one; they are signed, blue for more and red for less, each in a range of its
+    own. Each patch of `data` is cut to the unit's receptive field, above its guided gradient;
+    `survey` is a finished one of the same data with the units' layers.
+
+    Raises:
+        UnknownLayerError, UnknownUnitError: with the nearest names.
+        InputError, ChannelError, SizeError: the picture does not fit.
+        RectifierError: a method is not defined for the network's activations.
+
+    *Source:* Cogswell 2016, "How do you recognize this cat?"; Zeiler & Fergus 2013, fig. 2.
+    """
+    paper = titled(
+        "Where units look",
+        "On the left the picture, and what in it the unit answers to, by three methods. On the "
+        "right the real patches that excite the unit most, above their guided gradients.",
+    )
+    for unit in units:
+        _strip(paper, network, picture, network.unit(unit), survey=survey, data=data)
+    return paper.image()
+
+
+def _strip(
+    paper: Paper,
+    network: Network,
+    picture: Float[Tensor, "c h w"],
+    unit: Unit,
+    *,
+    survey: Survey,
+    data: Dataset[object],
+) -> None:
+    place, value = _strongest(network, picture, unit)
+    at = _objective(network, unit, (place,))
+    paper.heading(f"{unit_name(network, unit)}, which answers {number(value)} here")
+    shown = [("the picture", picture_to_image(picture.cpu().numpy()))]
+    for name, method in METHODS.items():
+        (values,) = method(network, picture[None], at).cpu().numpy()
+        shown.append((name, on_paper(signed_to_rgba(values))))
+    top, left, lowest = paper.top, MARGIN, 0.0
+    for name, image in shown:
+        lowest = max(lowest, _stacked(paper, [image], name, left=left, top=top, side=LARGE))
+        left += LARGE + LARGE_GAP
+    for real, values, words in _patches(network, unit, survey, data):
+        end = _stacked(paper, [real, values], words, left=left, top=top, side=SMALL_SIDE)
+        lowest = max(lowest, end)
+        left += SMALL_SIDE + SMALL_GAP
+    paper.top = lowest + 0.05
+
+
+def _stacked(
+    paper: Paper, images: Sequence[AnyImage], words: str, *, left: float, top: float, side: float
+) -> float:
+    """Pictures of one size, one below the other, and their caption; returns where it ends."""
+    for image in images:
+        height = paper.picture(image, left, top, side)
+        top += height + 0.05
+    inset = max(0.0, side - height) / 2  # pictures that do not fill the side are centred
+    return top + paper.write(words, left + inset, top + 0.01, side, SMALL, color=SOFT)
+
+
+def unit_name(network: Network, unit: Unit) -> str:
+    """What people call a unit: its class if it is one, else layer and number."""
+    if network.classifies and network.layer(unit.layer).name == network.logits.name:
+        return f"class {class_name(network.classes, unit.index)}"
+    return str(unit)
+
+
+@torch.no_grad()
+def _strongest(network: Network, picture: Tensor, unit: Unit) -> tuple[int, float]:
+    """Where the unit answers most, or its own position; and its answer there."""
+    layer = network.layer(unit.layer)
+    values = unit_maps(network.record(picture[None], [unit.layer])[unit.layer])[0, unit.index]
+    own = None if unit.y is None else unit.y * layer.shape[-1] + (unit.x or 0)
+    place = int(values.argmax()) if own is None else own
+    return place, float(values[place])
+
+
+def _objective(network: Network, unit: Unit, places: tuple[int, ...]) -> Term:
+    """The unit at one place for each of several pictures."""
+    layer, index = network.layer(unit.layer), (unit.index,) * len(places)
+    if not layer.spatial:
+        return Channel(unit.layer, index)
+    width = layer.shape[2]
+    rows, columns = (tuple(p // width for p in places), tuple(p % width for p in places))
+    return Neuron(unit.layer, index, rows, columns)
+
+
+def _patches(
+    network: Network, unit: Unit, survey: Survey, data: Dataset[object]
+) -> list[tuple[AnyImage, AnyImage, str]]:
+    """The strongest patches, their guided gradients, and what the unit answers to each."""
+    top = survey.layers[unit.layer].top
+    found = [
+        (item, place, value)
+        for image, place, value in zip(
+            top.images[unit.index].tolist(),
+            top.places[unit.index].tolist(),
+            top.values[unit.index].tolist(),
+            strict=True,
+        )
+        if isinstance(item := read(data[image]), Example)
+    ][:PATCHES]
+    pictures = torch.stack([example.picture for example, _, _ in found])
+    places = tuple(place for _, place, _ in found)
+    maps = guided(network, pictures, _objective(network, unit, places)).cpu()
+    patches = []
+    for (example, place, value), map_ in zip(found, maps, strict=True):
+        real, signed = _cut(network, unit.layer, place, example.picture, map_)
+        words = number(value)
+        if example.label is not None and network.classifies:
+            words = f"a {class_name(network.classes, example.label)}: {words}"
+        patches.append((real, signed, words))
+    return patches
+
+
+def _cut(
+    network: Network, layer: str, place: int, picture: Tensor, signed: Tensor
+) -> tuple[AnyImage, AnyImage]:
+    """What a position of a layer saw of a picture and of its map; all of it if it saw it all."""
+    site = network.layer(layer)
+    box = seen_from(site, network.fields[site.name], place)
+    if covers(box, *network.input.size):
+        box = (0, 0, *network.input.size)
+    (part,) = cut(signed[None], [box])
+    return (
+        on_paper(crop(picture.numpy(), box), OUTSIDE),
+        on_paper(signed_to_rgba(part.numpy())),
+    )
