@@ -10,7 +10,7 @@ from torch import nn
 
 from phosphene import Input, Network, PhospheneError, sheet
 from phosphene.data import ArrayDataset, Batch
-from phosphene.maximize import Recipe
+from phosphene.maximize import Recipe, draw
 from phosphene.probes import (
     FlipRates,
     ablate,
@@ -65,6 +65,7 @@ def answers() -> dict[str, Result]:
         "comparison": compare({"one": network, "other": network}, data, recipe=brief),
         "weights": weights(network, "0"),
         "message": hide(network, "hi", confidence=0.4),
+        "unit": draw(network, [Unit("3", 1)], brief)[0],
         "drawing": read_drawing(drawing(), network),
     }
 

@@ -14,6 +14,7 @@ from phosphene.figures.png import enlarge
 from phosphene.figures.sheet import COLUMNS, GAP, LARGE, SIDE, WIDTH
 from phosphene.maximize import Drawing
 from phosphene.network import Network
+from phosphene.results import sheet
 from phosphene.words import class_name, number, plural
 
 MOSAIC_GAP = 1
@@ -54,6 +55,13 @@ def drawings_sheet(network: Network, drawings: Sequence[Drawing], words: str = "
     silent = sum(drawing.silent for drawing in drawings)
     told = f"{plural(len(drawings), 'unit')}, {silent or 'none'} silent. {words}".strip()
     return _sheet([_drawn(network, drawing) for drawing in drawings], ", ".join(names), told)
+
+
+@sheet.register
+def _(drawing: Drawing) -> Image.Image:
+    """One drawing by itself; what there is, also of a silent unit."""
+    image = picture_to_image(drawing.picture.numpy())
+    return _sheet([(image, drawing.summary)], str(drawing.unit), "", None)
 
 
 def _drawn(network: Network, drawing: Drawing) -> Captioned:

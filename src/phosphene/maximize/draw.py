@@ -16,9 +16,11 @@ from phosphene.maximize.loop import ascend
 from phosphene.maximize.optimizers import Optimizer
 from phosphene.network import PLAIN, STRAIGHT, Network, Patch, Rule
 from phosphene.objectives import Channel, Neuron, Term, unit_maps
+from phosphene.results import Result
 from phosphene.streams import Streams, derived
 from phosphene.transforms import Identity, RandomAffine
 from phosphene.types import Unit
+from phosphene.words import number
 
 Aim = Literal["channel", "neuron"]
 
@@ -54,7 +56,7 @@ class Recipe:
 
 
 @dataclass(frozen=True)
-class Drawing:
+class Drawing(Result):
     """The picture of one unit.
 
     The picture has the 256 levels of a screen, and `activation` is what the unit answers to just
@@ -67,6 +69,22 @@ class Drawing:
     activation: float
     silent: bool
     attempts: tuple[str, ...]
+
+    @property
+    def summary(self) -> str:
+        """What the unit answers, or that nothing woke it."""
+        if self.silent:
+            return f"{self.unit} never fires: {'; '.join(self.attempts)}."
+        return f"{self.unit} answers {number(self.activation)} to the picture drawn for it."
+
+    def to_json(self) -> dict[str, Any]:
+        """All but the picture as plain values for JSON."""
+        return {
+            "unit": str(self.unit),
+            "activation": self.activation,
+            "silent": self.silent,
+            "attempts": list(self.attempts),
+        }
 
 
 def draw(
