@@ -202,3 +202,22 @@ def test_an_atlas_that_was_moved_takes_the_weights_beside_it(
         "probe", "strokes", f"{inside}/a.atlas", "--model", model, "--out", tmp_path / "s.png"
     )
     assert status == 0, printed
+
+
+def test_show_says_where_units_look_in_a_picture(run: Run, folder: Path) -> None:
+    status, printed = run("show", "a.atlas", "fc1:3", "fc2:1", "--image", 4, "--out", "w.png")
+    assert (status, "Drawn to w.png" in printed) == (0, True), printed
+    with Image.open(folder / "w.png") as image:
+        two = image.height
+    assert run("show", "a.atlas", "fc1:3", "--image", 4, "--out", "w.png")[0] == 0
+    with Image.open(folder / "w.png") as image:
+        assert image.height < two
+    status, printed = run("show", "a.atlas", "conv1:0", "--image", 4)
+    assert status == 2
+    assert "has no layer 'conv1'" in printed
+
+
+def test_show_draws_each_of_several_units(run: Run, folder: Path) -> None:
+    assert run("show", "a.atlas", "fc1:0", "fc1:1", "--out", "u.png")[0] == 0
+    assert (folder / "u-fc1-0.png").exists()
+    assert (folder / "u-fc1-1.png").exists()

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from PIL.Image import Image
 from rich.markup import escape
 from rich.table import Table
 
@@ -13,9 +14,10 @@ from phosphene.canvas import CANVASES, canvas_from_json
 from phosphene.cli import options, retrain
 from phosphene.cli.output import bar, console, follow_study, follow_training, in_characters
 from phosphene.cli.probe import probe
+from phosphene.cli.subject import check_picture, subject
 from phosphene.data import digits, load_data
 from phosphene.errors import SpecError, UnknownUnitError, nearest
-from phosphene.figures import export_site, layer_sheet, unit_sheet
+from phosphene.figures import attributions_sheet, export_site, layer_sheet, unit_sheet
 from phosphene.network import Input, Layer, Network, load_network
 from phosphene.study import CHANNELS, NEURONS, Settings, Study, build
 from phosphene.types import Unit
@@ -224,30 +226,62 @@ def layers(
 @app.command(rich_help_panel="Look")
 def show(
     atlas: Annotated[Path, typer.Argument(help="An atlas.")],
-    unit: Annotated[str, typer.Argument(help="layer:number such as conv2:17, or a whole layer.")],
+    units: Annotated[
+        list[str],
+        typer.Argument(metavar="UNIT...", help="layer:number such as conv2:17, or whole layers."),
+    ],
+    image: Annotated[
+        str | None,
+        typer.Option(help="Show where the units look in this picture: a file, or a number."),
+    ] = None,
+    model: Annotated[
+        str | None, typer.Option(help="With --image: how to make the network, if not as built.")
+    ] = None,
+    weights: Weights = None,
+    device: Device = "auto",
     out: Annotated[
         Path | None, typer.Option(help="The picture to write. Default: named after the unit.")
     ] = None,
 ) -> None:
-    """Print what is known of one unit and draw it; give a layer's name for all of its units."""
+    """Print what is known of a unit and draw it; give a layer's name for all of its units.
+
+    With --image, one figure shows where each of the units looks in that picture, by plain gradient,
+    DeconvNet and guided backpropagation, beside the real patches that excite it most.
+    """
+    check_picture(out)
+    if image is None:
+        for name in units:
+            path = out or Path(f"{name.replace('/', '-').replace(':', '-')}.png")
+            if out is not None and len(units) > 1:
+                path = out.with_stem(f"{out.stem}-{name.replace('/', '-').replace(':', '-')}")
+            with Atlas.open(atlas) as opened:
+                _draw_to(path, _sheet(opened, name))
+        return
+    about = subject(str(atlas), model, weights, None, 0, device, out)
+    picture, _ = about.picture(image)
+    chosen = [Unit.parse(name) for name in units]
     with Atlas.open(atlas) as opened:
-        whole = ":" not in unit or any(layer.name == unit for layer in opened.layers())
-        chosen = None if whole else Unit.parse(unit)
-        if chosen is None:
-            sheet = layer_sheet(opened, unit)
-        elif chosen.y is not None:
-            raise UnknownUnitError(
-                f"an atlas keeps whole units, not {chosen}; ask for {chosen.layer}:{chosen.index}"
-            )
-        else:
-            sheet = unit_sheet(opened, chosen.layer, chosen.index)
-            _describe(opened, chosen)
-    if out is not None and out.suffix.lower() not in {".png", ".jpg", ".jpeg", ".webp", ".pdf"}:
-        raise SpecError(f"--out {out} is no picture file; end it in .png")
-    path = out or Path(f"{unit.replace('/', '-').replace(':', '-')}.png")
-    sheet.save(path)
+        figure = attributions_sheet(about.network, picture, chosen, opened)
+    _draw_to(out or Path(f"where-{Path(image).stem}.png"), figure)
+
+
+def _sheet(atlas: Atlas, name: str) -> Image:
+    """The figure of a unit, or of a whole layer."""
+    if ":" not in name or any(layer.name == name for layer in atlas.layers()):
+        return layer_sheet(atlas, name)
+    unit = Unit.parse(name)
+    if unit.y is not None:
+        raise UnknownUnitError(
+            f"an atlas keeps whole units, not {unit}; ask for {unit.layer}:{unit.index}"
+        )
+    _describe(atlas, unit)
+    return unit_sheet(atlas, unit.layer, unit.index)
+
+
+def _draw_to(path: Path, figure: Image) -> None:
+    figure.save(path)
     if console.is_terminal:
-        console.print(in_characters(sheet, min(console.width, 120)))
+        console.print(in_characters(figure, min(console.width, 120)))
     _say(f"Drawn to [b]{path}[/]")
 
 

@@ -180,8 +180,7 @@ class Subject:
         it depends on the data as well.
         """
         path = self.out or Path(f"{kind}.png")
-        if path.suffix.lower() not in SUFFIXES:
-            raise SpecError(f"--out {path} is no picture file; end it in .png")
+        check_picture(path)
         if self.atlas is None:
             answer = ask()
             text, figures, image = answer.summary, answer.to_json(), draw(answer)
@@ -214,6 +213,12 @@ class Subject:
             beside = self.atlas.parent / path.name
             return beside if beside.exists() else path
         return path
+
+
+def check_picture(path: Path | None) -> None:
+    """Refuse a file that no picture can be written to by its name; None is fine."""
+    if path is not None and path.suffix.lower() not in SUFFIXES:
+        raise SpecError(f"--out {path} is no picture file; end it in .png")
 
 
 def subject(

@@ -9,16 +9,19 @@ from PIL import Image
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from phosphene.atlas import Atlas
 from phosphene.attribution import Attribution, deconvnet, gradient, guided
 from phosphene.data import Example, read
+from phosphene.errors import RectifierError
 from phosphene.examples import Survey, seen_from
 from phosphene.examples import crop as cut
 from phosphene.figures.crops import covers, crop
-from phosphene.figures.layout import SMALL, titled
+from phosphene.figures.layout import SMALL, Captioned, titled
 from phosphene.figures.palette import on_paper, picture_to_image, signed_to_rgba
 from phosphene.figures.paper import MARGIN, SOFT, Paper
 from phosphene.figures.png import AnyImage
 from phosphene.figures.sheet import OUTSIDE
+from phosphene.figures.viewer import Viewer
 from phosphene.network import Network
 from phosphene.objectives import Channel, Neuron, Term, unit_maps
 from phosphene.types import Unit
@@ -27,6 +30,9 @@ from phosphene.words import class_name, number
 LARGE, LARGE_GAP = 1.3, 0.16
 SMALL_SIDE, SMALL_GAP = 0.8, 0.12
 PATCHES = 4
+
+Seen = tuple[AnyImage, AnyImage, str]
+"""A real patch, the map over it, and its words."""
 
 METHODS: dict[str, Attribution] = {
     "gradient": partial(gradient),
@@ -39,20 +45,21 @@ def attributions_sheet(
     network: Network,
     picture: Float[Tensor, "c h w"],
     units: Sequence[Unit],
-    survey: Survey,
-    data: Dataset[object],
+    found: Survey | Atlas,
+    data: Dataset[object] | None = None,
 ) -> Image.Image:
     """A strip for each unit: maps over the whole picture, then its strongest real patches.
 
     Maps are of the unit at the position where it answers to the picture most, or at its own
     position if it has one; they are signed, blue for more and red for less, each in a range of its
-    own. Each patch of `data` is cut to the unit's receptive field, above its guided gradient;
-    `survey` is a finished one of the same data with the units' layers.
+    own. A method that the network's activations do not allow is told in words. The patches are
+    those that an atlas keeps, or those that a finished survey `found` in `data`, each cut to the
+    unit's receptive field, above its guided gradient.
 
     Raises:
         UnknownLayerError, UnknownUnitError: with the nearest names.
         InputError, ChannelError, SizeError: the picture does not fit.
-        RectifierError: a method is not defined for the network's activations.
+        AtlasError: the atlas does not keep the layer.
 
     *Source:* Cogswell 2016, "How do you recognize this cat?"; Zeiler & Fergus 2013, fig. 2.
     """
@@ -62,7 +69,12 @@ def attributions_sheet(
         "right the real patches that excite the unit most, above their guided gradients.",
     )
     for unit in units:
-        _strip(paper, network, picture, network.unit(unit), survey=survey, data=data)
+        if isinstance(found, Atlas):
+            patches = _kept(found, network.unit(unit))
+        else:
+            assert data is not None
+            patches = _surveyed(network, network.unit(unit), found, data)
+        _strip(paper, network, picture, unit, patches)
     return paper.image()
 
 
@@ -71,22 +83,25 @@ def _strip(
     network: Network,
     picture: Float[Tensor, "c h w"],
     unit: Unit,
-    *,
-    survey: Survey,
-    data: Dataset[object],
+    patches: Sequence[Seen],
 ) -> None:
     place, value = _strongest(network, picture, unit)
     at = _objective(network, unit, (place,))
     paper.heading(f"{unit_name(network, unit)}, which answers {number(value)} here")
-    shown = [("the picture", picture_to_image(picture.cpu().numpy()))]
+    shown: list[Captioned] = [(picture_to_image(picture.cpu().numpy()), "the picture")]
     for name, method in METHODS.items():
-        (values,) = method(network, picture[None], at).cpu().numpy()
-        shown.append((name, on_paper(signed_to_rgba(values))))
+        try:
+            (values,) = method(network, picture[None], at).cpu().numpy()
+        except RectifierError:
+            shown.append((None, f"{name}: not defined for this network's activations"))
+        else:
+            shown.append((on_paper(signed_to_rgba(values)), name))
     top, left, lowest = paper.top, MARGIN, 0.0
-    for name, image in shown:
-        lowest = max(lowest, _stacked(paper, [image], name, left=left, top=top, side=LARGE))
+    for image, words in shown:
+        images = [] if image is None else [image]
+        lowest = max(lowest, _stacked(paper, images, words, left=left, top=top, side=LARGE))
         left += LARGE + LARGE_GAP
-    for real, values, words in _patches(network, unit, survey, data):
+    for real, values, words in patches[:PATCHES]:
         end = _stacked(paper, [real, values], words, left=left, top=top, side=SMALL_SIDE)
         lowest = max(lowest, end)
         left += SMALL_SIDE + SMALL_GAP
@@ -97,6 +112,7 @@ def _stacked(
     paper: Paper, images: Sequence[AnyImage], words: str, *, left: float, top: float, side: float
 ) -> float:
     """Pictures of one size, one below the other, and their caption; returns where it ends."""
+    height = side
     for image in images:
         height = paper.picture(image, left, top, side)
         top += height + 0.05
@@ -131,9 +147,19 @@ def _objective(network: Network, unit: Unit, places: tuple[int, ...]) -> Term:
     return Neuron(unit.layer, index, rows, columns)
 
 
-def _patches(
-    network: Network, unit: Unit, survey: Survey, data: Dataset[object]
-) -> list[tuple[AnyImage, AnyImage, str]]:
+def _kept(atlas: Atlas, unit: Unit) -> list[Seen]:
+    """What an atlas keeps of the patches that excite the unit most."""
+    return [
+        (
+            on_paper(patch.crop, OUTSIDE),
+            on_paper(patch.guided),
+            patch.value if patch.name is None else f"{patch.name}: {patch.value}",
+        )
+        for patch in Viewer(atlas).patches(unit.layer, unit.index)[:PATCHES]
+    ]
+
+
+def _surveyed(network: Network, unit: Unit, survey: Survey, data: Dataset[object]) -> list[Seen]:
     """The strongest patches, their guided gradients, and what the unit answers to each."""
     top = survey.layers[unit.layer].top
     found = [
