@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ import torch
 
 from phosphene.atlas import Atlas
 from phosphene.data import batches, digits
-from phosphene.errors import AtlasMismatchError, StorageError, UnknownLayerError
+from phosphene.errors import AtlasMismatchError, SpecError, StorageError, UnknownLayerError
 from phosphene.examples import Survey
 from phosphene.maximize import Recipe
 from phosphene.study import Settings, Study, build, choose, plan
@@ -59,6 +60,14 @@ def test_statistics_are_those_of_a_survey(tmp_path, study):
             values = [example.value for example in atlas.examples("3", unit)]
             assert values == pytest.approx(survey.layers["3"].top.values[unit].tolist(), 1e-5)
         assert atlas.document("evaluation")["count"] == 40
+
+
+def test_workers_change_nothing_but_the_time(tmp_path, study):
+    alone = finished(study, tmp_path / "alone.atlas")
+    helped = replace(study, settings=replace(study.settings, workers=2))
+    assert finished(helped, tmp_path / "helped.atlas") == alone
+    with pytest.raises(SpecError, match=r"-1 workers; expected 0"):
+        Settings(workers=-1)
 
 
 def test_examples_show_what_the_unit_saw(tmp_path, study):

@@ -163,6 +163,9 @@ def build_command(
     ] = ("maco"),
     steps: Annotated[int, typer.Option(help="Steps of each picture.")] = 256,
     examples: Annotated[int, typer.Option(help="Strongest real pictures to keep per unit.")] = 9,
+    workers: Annotated[
+        int, typer.Option(help="Processes that read images ahead; 0 reads in this one.")
+    ] = 0,
     replace_other: Annotated[
         bool, typer.Option("--replace", help="Drop what other settings made in this atlas.")
     ] = False,
@@ -181,7 +184,9 @@ def build_command(
     network = _network(model, weights, (input, mean, std, range), labels, device)
     pictures = load_data(data, network.input.channels, network.input.size)
     recipes = (replace(CHANNELS, canvas=held, steps=steps), replace(NEURONS, steps=steps))
-    settings = Settings(options.patterns(layers), recipes, examples=examples, seed=seed)
+    settings = Settings(
+        options.patterns(layers), recipes, examples=examples, seed=seed, workers=workers
+    )
     source = {"model": model, "data": data} | ({"weights": str(weights)} if weights else {})
     study = Study(network, pictures, settings, source)
     follow_study(build(study, out, replace=replace_other))

@@ -24,7 +24,8 @@ class Settings:
     """The choices of a study; they are part of every job's key.
 
     `examples` is how many top pictures each unit keeps, `recipes` how units are drawn (neuron
-    recipes apply to layers with positions only).
+    recipes apply to layers with positions only). `workers` processes read pictures ahead; that
+    changes nothing but the time.
     """
 
     layers: tuple[str, ...] = ()
@@ -32,9 +33,12 @@ class Settings:
     examples: int = 9
     seed: int = 0
     batch: int = 256
+    workers: int = 0
 
     def __post_init__(self) -> None:
-        """Refuse to keep no examples; raises `SpecError`."""
+        """Refuse to keep no examples, and counts below zero; raises `SpecError`."""
+        if self.workers < 0:
+            raise SpecError(f"{self.workers} workers; expected 0, to read in this process, or more")
         if self.examples < 1 or self.batch < 1:
             raise SpecError(
                 f"{self.examples} examples in batches of {self.batch}; both are at least 1"

@@ -76,7 +76,7 @@ class Pass(StudyJob):
         layers = [layer.name for layer in study.layers]
         survey = Survey(study.network, layers, len(study.classes), study.settings.examples)
         count = study.describe_data()["count"]
-        for batch in batches(study.data, study.settings.batch):
+        for batch in batches(study.data, study.settings.batch, study.settings.workers):
             survey.add(batch)
             yield (survey.count + len(survey.skipped)) / max(1, count)
         if survey.count == 0:
@@ -129,7 +129,8 @@ class MeasureSpectrum(StudyJob):
         return "measuring the spectrum of the data"
 
     def run(self, atlas: Atlas, writer: JobWriter) -> Iterator[float]:
-        found = batches(self.study.data, self.study.settings.batch)
+        settings = self.study.settings
+        found = batches(self.study.data, settings.batch, settings.workers)
         spectrum = Spectrum.measure(batch.pictures for batch in found if len(batch.indices))
         arrays = {name: array.tolist() for name, array in spectrum.arrays().items()}
         writer.document("spectrum", arrays)
