@@ -1,5 +1,6 @@
 """Which pixels of a picture matter to a unit."""
 
+from phosphene.attribution.captum import captum
 from phosphene.attribution.gradients import (
     METHODS,
     Attribution,
@@ -14,6 +15,7 @@ from phosphene.attribution.gradients import (
 __all__ = [
     "METHODS",
     "Attribution",
+    "captum",
     "cross",
     "deconvnet",
     "gradient",

@@ -24,6 +24,7 @@ from phosphene.probes import (
     Restarts,
     Weights,
     against,
+    dissect,
     flips,
     fool,
     hide,
@@ -295,6 +296,25 @@ def units_command(
         on_data=True,
         layers=layers or [],
         threshold=threshold,
+        part=part,
+    )
+
+
+@probe.command("dissect", rich_help_panel="What units and weights are for")
+@about
+def dissect_command(
+    subject: Subject,
+    layer: Annotated[str, typer.Option(help="Which layer.")],
+    part: Slice = None,
+) -> None:
+    """Count the units that became detectors of a class, by average precision."""
+    data, told = subject.part(part)
+    subject.answer(
+        "dissect",
+        f"Detectors among the units of {layer}{told}",
+        lambda: dissect(subject.network, data, layer, subject.network.classes),
+        on_data=True,
+        layer=layer,
         part=part,
     )
 

@@ -4,6 +4,7 @@ from phosphene.figures.attributions import attributions_sheet
 from phosphene.figures.charts import class_profile, confusion_table, histogram
 from phosphene.figures.confusion import confusion_sheet
 from phosphene.figures.crops import crop
+from phosphene.figures.detectors import dissection_sheet
 from phosphene.figures.distances import distances_sheet
 from phosphene.figures.filters import filters_sheet, weights_sheet
 from phosphene.figures.inventory import ablation_sheet, comparison_sheet, units_sheet
@@ -35,6 +36,7 @@ __all__ = [
     "confusion_table",
     "crop",
     "data_uri",
+    "dissection_sheet",
     "distances_sheet",
     "drawing_sheet",
     "drawings_sheet",

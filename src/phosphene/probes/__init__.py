@@ -2,6 +2,7 @@
 
 from phosphene.probes.ablation import Ablation, Census, ablate, census
 from phosphene.probes.compare import Comparison, Side, compare
+from phosphene.probes.dissect import Dissection, dissect, dissect_masks
 from phosphene.probes.film import Film, Reached
 from phosphene.probes.fooling import against, fool
 from phosphene.probes.imagine import Closeness, Imagined, imagine
@@ -39,6 +40,7 @@ __all__ = [
     "Census",
     "Closeness",
     "Comparison",
+    "Dissection",
     "DrawingScores",
     "Family",
     "Film",
@@ -66,6 +68,8 @@ __all__ = [
     "census",
     "class_pictures",
     "compare",
+    "dissect",
+    "dissect_masks",
     "flips",
     "fool",
     "hide",
