@@ -77,6 +77,7 @@ ASKED = {
     "restarts ": ["restarts", "--unit", "fc1:2", "--starts", 3, "--steps", 2],
     "weights": ["weights"],
     "filters": ["weights", "--layer", "conv2", "--image", 1, "--steps", 1],
+    "dissect": ["dissect", "--layer", "fc1"],
     "errors": ["errors", "--slice", "10:30"],
     "transfer": ["transfer", "--also", "w1.safetensors", "--images", 1, "--confidence", 0.11],
 }
