@@ -45,15 +45,16 @@ def dissection_sheet(found: Dissection) -> Image.Image:
         (
             f"{unit}: {class_name(found.labels, int(labels[unit]))}",
             float(values[unit]),
-            f"{number(float(values[unit]))} ({number(float(found.chance[labels[unit]]))})",
+            number(float(values[unit])),
         )
         for unit in order
     ]
-    words = f"{found.measure}, and in brackets what chance would score."
+    low, high = number(float(found.chance.min())), number(float(found.chance.max()))
+    words = f"Unit, label, and {found.measure}; by chance it would be {low} to {high}."
     paper.top += paper.write(words, size=SMALL, color=SOFT) + 0.06
     cut = -(-len(items) // 2)
     ends = [
-        bars(paper, part, left=MARGIN + i * (half + 0.4), width=half - 0.3, names=1.3)
+        bars(paper, part, left=MARGIN + i * (half + 0.4), width=half, names=1.3)
         for i, part in enumerate((items[:cut], items[cut:]))
         if part
     ]
