@@ -7,7 +7,8 @@
 #
 # After Krishna (2016), *What does your neural network really look for?* The question is the
 # article's; the words, the code and the pictures are ours. We need the digits, a network with its
-# training recipe, and a few probes.
+# training recipe, and a few probes. `settings` is [a small file](../../examples/settings.py) that
+# says where digits and weights are kept, and how long a run may take.
 
 # %%
 from dataclasses import replace
@@ -121,7 +122,7 @@ moved
 radius = moved.probability.shape[0] // 2
 row = moved.probability[radius]
 places = [int(row.argmax()) - radius, int(row.argmin()) - radius]
-middle = [i * len(row) + x + radius for i, x in zip((radius, radius), places, strict=True)]
+middle = [radius * len(row) + radius + x for x in places]
 pictures_sheet(
     torch.cat([moved.family.moves[i](picture[None]) for i in middle]),
     [

@@ -27,9 +27,9 @@ COLOURS = 256
 KERNEL = {"name": "python3", "display_name": "Python 3", "language": "python"}
 INDEX = """# Walk-throughs
 
-Five articles, told again with phosphene in our own words, on our own networks. Every number and
-every picture on these pages was computed by the script it is linked to; `make walkthroughs` makes
-them again, and `make notebooks` turns the scripts into notebooks.
+Five articles, told again with phosphene in our own words, on our own networks. Every picture, and
+every number but those quoted from the articles, was computed by the script a page is linked to:
+`make walkthroughs` makes them again, and `make notebooks` turns the scripts into notebooks.
 
 """
 
