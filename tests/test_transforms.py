@@ -176,3 +176,8 @@ def test_what_is_no_transform_is_refused() -> None:
     with pytest.raises(SpecError, match="with any of fill, rotate, scale, shift"):
         transform_from_json({"transform": "affine", "sheer": 1})
     assert set(FILLS) == {"zeros", "border", "reflection"}
+
+
+def test_equal_transforms_are_equal_as_json() -> None:
+    whole = RandomAffine(shift=0, rotate=0, scale=(1, 1))
+    assert json.dumps(whole.to_json()) == json.dumps(RandomAffine(0.0, 0.0, (1.0, 1.0)).to_json())

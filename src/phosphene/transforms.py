@@ -104,6 +104,9 @@ class RandomAffine:
             raise InputError(f"scale {self.scale} is no range of positive factors, low to high")
         if self.fill not in FILLS:
             raise InputError(f"no fill is called {self.fill!r}; {nearest(self.fill, FILLS)}")
+        for name in ("shift", "rotate"):  # equal values are to be equal as JSON too
+            object.__setattr__(self, name, float(getattr(self, name)))
+        object.__setattr__(self, "scale", (float(low), float(high)))
 
     def __call__(
         self, pictures: Float[Tensor, "b c h w"], streams: Streams

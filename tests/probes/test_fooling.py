@@ -238,3 +238,10 @@ class TestMnist:
 
 def step(rate: float) -> Optimizer:
     return Optimizer("NormalizedGradient", rate)
+
+
+def test_one_target_may_be_a_number() -> None:
+    network = tiny.network("dense")
+    one, many = fool(network, 1, steps=2), fool(network, [1], steps=2)
+    assert one.targets == (1,)
+    assert torch.equal(one.frames, many.frames)

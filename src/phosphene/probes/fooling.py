@@ -40,7 +40,7 @@ def against(classes: int) -> Aim:
 
 def fool(
     network: Network,
-    targets: Sequence[int] | None = None,
+    targets: int | Sequence[int] | None = None,
     start: str | Float[Tensor, "_ c h w"] = "noise",
     *,
     aim: Aim = LogProbability,
@@ -74,6 +74,8 @@ def fool(
     >>> film.frames.shape, film.probabilities.shape
     (torch.Size([6, 3, 1, 8, 8]), torch.Size([6, 3, 3]))
     """
+    if isinstance(targets, int):
+        targets = (targets,)
     chosen = tuple(range(len(network.classes))) if targets is None else tuple(targets)
     if not chosen:
         raise InputError(

@@ -31,7 +31,7 @@ Progress = Callable[[int, int], None]
 def morph(
     network: Network,
     pictures: Float[Tensor, "_ c h w"],
-    targets: Sequence[int],
+    targets: int | Sequence[int],
     *,
     rate: float = 0.02,
     steps: int = 10,
@@ -47,7 +47,7 @@ def morph(
 
     *Source:* Bruner, "Interpretability of neural networks" (a 7 becomes a 3).
     """
-    chosen = tuple(targets)
+    chosen = (targets,) if isinstance(targets, int) else tuple(targets)
     if not chosen:
         raise InputError("no targets were given; name at least one class")
     optimizer = Optimizer("NormalizedGradient", rate)
