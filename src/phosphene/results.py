@@ -26,6 +26,9 @@ class Result(ABC):
     def to_json(self) -> dict[str, Any]:
         """The figures as plain values for JSON."""
 
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}: {self.summary}>"
+
     def _repr_png_(self) -> tuple[bytes, dict[str, int]]:
         image = sheet(self)
         buffer = io.BytesIO()

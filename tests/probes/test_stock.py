@@ -81,7 +81,11 @@ def test_units_of_no_use_are_found_and_cost_what_they_cost() -> None:
     assert layer.census.silent == (1,)
     assert layer.census.duplicates == ((0, 3),)
     assert layer.each.right_without.tolist() == [right(net, (i,)) for i in range(4)]
-    assert layer.names == ("the silent units", "the redundant units", "units 0, 3")
+    assert layer.names == (
+        "the silent units",
+        "the redundant units",
+        "0, 3, which repeat each other",
+    )
     assert layer.groups.right_without.tolist() == [
         right(net, (1,)),
         right(net, (3,)),

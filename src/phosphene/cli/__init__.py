@@ -11,6 +11,9 @@ from phosphene.errors import PhospheneError
 __all__ = ["app", "main"]
 
 
+INTERRUPTED = 130
+
+
 def main() -> None:
     """Run the command line; a person's mistake is told in words, without a traceback.
 
@@ -21,8 +24,11 @@ def main() -> None:
         app()
     except PhospheneError as error:
         _fail(str(error), status=2)
-    except KeyboardInterrupt:
-        _fail("interrupted; what was finished is kept, the same command goes on from there", 130)
+    except (KeyboardInterrupt, SystemExit) as end:
+        # The parser below us turns an interruption into this exit status, without a word.
+        if isinstance(end, SystemExit) and end.code != INTERRUPTED:
+            raise
+        _fail("interrupted; what was finished is kept", INTERRUPTED)
     except OSError as error:
         _fail(str(error), status=1)
 

@@ -5,22 +5,31 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from PIL.Image import Image
 from rich.markup import escape
 from rich.table import Table
 
 from phosphene.atlas import Atlas, LayerRecord
 from phosphene.canvas import CANVASES, canvas_from_json
-from phosphene.cli import options, retrain
-from phosphene.cli.output import bar, console, follow_study, follow_training, in_characters
+from phosphene.cli import options
+from phosphene.cli.arguments import (
+    Device,
+    InputSize,
+    Labels,
+    Mean,
+    Model,
+    Range,
+    Seed,
+    Std,
+    Weights,
+)
+from phosphene.cli.output import bar, console, follow_study, follow_training, say
 from phosphene.cli.probe import probe
-from phosphene.cli.subject import check_picture, subject
+from phosphene.cli.show import show
 from phosphene.data import digits, load_data
-from phosphene.errors import SpecError, UnknownUnitError, nearest
-from phosphene.figures import attributions_sheet, export_site, layer_sheet, unit_sheet
+from phosphene.errors import SpecError, nearest
+from phosphene.figures import export_site
 from phosphene.network import Input, Layer, Network, load_network
 from phosphene.study import CHANNELS, NEURONS, Settings, Study, build
-from phosphene.types import Unit
 from phosphene.zoo import ARTICLES, accuracy, hvass, seeded, train
 from phosphene.zoo import Recipe as Training
 
@@ -34,34 +43,9 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-for name, command in (
-    ("transfer", retrain.transfer_command),
-    ("variants", retrain.variants_command),
-    ("imagine", retrain.imagine_command),
-):
-    probe.command(name, rich_help_panel="Train and compare")(command)
 app.add_typer(probe, name="probe", rich_help_panel="Look")
 
-Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
-Seed = Annotated[int, typer.Option(help="All random numbers follow from it.")]
-Model = Annotated[
-    str, typer.Argument(help="file.py:factory or package.module:factory; it returns the network.")
-]
-Weights = Annotated[
-    Path | None, typer.Option(help="A safetensors file, or a state_dict saved by torch.save.")
-]
-InputSize = Annotated[
-    str | None,
-    typer.Option("--input", help="Channels x height x width, such as 3x224x224. Default: found."),
-]
-Mean = Annotated[str | None, typer.Option(help="Subtracted from the input, per channel: .485,.456")]
-Std = Annotated[str | None, typer.Option(help="Divides the input after that, per channel.")]
-Range = Annotated[
-    str | None, typer.Option("--range", help="Values before mean and std: 0,1 (default) or 0,255.")
-]
-Labels = Annotated[
-    str | None, typer.Option(help="Class names: a file with one per line, or a,b,c.")
-]
+app.command(rich_help_panel="Look")(show)
 
 
 @app.command(rich_help_panel="Start here")
@@ -136,8 +120,8 @@ def train_command(
     follow_training(train(module, fresh.input, pictures, recipe, out, validate=validation), total)
     trained = Network(module, fresh.input, pictures.classes)
     if validation is not None:
-        _say(f"{out}: {accuracy(trained, validation):.2%} of {len(validation):,} for validation")
-    _say(f"{out}: {accuracy(trained, test):.2%} of {len(test):,} test pictures")
+        say(f"{out}: {accuracy(trained, validation):.2%} of {len(validation):,} for validation")
+    say(f"{out}: {accuracy(trained, test):.2%} of {len(test):,} test pictures")
 
 
 @app.command("build", rich_help_panel="Your own network")
@@ -191,7 +175,7 @@ def build_command(
     study = Study(network, pictures, settings, source)
     follow_study(build(study, out, replace=replace_other))
     _tell(out)
-    _say(f"\nNow: [b]phosphene export {out} SITE[/] or [b]phosphene show {out} UNIT[/]")
+    say(f"\nNow: [b]phosphene export {out} SITE[/] or [b]phosphene show {out} UNIT[/]")
 
 
 @app.command(rich_help_panel="Look")
@@ -201,7 +185,7 @@ def export(
 ) -> None:
     """Write an atlas as a static site: open SITE/index.html, no server and no script needed."""
     index = _export(atlas, site)
-    _say(f"Open [b]{index}[/]")
+    say(f"Open [b]{index}[/]")
 
 
 @app.command(rich_help_panel="Look")
@@ -228,68 +212,6 @@ def layers(
     console.print(table)
 
 
-@app.command(rich_help_panel="Look")
-def show(
-    atlas: Annotated[Path, typer.Argument(help="An atlas.")],
-    units: Annotated[
-        list[str],
-        typer.Argument(metavar="UNIT...", help="layer:number such as conv2:17, or whole layers."),
-    ],
-    image: Annotated[
-        str | None,
-        typer.Option(help="Show where the units look in this picture: a file, or a number."),
-    ] = None,
-    model: Annotated[
-        str | None, typer.Option(help="With --image: how to make the network, if not as built.")
-    ] = None,
-    weights: Weights = None,
-    device: Device = "auto",
-    out: Annotated[
-        Path | None, typer.Option(help="The picture to write. Default: named after the unit.")
-    ] = None,
-) -> None:
-    """Print what is known of a unit and draw it; give a layer's name for all of its units.
-
-    With --image, one figure shows where each of the units looks in that picture, by plain gradient,
-    DeconvNet and guided backpropagation, beside the real patches that excite it most.
-    """
-    check_picture(out)
-    if image is None:
-        for name in units:
-            path = out or Path(f"{name.replace('/', '-').replace(':', '-')}.png")
-            if out is not None and len(units) > 1:
-                path = out.with_stem(f"{out.stem}-{name.replace('/', '-').replace(':', '-')}")
-            with Atlas.open(atlas) as opened:
-                _draw_to(path, _sheet(opened, name))
-        return
-    about = subject(str(atlas), model, weights, None, 0, device, out)
-    picture, _ = about.picture(image)
-    chosen = [Unit.parse(name) for name in units]
-    with Atlas.open(atlas) as opened:
-        figure = attributions_sheet(about.network, picture, chosen, opened)
-    _draw_to(out or Path(f"where-{Path(image).stem}.png"), figure)
-
-
-def _sheet(atlas: Atlas, name: str) -> Image:
-    """The figure of a unit, or of a whole layer."""
-    if ":" not in name or any(layer.name == name for layer in atlas.layers()):
-        return layer_sheet(atlas, name)
-    unit = Unit.parse(name)
-    if unit.y is not None:
-        raise UnknownUnitError(
-            f"an atlas keeps whole units, not {unit}; ask for {unit.layer}:{unit.index}"
-        )
-    _describe(atlas, unit)
-    return unit_sheet(atlas, unit.layer, unit.index)
-
-
-def _draw_to(path: Path, figure: Image) -> None:
-    figure.save(path)
-    if console.is_terminal:
-        console.print(in_characters(figure, min(console.width, 120)))
-    _say(f"Drawn to [b]{path}[/]")
-
-
 def _network(
     model: str,
     weights: Path | None,
@@ -306,44 +228,11 @@ def _network(
     )
 
 
-def _describe(atlas: Atlas, unit: Unit) -> None:
-    record = atlas.unit(unit.layer, unit.index)
-    classes = atlas.document("network")["labels"]
-    table = Table(
-        box=None, show_header=False, title=f"[b]{unit.layer}:{unit.index}", title_justify="left"
-    )
-    table.add_row("fires on", f"{record.firing_rate:.1%} of the pictures")
-    table.add_row("values", f"mean {record.mean:.3g}, deviation {record.deviation:.3g}")
-    table.add_row("largest", f"{record.maximum:.3g}")
-    if record.preferred_class is not None and classes:
-        table.add_row(
-            "prefers", f"{classes[record.preferred_class]}, selectivity {record.selectivity:.2f}"
-        )
-    if record.twin is not None:
-        table.add_row(
-            "twin", f"{unit.layer}:{record.twin}, correlation {record.twin_correlation:.3f}"
-        )
-    for picture in atlas.pictures(unit.layer, unit.index):
-        reached = f"activation {picture.activation:.3g}"
-        if picture.strongest_real and picture.strongest_real > 0:
-            reached += (
-                f", {picture.activation / picture.strongest_real:.1f}x the strongest real one"
-            )
-        if picture.silent:
-            reached = "never fires: " + "; ".join(picture.attempts)
-        table.add_row(f"{picture.kind} picture", reached)
-    console.print(table)
-
-
 def _row(layer: Layer | LayerRecord, field: tuple[int, int] | None, whole: bool) -> list[str]:
     shape = " x ".join(str(n) for n in layer.shape)
     sees = "?" if field is None else ("whole picture" if whole else f"{field[0]} x {field[1]}")
     mark = "●" if layer.default else ""
     return [mark, layer.name, layer.kind, shape, str(layer.units), sees]
-
-
-def _say(text: str) -> None:
-    console.print(text, highlight=False, soft_wrap=True)
 
 
 def _export(atlas: Path, site: Path) -> Path:
@@ -356,11 +245,11 @@ def _export(atlas: Path, site: Path) -> Path:
 def _tell(path: Path) -> None:
     with Atlas.open(path) as atlas:
         for finding in atlas.findings():
-            _say(f"• {escape(finding.text)}")
+            say(f"• {escape(finding.text)}")
 
 
 def _finish(atlas: Path, site: Path) -> None:
     index = _export(atlas, site)
     console.print()
     _tell(atlas)
-    _say(f"\nOpen [b]{index}[/] in a browser, or: [b]phosphene show {atlas} conv2:3[/]")
+    say(f"\nOpen [b]{index}[/] in a browser, or: [b]phosphene show {atlas} conv2:3[/]")

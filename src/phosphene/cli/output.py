@@ -24,6 +24,11 @@ console = Console()
 errors = Console(stderr=True)
 
 
+def say(text: str) -> None:
+    """A line for the person at the terminal; `[b]…[/]` is bold."""
+    console.print(text, highlight=False, soft_wrap=True)
+
+
 @contextmanager
 def bar(title: str, total: float) -> Iterator[tuple[Progress, TaskID]]:
     """A progress bar for the duration."""

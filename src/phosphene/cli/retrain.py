@@ -1,6 +1,6 @@
 """`phosphene probe transfer`, `variants` and `imagine`: train, and compare."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,13 +11,14 @@ from torch import Tensor
 from phosphene.canvas import Decoded, Spectrum
 from phosphene.cli import options
 from phosphene.cli.output import bar, follow_training
-from phosphene.cli.subject import Subject, about
+from phosphene.cli.subject import Subject
 from phosphene.data import Batch, batches, load_data
 from phosphene.errors import SpecError, nearest
 from phosphene.evaluation import nearest_neighbours
 from phosphene.maximize import Optimizer, Recipe
 from phosphene.network import Network
 from phosphene.probes import Make, class_pictures, compare, fool, imagine, morph, transfer
+from phosphene.words import plural
 from phosphene.zoo import (
     ARTICLES,
     DECODER,
@@ -42,7 +43,6 @@ TrainingSteps = Annotated[
 Rate = Annotated[float | None, typer.Option("--learning-rate", help="Default: the article's.")]
 
 
-@about
 def transfer_command(
     subject: Subject,
     make: Annotated[str, typer.Option(help=f"What pictures: {', '.join(MAKES)}.")] = "fool",
@@ -74,10 +74,20 @@ def transfer_command(
             "transfer needs other networks: give --also WEIGHTS, or --seeds 5 --train DATA"
         )
     networks = [subject.network, *others]
+
+    def made(net: Network) -> tuple[Tensor, Sequence[int]]:
+        pictures, targets = maker(net)
+        if not len(pictures):
+            raise SpecError(
+                f"none of the pictures made for {net.name} reached p = {confidence}; give a lower "
+                "--confidence, or train longer"
+            )
+        return pictures, targets
+
     subject.answer(
         "transfer",
         f"Transfer of {make} pictures among {len(networks)} networks",
-        lambda: transfer(networks, maker),
+        lambda: transfer(networks, made),
         on_data=make != "fool",
         make=make,
         confidence=confidence,
@@ -87,7 +97,6 @@ def transfer_command(
     )
 
 
-@about
 def variants_command(
     subject: Subject,
     train_on: Train = None,
@@ -116,7 +125,7 @@ def variants_command(
         networks[text] = _trained(subject, article, recipe, train_on, path, settings)
     subject.answer(
         "variants",
-        f"{subject.network.name} beside {len(networks) - 1} variants",
+        f"{subject.network.name} beside {plural(len(networks) - 1, 'variant')}",
         lambda: compare(networks, subject.data, recipe=Recipe(steps=steps), seed=subject.seed),
         on_data=True,
         others={name: net.fingerprint for name, net in networks.items()},
@@ -124,7 +133,6 @@ def variants_command(
     )
 
 
-@about
 def imagine_command(
     subject: Subject,
     train_on: Train = None,

@@ -21,12 +21,13 @@ from torch.utils.data import Dataset, Subset
 
 from phosphene.atlas import Atlas
 from phosphene.cli import options
-from phosphene.cli.output import console, in_characters
-from phosphene.data import fingerprint, load_data, read, read_image
+from phosphene.cli.output import console, errors, in_characters, say
+from phosphene.data import batches, fingerprint, load_data, read, read_image
 from phosphene.data.dataset import length
 from phosphene.data.example import Example
 from phosphene.errors import DataError, SpecError
 from phosphene.network import Input, Network, load_network
+from phosphene.probes.strokes import border
 from phosphene.results import Result, sheet
 from phosphene.study import keep_probe
 from phosphene.types import Unit
@@ -128,11 +129,19 @@ class Subject:
                 raise DataError(f"--image {index} cannot be read: {item.reason}")
             return item.picture, item.label
         input = self.network.input
-        return read_image(image, input.channels, input.size), None
+        picture = read_image(image, input.channels, input.size)
+        if "data" in self.source and input.channels == 1:
+            ground = float(border(next(iter(batches(self.data, 64))).pictures.mean(0)))
+            if (ground < 0.5) != (float(border(picture)) < 0.5):
+                say(f"{image} is light where the data is dark; it was inverted.")
+                picture = 1 - picture
+        return picture, None
 
     def image_key(self, image: str) -> str:
         """What tells a picture from others: its number, or what its file holds."""
-        return image if image.isdecimal() else options.file_hash(Path(image))
+        if image.isdecimal():
+            return image
+        return f"{Path(image).name} ({options.file_hash(Path(image))[:12]})"
 
     def part(self, text: str | None) -> tuple[Dataset[Any], str]:
         """The data from:to, and how that is told in a title."""
@@ -179,13 +188,15 @@ class Subject:
         `params` are what the answer depends on besides network and seed, and `on_data` says that
         it depends on the data as well.
         """
-        path = self.out or Path(f"{kind}.png")
-        check_picture(path)
+        check_picture(self.out)
+        kept_in, name = "", kind
         if self.atlas is None:
-            answer = ask()
+            with errors.status(f"{title} …"):
+                answer = ask()
             text, figures, image = answer.summary, answer.to_json(), draw(answer)
         else:
-            with Atlas.build(self.atlas) as atlas:
+            with Atlas.build(self.atlas) as atlas, errors.status(f"{title} …"):
+                before = {probe.name for probe in atlas.probes()}
                 kept = keep_probe(
                     atlas,
                     self.network,
@@ -197,28 +208,40 @@ class Subject:
                     data=fingerprint(self.data) if on_data else "",
                     draw=draw,
                 )
-            text, figures, image = kept.text, kept.figures, kept.image
+                job = atlas.provenance(kept)
+            text, figures, image, name = kept.text, kept.figures, kept.image, kept.name
+            kept_in = f" and kept in {self.atlas}"
+            if name in before:
+                kept_in = f"; kept in {self.atlas} since {job.finished[:16].replace('T', ' ')}"
+        path = self.out or Path(f"{name}.png")
         image.save(path)
         path.with_suffix(".json").write_text(json.dumps(figures, indent=1), encoding="utf-8")
         if console.is_terminal:
             console.print(in_characters(image, min(console.width, 120)))
         console.print(text, highlight=False, soft_wrap=True, markup=False)
-        kept_in = "" if self.atlas is None else f" and kept in {self.atlas}"
-        console.print(f"Drawn to [b]{path}[/]{kept_in}", highlight=False, soft_wrap=True)
+        say(f"Drawn to [b]{path}[/]{kept_in}")
 
     def _found(self, weights: str | Path) -> Path:
         """The weights where they are, or beside the atlas, which may have been moved with them."""
         path = Path(weights)
-        if not path.exists() and self.atlas is not None:
-            beside = self.atlas.parent / path.name
-            return beside if beside.exists() else path
-        return path
+        if path.exists() or self.atlas is None:
+            return path
+        beside = self.atlas.parent / path.name
+        if not beside.exists():
+            raise SpecError(
+                f"{self.atlas} holds no weights, and those it was built with are neither at {path} "
+                "nor beside it; give --weights FILE"
+            )
+        return beside
 
 
 def check_picture(path: Path | None) -> None:
-    """Refuse a file that no picture can be written to by its name; None is fine."""
-    if path is not None and path.suffix.lower() not in SUFFIXES:
+    """Refuse a name that is no picture's, and make its folder; None is fine."""
+    if path is None:
+        return
+    if path.suffix.lower() not in SUFFIXES:
         raise SpecError(f"--out {path} is no picture file; end it in .png")
+    path.parent.mkdir(parents=True, exist_ok=True)
 
 
 def subject(
@@ -231,7 +254,9 @@ def subject(
     out: Path | None,
 ) -> Subject:
     """The subject that the shared options describe."""
-    atlas = Path(target) if Path(target).is_file() else None
+    atlas = Path(target) if Path(target).is_file() and not target.endswith(".py") else None
+    if atlas is None and ":" not in target:
+        raise SpecError(f"there is no atlas {target}; give one, or a model as file.py:factory")
     known: dict[str, Any] = {}
     source: dict[str, str] = {} if atlas else {"model": target}
     if atlas is not None:

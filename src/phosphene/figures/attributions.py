@@ -66,7 +66,8 @@ def attributions_sheet(
     paper = titled(
         "Where units look",
         "On the left the picture, and what in it the unit answers to, by three methods. On the "
-        "right the real patches that excite the unit most, above their guided gradients.",
+        "right the real patches that excite the unit most, above their guided gradients. Blue "
+        "speaks for the unit, red against it.",
     )
     for unit in units:
         if isinstance(found, Atlas):
@@ -87,7 +88,9 @@ def _strip(
 ) -> None:
     place, value = _strongest(network, picture, unit)
     at = _objective(network, unit, (place,))
-    paper.heading(f"{unit_name(network, unit)}, which answers {number(value)} here")
+    name = unit_name(network, unit)
+    fires = "answers" if value > 0 else "does not fire and answers"
+    paper.heading(f"{name}, which {fires} {number(value)} here")
     shown: list[Captioned] = [(picture_to_image(picture.cpu().numpy()), "the picture")]
     for name, method in METHODS.items():
         try:

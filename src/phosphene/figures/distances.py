@@ -23,7 +23,11 @@ def distances_sheet(found: MorphDistances) -> Image.Image:
     flipped = found.l2[found.flipped].numpy()
     axes = paper.chart(MARGIN, paper.top, WIDTH - 2 * MARGIN, 1.5)
     if len(flipped):
-        axes.hist(flipped, bins=min(60, max(10, len(flipped) // 20)), color=BLUE)
+        # One bar for each step: distances between two steps do not occur.
+        step = float(np.median(flipped / found.steps[found.flipped].clamp_min(1).numpy()))
+        axes.hist(
+            flipped, bins=(np.arange(0.5, flipped.max() / step + 1.5) * step).tolist(), color=BLUE
+        )
     axes.set_yticks([])
     paper.top += 1.5 + 0.3
     left_out = len(found.images) - len(flipped)
@@ -44,7 +48,8 @@ def _pairs(paper: Paper, found: MorphDistances) -> None:
     finite = torch.from_numpy(medians[np.isfinite(medians)])
     if not len(finite):
         return
-    paper.heading("Median distance from each class (rows) to each (columns)")
+    paper.heading("Median L2 from each class (rows) to each (columns)")
+    paper.top += paper.write("The deeper, the nearer. Blank: none went there.", color=SOFT) + 0.06
     names, side = 1.1, min(0.55, (WIDTH - 2 * MARGIN - 1.1) / count)
     left = MARGIN + names
     heads = [
@@ -56,9 +61,10 @@ def _pairs(paper: Paper, found: MorphDistances) -> None:
     shown = np.nan_to_num(1 - 0.9 * medians / float(finite.max()), nan=0.0, neginf=0.0)
     axes = cells(paper, depths(shown), left, top, side)
     for i in range(count):
-        paper.write(class_name(found.classes, i), MARGIN, top + i * side + 0.06, names - 0.1, SMALL)
+        name = class_name(found.classes, i)
+        paper.write(name, left - 0.08, top + i * side + 0.06, names - 0.1, SMALL, ha="right")
         for j in np.flatnonzero(~np.isnan(medians[i])).tolist():
             words = number(medians[i, j]) if np.isfinite(medians[i, j]) else "far"
-            colour = "white" if shown[i, j] > 0.6 else INK
+            colour = "white" if shown[i, j] > 0.75 else INK
             axes.text(j, i, words, ha="center", va="center", size=7.5, color=colour)
     paper.top = top + count * side

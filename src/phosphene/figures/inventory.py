@@ -11,7 +11,7 @@ from phosphene.figures.paper import LINE, MARGIN, SOFT, Paper
 from phosphene.figures.sheet import SIDE, WIDTH
 from phosphene.probes import Ablation, Comparison, LayerUnits, Side, Units
 from phosphene.results import sheet
-from phosphene.words import class_name, percent, plural
+from phosphene.words import class_name, number, percent, plural
 
 
 @sheet.register
@@ -20,7 +20,7 @@ def units_sheet(found: Units) -> Image.Image:
     paper = titled(
         f"What the units of {found.network} are for",
         "Units are switched off, one or a group at a time, and all pictures are read without them. "
-        "Blue: accuracy lost. Red: accuracy won.",
+        f"Blue: accuracy lost. Red: won. One picture is {100 / found.count:.2g} points.",
     )
     for layer in found.layers:
         paper.heading(layer.census.layer)
@@ -115,7 +115,7 @@ def _verdicts(lost: Sequence[float]) -> str:
 
 def _points(lost: float) -> str:
     """Accuracy lost, in percentage points of all pictures."""
-    return percent(lost) if lost >= 0 else f"−{percent(-lost)}"
+    return f"{number(100 * lost)} points"
 
 
 @sheet.register

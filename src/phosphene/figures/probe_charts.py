@@ -201,7 +201,7 @@ def flips_sheet(first: Flips, *others: Flips) -> Image.Image:
     """
     paper = titled(
         "How many pictures flip",
-        "The share of pictures read as another class somewhere within each extent than unmoved. "
+        "The share of pictures that some move within each extent makes the network read otherwise. "
         "Blue: all pictures. Grey: the pictures of one class each.",
     )
     runs = (first, *others)

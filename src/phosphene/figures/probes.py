@@ -38,8 +38,8 @@ def film_sheet(
     each = max(1, every or math.ceil(last / (COLUMNS - 2)))
     steps = [*range(0, last, each), last]
     paper = titled(
-        f"{plural(len(chosen), 'picture')} on the way to another class",
-        f"{plural(last, 'step')} up {film.objective}. Under each frame: its step and the "
+        f"{plural(len(chosen), 'picture')} led to a class",
+        f"{plural(last, 'step')} up {_raised(film)}. Under each frame: its step and the "
         "probability of the target. The last of a strip is all that was added to the first.",
     )
     paper.top += 0.1
@@ -50,7 +50,7 @@ def film_sheet(
         frames = [
             (
                 picture_to_image(film.frames[step, i].numpy()),
-                f"step {step}: p({target}) {number(float(film.towards[step, i]))}",
+                f"step {step}: p({target}) {percent(float(film.towards[step, i]))}",
             )
             for step in steps
         ]
@@ -59,11 +59,18 @@ def film_sheet(
     return paper.image()
 
 
+def _raised(film: Film) -> str:
+    """The objective of one picture, its class called the target."""
+    words = str(film.objective if film.objective.batch is None else film.objective.take([0]))
+    return words.replace(f"({film.targets[0]})", "(target)", 1)
+
+
 def _heading(paper: Paper, film: Film, names: Sequence[str], i: int) -> None:
     """Where a picture comes from and goes to, and how far it was when it had been convinced."""
     first, last = (int(film.probabilities[at, i].argmax()) for at in (0, -1))
     target = class_name(names, film.targets[i])
-    paper.heading(f"Picture {i} to {target}")
+    twice = film.targets.count(film.targets[i]) > 1
+    paper.heading(f"To {target}, picture {i}" if twice else f"To {target}")
     words = f"Read as {class_name(names, first)} at first, as {class_name(names, last)} at the end."
     reached = film.reached(0.9)[i]
     if reached is None:
@@ -85,7 +92,8 @@ def strokes_sheet(scores: StrokeScores, most: int = 3) -> Image.Image:
     width = (WIDTH - 2 * MARGIN + 2 * GAP) / columns
     paper = titled(
         "What drawings are read as",
-        "Each drawing with its likeliest classes and their probabilities.",
+        "Each drawing with its likeliest classes and their probabilities. Strokes fill about as "
+        "much of the picture as MNIST's digits do.",
     )
     side, names = 0.875, min(max(0.4, 0.1 + 0.06 * longest), 1.9)  # a letter takes 0.06 inches
     for start in range(0, len(scores.names), columns):

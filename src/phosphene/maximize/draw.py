@@ -55,7 +55,7 @@ class Recipe:
         }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Drawing(Result):
     """The picture of one unit.
 

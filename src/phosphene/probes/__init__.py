@@ -4,7 +4,7 @@ from phosphene.probes.ablation import Ablation, Census, ablate, census
 from phosphene.probes.compare import Comparison, Side, compare
 from phosphene.probes.dissect import Dissection, dissect, dissect_masks
 from phosphene.probes.film import Film, Reached
-from phosphene.probes.fooling import against, fool
+from phosphene.probes.fooling import STARTS, against, fool
 from phosphene.probes.imagine import Closeness, Imagined, imagine
 from phosphene.probes.messages import Message, hide, load_message, reveal, save_message
 from phosphene.probes.misread import Misread, misread
@@ -36,6 +36,7 @@ from phosphene.probes.weights import Weights, weights
 
 __all__ = [
     "SKETCHES",
+    "STARTS",
     "Ablation",
     "Census",
     "Closeness",

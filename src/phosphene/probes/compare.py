@@ -71,7 +71,7 @@ class Side:
         }
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Comparison(Result):
     """Networks of the same classes on the same data."""
 
@@ -82,7 +82,7 @@ class Comparison(Result):
     @property
     def summary(self) -> str:
         """A sentence for each network."""
-        return " ".join(side.summary for side in self.sides)
+        return "\n".join(side.summary for side in self.sides)
 
     def to_json(self) -> dict[str, Any]:
         """Plain values for JSON."""

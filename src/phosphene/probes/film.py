@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from statistics import median
 from typing import Any
 
 import torch
@@ -35,7 +34,7 @@ class Reached:
     linf: float
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Film(Result):
     """Every frame of b pictures on their way to b target classes; frame 0 is the start.
 
@@ -103,17 +102,23 @@ class Film(Result):
         """How many pictures got there, in how many steps and how far."""
         last = self.towards[-1]
         told = [
-            f"{plural(len(last), 'picture')}, {plural(len(self.frames) - 1, 'step')}; probability "
-            f"of the target at the end: {percent(float(last.min()))} or more."
+            f"{plural(len(last), 'picture')}, {plural(len(self.frames) - 1, 'step')}. "
+            f"Lowest probability of a target at the end: {percent(float(last.min()))}."
         ]
+        reports: dict[str, list[float]] = {}
         for threshold in THRESHOLDS:
-            there = [found for found in self.reached(threshold) if found]
+            there = sorted((f.step, f.l2) for f in self.reached(threshold) if f)
             if there:
-                steps, far = median(f.step for f in there), median(f.l2 for f in there)
-                told.append(
-                    f"p ≥ {threshold}: {len(there)} of {len(last)}, after {steps:g} steps "
-                    f"at L2 {number(far)} (medians)."
+                step, far = there[len(there) // 2]
+                report = (
+                    f"{len(there)} of {len(last)}, the middle one after {plural(step, 'step')} at "
+                    f"L2 {number(far)}"
                 )
+                reports.setdefault(report, []).append(threshold)
+        told += [
+            f"p ≥ {' and '.join(map(str, thresholds))}: {report}."
+            for report, thresholds in reports.items()
+        ]
         return " ".join(told)
 
     def to_json(self) -> dict[str, Any]:

@@ -55,7 +55,7 @@ class Closeness:
         return self.distances / self.usual
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Imagined(Result):
     """Pictures of classes, class by class, and what the network and real pictures say to them.
 

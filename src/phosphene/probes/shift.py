@@ -122,7 +122,7 @@ def scalings(factors: Iterable[float]) -> Family:
     )
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class MoveMap(Result):
     """What a network makes of one picture under every move of a family.
 
@@ -190,7 +190,7 @@ def move_map(
     )
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Flips(Result):
     """How many pictures are read as another class somewhere within each extent.
 
@@ -248,7 +248,7 @@ class Flips(Result):
         }
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class FlipRates(Result):
     """What `flips` found for several networks, or under several families, side by side."""
 
@@ -257,7 +257,7 @@ class FlipRates(Result):
     @property
     def summary(self) -> str:
         """A sentence for each."""
-        return " ".join(run.summary for run in self.runs)
+        return "\n".join(run.summary for run in self.runs)
 
     def to_json(self) -> dict[str, Any]:
         """Plain values for JSON."""

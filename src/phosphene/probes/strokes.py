@@ -107,7 +107,7 @@ SKETCHES: tuple[Sketch, ...] = (
 """Digits, parts of digits and none of them."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class StrokeScores(Result):
     """What a network makes of drawings: a picture and class probabilities for each name."""
 
@@ -152,7 +152,7 @@ def read_strokes(
     return StrokeScores(names, pictures, network.probabilities(pictures).cpu(), network.classes)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class DrawingScores(Result):
     """A user's drawing as the network saw it, and what the network made of it.
 
@@ -202,7 +202,7 @@ def read_drawing(
     """
     image = source if isinstance(source, Image.Image) else _opened(source)
     pixels = picture(_opaque(plain(image)))
-    light = bool(_border(pixels.mean(0, keepdim=True)).item() >= 0.5)
+    light = bool(border(pixels.mean(0, keepdim=True)).item() >= 0.5)
     ink = _ink(1 - pixels if light else pixels)
     framed = _centred(ink, network.input.size) if centre else _whole(ink, network.input.size)
     framed = framed / framed.max()
@@ -236,15 +236,15 @@ def _opaque(image: Image.Image) -> Image.Image:
     return Image.alpha_composite(ground, image.convert("RGBA")).convert("RGB")
 
 
-def _border(pixels: Float[Tensor, "c h w"]) -> Float[Tensor, "c 1 1"]:
-    """The median of the outermost pixels, per channel."""
+def border(pixels: Float[Tensor, "c h w"]) -> Float[Tensor, "c 1 1"]:
+    """The median of the outermost pixels, per channel: what a drawing's ground is like."""
     sides = (pixels[:, 0], pixels[:, -1], pixels[:, :, 0], pixels[:, :, -1])
     return torch.cat(sides, dim=1).median(dim=1).values[:, None, None]
 
 
 def _ink(pixels: Float[Tensor, "c h w"]) -> Float[Tensor, "c h w"]:
     """How far light pixels stand out from their dark ground."""
-    ink = (pixels - _border(pixels)).clamp_min(0)
+    ink = (pixels - border(pixels)).clamp_min(0)
     if ink.max() < FAINT:
         raise DataError(
             f"nothing is drawn: no pixel of the {pixels.shape[1]} x {pixels.shape[2]} image "

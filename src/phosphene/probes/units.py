@@ -32,11 +32,16 @@ class LayerUnits:
     def summary(self) -> str:
         """How many are silent and redundant, and what it costs to do without them."""
         found, (group, lost) = self.census, self.each.ranked()[0]
-        told = (
-            f"{found.layer}: of {plural(found.units, 'unit')} {len(found.silent)} never "
-            f"fire, and {found.redundant} repeat others. "
-            f"Read right with all at work: {self.each.accuracy:.2%}"
-        )
+        told = f"{found.layer}: of {plural(found.units, 'unit')} {len(found.silent)} never fire"
+        if found.duplicates:
+            repeats = sum(len(same) for same in found.duplicates)
+            told += (
+                f", and {repeats} repeat each other in {plural(len(found.duplicates), 'group')}, "
+                f"so that {found.redundant} could go"
+            )
+        else:
+            told += ", and none repeats another"
+        told += f". Read right with all at work: {self.each.accuracy:.2%}"
         without = dict(zip(self.names, self.groups.accuracy_without.tolist(), strict=True))
         for name in SPARE:
             if name in without:
@@ -56,7 +61,7 @@ class LayerUnits:
 SPARE = ("the silent units", "the redundant units")
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Units(Result):
     """What is known of the units of several layers as members of the network."""
 
@@ -64,9 +69,14 @@ class Units(Result):
     layers: tuple[LayerUnits, ...]
 
     @property
+    def count(self) -> int:
+        """How many pictures were read."""
+        return self.layers[0].each.count
+
+    @property
     def summary(self) -> str:
         """A sentence for each layer."""
-        return " ".join(layer.summary for layer in self.layers)
+        return "\n".join(layer.summary for layer in self.layers)
 
     def to_json(self) -> dict[str, Any]:
         """Plain values for JSON."""
@@ -118,7 +128,10 @@ def _layer(network: Network, dataset: Dataset[Any], found: Census) -> LayerUnits
         named[SPARE[0]] = found.silent
     if spare:
         named[SPARE[1]] = spare
-    named |= {f"units {', '.join(map(str, group))}": group for group in found.duplicates}
+    named |= {
+        f"{', '.join(map(str, group))}, which repeat each other": group
+        for group in found.duplicates
+    }
     single = [(unit,) for unit in range(found.units)]
     both = ablate(network, found.layer, batches(dataset), [*single, *named.values()])
     return LayerUnits(

@@ -1,0 +1,110 @@
+"""`phosphene show`: units of an atlas, printed and drawn; where they look in a picture."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from PIL.Image import Image
+from rich.table import Table
+
+from phosphene.atlas import Atlas
+from phosphene.cli.arguments import (
+    Device,
+    Weights,
+)
+from phosphene.cli.output import console, in_characters, say
+from phosphene.cli.subject import check_picture, subject
+from phosphene.errors import UnknownUnitError
+from phosphene.figures import attributions_sheet, layer_sheet, unit_sheet
+from phosphene.types import Unit
+
+
+def show(
+    atlas: Annotated[Path, typer.Argument(help="An atlas.")],
+    units: Annotated[
+        list[str],
+        typer.Argument(metavar="UNIT...", help="layer:number such as conv2:17, or whole layers."),
+    ],
+    image: Annotated[
+        str | None,
+        typer.Option(help="Show where the units look in this picture: a file, or a number."),
+    ] = None,
+    model: Annotated[
+        str | None, typer.Option(help="With --image: how to make the network, if not as built.")
+    ] = None,
+    weights: Weights = None,
+    device: Device = "auto",
+    out: Annotated[
+        Path | None, typer.Option(help="The picture to write. Default: named after the unit.")
+    ] = None,
+) -> None:
+    """Print what is known of a unit and draw it; give a layer's name for all of its units.
+
+    With --image, one figure shows where each of the units looks in that picture, by plain gradient,
+    DeconvNet and guided backpropagation, beside the real patches that excite it most.
+    """
+    check_picture(out)
+    if image is None:
+        for name in units:
+            path = out or Path(f"{name.replace('/', '-').replace(':', '-')}.png")
+            if out is not None and len(units) > 1:
+                path = out.with_stem(f"{out.stem}-{name.replace('/', '-').replace(':', '-')}")
+            with Atlas.open(atlas) as opened:
+                _draw_to(path, _sheet(opened, name))
+        return
+    about = subject(str(atlas), model, weights, None, 0, device, out)
+    picture, _ = about.picture(image)
+    chosen = [Unit.parse(name) for name in units]
+    with Atlas.open(atlas) as opened:
+        figure = attributions_sheet(about.network, picture, chosen, opened)
+    named = "-".join(name.replace("/", "-").replace(":", "-") for name in units[:3])
+    _draw_to(out or Path(f"{named}-in-{Path(image).stem}.png"), figure)
+
+
+def _sheet(atlas: Atlas, name: str) -> Image:
+    """The figure of a unit, or of a whole layer."""
+    if ":" not in name or any(layer.name == name for layer in atlas.layers()):
+        return layer_sheet(atlas, name)
+    unit = Unit.parse(name)
+    if unit.y is not None:
+        raise UnknownUnitError(
+            f"an atlas keeps whole units, not {unit}; ask for {unit.layer}:{unit.index}"
+        )
+    _describe(atlas, unit)
+    return unit_sheet(atlas, unit.layer, unit.index)
+
+
+def _draw_to(path: Path, figure: Image) -> None:
+    figure.save(path)
+    if console.is_terminal:
+        console.print(in_characters(figure, min(console.width, 120)))
+    say(f"Drawn to [b]{path}[/]")
+
+
+def _describe(atlas: Atlas, unit: Unit) -> None:
+    record = atlas.unit(unit.layer, unit.index)
+    classes = atlas.document("network")["labels"]
+    table = Table(
+        box=None, show_header=False, title=f"[b]{unit.layer}:{unit.index}", title_justify="left"
+    )
+    table.add_row("fires on", f"{record.firing_rate:.1%} of the pictures")
+    table.add_row("values", f"mean {record.mean:.3g}, deviation {record.deviation:.3g}")
+    table.add_row("largest", f"{record.maximum:.3g}")
+    if record.preferred_class is not None and classes:
+        table.add_row(
+            "prefers", f"{classes[record.preferred_class]}, selectivity {record.selectivity:.2f}"
+        )
+    if record.twin is not None:
+        table.add_row(
+            "twin", f"{unit.layer}:{record.twin}, correlation {record.twin_correlation:.3f}"
+        )
+    for picture in atlas.pictures(unit.layer, unit.index):
+        reached = f"activation {picture.activation:.3g}"
+        if picture.strongest_real and picture.strongest_real > 0:
+            reached += (
+                f", {picture.activation / picture.strongest_real:.1f}x the strongest real one"
+            )
+        if picture.silent:
+            reached = "never fires: " + "; ".join(picture.attempts)
+        table.add_row(f"{picture.kind} picture", reached)
+    console.print(table)
