@@ -16,7 +16,7 @@ def test_every_layer_can_be_replaced_by_itself_without_a_change(name: str) -> No
     shown = pictures(net)
     last = next(reversed(net.layers))
     expected = net.record(shown, [last])[last]
-    for layer in net.layers:
+    for layer in (*net.layers, *net.layers.values()):
         with replace(net.module, layer, torch.clone):
             assert torch.equal(net.record(shown, [last])[last], expected), layer
 

@@ -67,9 +67,10 @@ def test_shapes_and_unit_counts() -> None:
     assert layers["patches"].shape == (8, 4, 3)
     assert layers["patches"].units == 8
     assert layers["patches"].spatial
-    assert layers["block"].shape == (12, 8)
+    assert layers["block"].shape == (8, 4, 3)
     assert layers["block"].units == 8
-    assert not layers["block"].spatial
+    assert layers["block"].spatial
+    assert layers["block"].layout == "tokens"
     assert layers["block.linear1"].units == 16
     assert layers["output"].shape == (5,)
 

@@ -107,8 +107,9 @@ def test_attention_sees_the_whole_picture() -> None:
     for name in ("block", "block.linear1", "output"):
         assert fields[name].whole
         assert fields[name].size == (16, 12)
-    assert len(fields["block"].rows) == 12  # one for each token
-    assert fields["block"].box(5, 5) == (0, 0, 16, 12)
+    assert len(fields["block"].rows) == 4  # the rows and columns of the patches
+    assert len(fields["block"].columns) == 3
+    assert fields["block"].box(1, 2) == (0, 0, 16, 12)
 
 
 class TokensOnly(nn.Module):
@@ -128,15 +129,15 @@ def test_tokens_without_attention_see_their_patch() -> None:
     field = network.fields["mlp"]
     assert field.size == (4, 4)
     assert not field.whole
-    assert [field.box(t, t) for t in range(15)] == [
-        (4 * (t // 5), 4 * (t % 5), 4 * (t // 5) + 4, 4 * (t % 5) + 4) for t in range(15)
+    assert [field.box(y, x) for y in range(3) for x in range(5)] == [
+        (4 * y, 4 * x, 4 * y + 4, 4 * x + 4) for y in range(3) for x in range(5)
     ]
     patch = network.patch("mlp")
     assert patch.size == (4, 4)
     picture = torch.rand(1, 1, *patch.size)
     recording = network.record(picture, ["mlp"])
     value = Neuron("mlp", 3, patch.y, patch.x)(recording)
-    assert torch.equal(value, recording["mlp"][:, 0, 3])
+    assert torch.equal(value, recording["mlp"][:, 3, 0, 0])
 
 
 def test_the_patch_of_tokens_that_take_no_other_size() -> None:
@@ -146,7 +147,7 @@ def test_the_patch_of_tokens_that_take_no_other_size() -> None:
     assert patch.box == (0, 0, 16, 12)
     recording = network.record(tiny.pictures(network), ["block"])
     value = Neuron("block", 2, patch.y, patch.x)(recording)
-    assert torch.equal(value, recording["block"][:, 6, 2])
+    assert torch.equal(value, recording["block"][:, 2, 2, 1])
 
 
 def test_dilation_and_oblong_pictures() -> None:

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 import tiny
 from phosphene.network import Input, Network
+from phosphene.network.sites import Site
 from phosphene.network.tap import tap
 
 GREY = Input(1, (8, 8))
@@ -103,10 +104,11 @@ def test_the_pass_stops_after_the_deepest_layer(wrapped: bool) -> None:
     path = "0.0" if wrapped else "0"
     picture = torch.rand(1, 1, 8, 8)
     for names in ([f"{path}.0"], [f"{path}.1", f"{path}.0"], [path], ["0"]):
-        with tap(module, names) as values:
+        with tap(module, [Site.parse(name, module) for name in names]) as values:
             module(picture)
         assert set(values) == set(names)
-    with tap(module, [f"{path}.0"], stop=False) as values, pytest.raises(AssertionError):
+    first = Site.parse(f"{path}.0", module)
+    with tap(module, [first], stop=False) as values, pytest.raises(AssertionError):
         module(picture)
     assert not any(m._forward_hooks for m in module.modules())
 

@@ -6,18 +6,24 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from phosphene.errors import UnknownLayerError, nearest
-from phosphene.network.layers import OUTPUT
+from phosphene.network.layers import Layer
+from phosphene.network.layouts import Grid
+from phosphene.network.sites import Site
+from phosphene.network.tap import watched
 
 
 @contextmanager
-def replace(module: nn.Module, layer: str, edit: Callable[[Tensor], Tensor]) -> Iterator[None]:
+def replace(
+    module: nn.Module, layer: Layer | str, edit: Callable[[Tensor], Tensor]
+) -> Iterator[None]:
     """While it holds, the network goes on from `edit(value)` wherever `layer` gives back a value.
 
-    `layer` is a name as `Network.layers` has it: of a module that is called several times in a
-    pass, `path@1` is the second call alone and `path` stands for all of them. Calls are counted
-    within each pass over `module`. `edit` gives back a new tensor; a recording made inside the
-    block holds the replaced values. The hooks are removed on the way out, also after an exception.
+    With a `Layer` of `Network.layers`, `edit` is given values as they are recorded: maps as
+    `b c h w`, also where the network has its channels last or patches in a row. With a name it is
+    given what the module gave back; of a module that is called several times in a pass, `path@1`
+    is the second call alone and `path` stands for all of them. Calls are counted within each pass
+    over `module`. `edit` gives back a new tensor; a recording made inside the block holds the
+    replaced values. The hooks are removed on the way out, also after an exception.
 
     Raises:
         UnknownLayerError: no module of that name, with the nearest.
@@ -25,41 +31,15 @@ def replace(module: nn.Module, layer: str, edit: Callable[[Tensor], Tensor]) -> 
     >>> import torch
     >>> double = nn.Sequential(nn.Identity(), nn.ReLU())
     >>> with replace(double, "0", torch.neg):
-    ...     double(torch.tensor([-2.0, 3.0]))
-    tensor([2., 0.])
+    ...     double(torch.tensor([[[[-2.0, 3.0]]]]))
+    tensor([[[[2., 0.]]]])
     """
-    modules = dict(module.named_modules())
-    path, turn = _site(layer, modules)
-    calls = 0
+    site = layer.site if isinstance(layer, Layer) else Site.parse(layer, module)
 
-    def restart(submodule: nn.Module, args: tuple[Any, ...]) -> None:
-        nonlocal calls
-        calls = 0
+    def watch(path: str, call: int, output: Any, picture: Grid) -> Any:
+        if site.call not in (None, call):
+            return None
+        return site.write(output, edit(site.read(output, picture)))
 
-    def hook(submodule: nn.Module, args: tuple[Any, ...], output: Tensor) -> Tensor:
-        nonlocal calls
-        calls += 1
-        return edit(output) if turn in (None, calls - 1) else output
-
-    handles = [
-        module.register_forward_pre_hook(restart),
-        modules[path].register_forward_hook(hook),
-    ]
-    try:
+    with watched(module, [site.path], watch):
         yield
-    finally:
-        for handle in handles:
-            handle.remove()
-
-
-def _site(layer: str, modules: dict[str, nn.Module]) -> tuple[str, int | None]:
-    """The module's path, and which of its calls is meant."""
-    base, _, call = layer.rpartition("@")
-    path, turn = (base, int(call)) if base and call.isdigit() else (layer, None)
-    if path == OUTPUT and OUTPUT not in modules:
-        path = ""
-    if path not in modules:
-        raise UnknownLayerError(
-            f"no layer {layer!r} to replace; {nearest(path, filter(None, modules))}"
-        )
-    return path, turn

@@ -1,14 +1,12 @@
 """The layers of a network, found by running it once and watching.
 
-A layer is one call of one module that gives back a tensor with a row for each picture. It is named
-by the module's dotted `named_modules()` path; a module that is called several times gives `path@0`,
-`path@1`, … in the order of its calls. The network's own output is called `output`, unless a module
-has that name. Scripted modules take no hooks, so they are no layers.
+A layer is a tensor with a row for each picture that one call of one module gives back: the whole
+of what it gives back, or a part of a tuple or a dictionary. How they are named, `sites` says; how
+their values are recorded, `layouts`. Scripted modules take no hooks, so they are no layers.
 """
 
-from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -16,7 +14,8 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _NormBase
 from torch.utils.hooks import RemovableHandle
 
-OUTPUT = "output"
+from phosphene.network.layouts import Grid, Kind, Layout, layout_of
+from phosphene.network.sites import OUTPUT, Key, Site, call_names, tensors
 
 NORMS = (_NormBase, nn.GroupNorm, nn.LayerNorm)
 
@@ -25,9 +24,10 @@ NORMS = (_NormBase, nn.GroupNorm, nn.LayerNorm)
 class Layer:
     """One named place in the network where values can be recorded.
 
-    `shape` leaves out the batch: `(c, h, w)` for maps, `(d,)` for dense layers, `(t, d)` for
-    sequences of tokens. `default` marks the layers a study looks at unless told otherwise:
-    those with a weight matrix of their own, or the normalisation that directly follows one.
+    `shape` is that of a recorded value without the batch: `(c, h, w)` for maps, `(d,)` for dense
+    layers, `(t, d)` for sequences. Patches that a network has in a row, with or without a class
+    token before them, are maps; the class token is a layer of its own. `layout` says how the
+    network itself has them. `default` marks the layers a study looks at unless told otherwise.
     `weights` is the path of the module whose `weight` makes this layer's units.
     """
 
@@ -35,11 +35,12 @@ class Layer:
     kind: str
     shape: tuple[int, ...]
     default: bool
+    site: Site
     weights: str | None = None
 
     @property
     def units(self) -> int:
-        """How many units: channels of maps, features of dense layers and of tokens."""
+        """How many units: channels of maps, features of dense layers and of sequences."""
         return self.shape[-1] if len(self.shape) == 2 else self.shape[0]
 
     @property
@@ -47,115 +48,168 @@ class Layer:
         """Whether the layer's units are maps over the picture."""
         return len(self.shape) == 3
 
+    @property
+    def layout(self) -> Kind:
+        """How the network itself has the layer's values."""
+        return self.site.layout.kind
+
 
 @dataclass(frozen=True)
-class _Call:
-    path: str
-    module: nn.Module
-    source: Any
-    source_state: tuple[int, int]
-    value: Tensor
-    state: tuple[int, int]
-    copy: Tensor
+class Discovery:
+    """What one pass showed: the layers in the order they finish, their values, their inputs.
 
-
-def site_names(paths: Sequence[str]) -> list[str]:
-    """Name each call of a module, given the modules' paths in the order of the calls.
-
-    >>> site_names(["conv", "relu", "fc", "relu", ""])
-    ['conv', 'relu@0', 'fc', 'relu@1', 'output']
+    `ends` are the names of the layers that the last call gave back.
     """
-    total = Counter(paths)
-    seen: Counter[str] = Counter()
-    names = []
-    for path in paths:
-        base = path or OUTPUT
-        names.append(f"{base}@{seen[path]}" if total[path] > 1 else base)
-        seen[path] += 1
-    return names
+
+    layers: dict[str, Layer]
+    values: dict[str, Tensor]
+    ends: tuple[str, ...]
 
 
-def discover(module: nn.Module, inputs: Tensor) -> tuple[dict[str, Layer], dict[str, Tensor]]:
-    """Run `module` once on normalised `inputs`: its layers in the order they finish, their values.
+State = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class _Value:
+    """A tensor that a call gave back."""
+
+    place: int
+    path: str
+    keys: tuple[Key, ...]
+    module: nn.Module
+    source: State | None
+    state: State
+    copy: Tensor
+    layout: Layout
+
+
+def discover(module: nn.Module, inputs: Tensor) -> Discovery:
+    """Run `module` once on normalised `inputs` and name what can be recorded.
 
     The values are copied before an in-place operation can change them. Give at least two inputs,
     or what does not grow with their number (constants, windows, time first) is taken for a layer.
+    Layers with a weight matrix of their own are default, or the norm that directly follows one.
     """
-    calls = _watch(module, inputs)
-    weighted = {call.state: call for call in calls.values() if _has_weights(call.module)}
-    feeders = {
-        name: weighted.get(call.source_state)
-        for name, call in calls.items()
-        if isinstance(call.module, NORMS)
-    }
-    normed = {feeder.state for feeder in feeders.values() if feeder is not None}
-    layers, values = {}, {}
-    for name, call in calls.items():
-        feeder = feeders.get(name)
-        own = _has_weights(call.module)
-        layers[name] = Layer(
-            name=name,
-            kind=type(call.module).__name__,
-            shape=tuple(call.value.shape[1:]),
-            default=feeder is not None or (own and call.state not in normed),
-            weights=feeder.path if feeder is not None else (call.path if own else None),
+    seen = _Observer(module, inputs)
+    with seen, torch.no_grad():
+        module(inputs)
+    weighted = {v.state: v for v in seen.values if _weights(v) is not None}
+    feeders = [weighted.get(v.source) if isinstance(v.module, NORMS) and v.source else None
+               for v in seen.values]  # fmt: skip
+    normed = {feeder.state for feeder in feeders if feeder is not None}
+    names = call_names(seen.paths)
+    layers, values, ends = {}, {}, []
+    for value, feeder in zip(seen.values, feeders, strict=True):
+        base = names[value.place]
+        own = _weights(value)
+        site = Site(
+            base + "".join(f"[{key}]" for key in value.keys),
+            value.path,
+            int(base.rpartition("@")[2]) if base != (value.path or OUTPUT) else None,
+            value.keys,
+            value.layout,
         )
-        values[name] = call.copy
-    return layers, values
+        layer = Layer(
+            name=site.name,
+            kind=type(value.module).__name__,
+            shape=tuple(site.layout.read(value.copy, seen.picture).shape[1:]),
+            default=feeder is not None or (own is not None and value.state not in normed),
+            site=site,
+            weights=_weights(feeder) if feeder is not None else own,
+        )
+        for found in _with_tokens(layer, value.copy.shape):
+            layers[found.name] = found
+            values[found.name] = found.site.layout.read(value.copy, seen.picture)
+        if value.place == len(names) - 1:
+            ends.append(layer.name)
+    return Discovery(layers, values, tuple(ends))
 
 
-def _watch(module: nn.Module, inputs: Tensor) -> dict[str, _Call]:
-    paths: list[str] = []  # of all calls, also of those that are no layers: `tap` counts them too
-    calls: dict[int, _Call] = {}
-    handles: list[RemovableHandle] = []
+def _with_tokens(layer: Layer, shape: tuple[int, ...]) -> Iterator[Layer]:
+    """The layer itself, and the tokens that stand before its patches."""
+    leading = layer.site.layout.leading
+    for i in range(leading):
+        name = f"{layer.name}[{'class' if leading == 1 else f'token{i}'}]"
+        site = replace(layer.site, name=name, layout=Layout("token", i))
+        yield replace(layer, name=name, shape=(shape[2],), site=site, default=False)
+    yield layer
 
-    def watcher(path: str) -> Any:
-        def hook(submodule: nn.Module, args: tuple[Any, ...], output: Any) -> None:
-            if _per_picture(output, len(inputs)):
-                source = args[0] if args else None
-                state = _state(source)
-                calls[len(paths)] = _Call(
-                    path, submodule, source, state, output, _state(output), output.clone()
-                )
-            paths.append(path)
+
+class _Observer:
+    """Watches one pass over a module: which calls there are, and what each gives back."""
+
+    def __init__(self, module: nn.Module, inputs: Tensor) -> None:
+        self.modules = dict(module.named_modules())
+        self.pictures = len(inputs)
+        self.picture: Grid = (inputs.shape[2], inputs.shape[3])
+        self.paths: list[str] = []  # of all calls, also of those that are no layers
+        self.values: list[_Value] = []
+        self.layouts = {id(inputs): Layout("maps")}
+        self.held: list[Any] = [inputs]  # so that no id is given out twice
+        self.grids: set[Grid] = set()
+        self.handles: list[RemovableHandle] = []
+
+    def __enter__(self) -> None:
+        for path, submodule in self.modules.items():
+            hookable = not isinstance(submodule, torch.jit.ScriptModule)
+            if hookable and (path or OUTPUT not in self.modules):
+                hook = self._watcher(path)
+                self.handles.append(submodule.register_forward_hook(hook, with_kwargs=True))
+
+    def __exit__(self, *_: object) -> None:
+        for handle in self.handles:
+            handle.remove()
+
+    def _watcher(self, path: str) -> Any:
+        def hook(module: nn.Module, args: Any, kwargs: Any, output: Any) -> None:
+            source = next((tensor for _, tensor in tensors((args, kwargs))), None)
+            for keys, value in tensors(output):
+                if _per_picture(value, self.pictures):
+                    self._keep(path, keys, module, source, value)
+            self.paths.append(path)
 
         return hook
 
-    modules = dict(module.named_modules())
-    try:
-        for path, submodule in modules.items():
-            hookable = not isinstance(submodule, torch.jit.ScriptModule)
-            if hookable and (path or OUTPUT not in modules):
-                handles.append(submodule.register_forward_hook(watcher(path)))
-        with torch.no_grad():
-            module(inputs)
-    finally:
-        for handle in handles:
-            handle.remove()
-    names = site_names(paths)
-    return {names[place]: call for place, call in calls.items()}
+    def _keep(
+        self, path: str, keys: tuple[Key, ...], module: nn.Module, source: Any, value: Tensor
+    ) -> None:
+        layout = self.layouts.get(id(value))
+        if layout is None:
+            same = source is not None and source.shape == value.shape
+            inherited = self.layouts.get(id(source)) if same else None
+            layout = layout_of(module, value, inherited, self.grids, self.picture)
+        self.layouts[id(value)] = layout
+        self.held += [value, source]
+        copy = value.clone()
+        recorded = layout.read(copy, self.picture)
+        if recorded.ndim == 4:
+            self.grids.add((recorded.shape[2], recorded.shape[3]))
+        origin = None if source is None else _state(source)
+        self.values.append(
+            _Value(len(self.paths), path, keys, module, origin, _state(value), copy, layout)
+        )
 
 
-def _per_picture(output: Any, pictures: int) -> bool:
-    return (
-        isinstance(output, Tensor)
-        and output.is_floating_point()
-        and 2 <= output.ndim <= 4
-        and len(output) == pictures
-    )
+def _per_picture(output: Tensor, pictures: int) -> bool:
+    return output.is_floating_point() and 2 <= output.ndim <= 4 and len(output) == pictures
 
 
-def _state(tensor: Any) -> tuple[int, int]:
+def _state(tensor: Tensor) -> State:
     # In-place operations keep the object but raise its version: conv -> relu_ -> norm is not
-    # conv -> norm. The calls hold on to the tensors, so an id is never given out twice.
-    return id(tensor), getattr(tensor, "_version", 0)
+    # conv -> norm.
+    return id(tensor), tensor._version
 
 
-def _has_weights(module: nn.Module) -> bool:
-    weight = getattr(module, "weight", None)
-    return (
+def _weights(value: _Value) -> str | None:
+    """The path of the module whose weight makes the units of `value`, if one does directly."""
+    if isinstance(value.module, nn.MultiheadAttention) and value.keys in {(), (0,)}:
+        return f"{value.path}.out_proj"  # used by it, never called
+    weight = getattr(value.module, "weight", None)
+    own = (
         isinstance(weight, Tensor)
         and weight.ndim >= 2
         and weight.is_floating_point()
-        and not isinstance(module, (nn.Embedding, nn.EmbeddingBag, *NORMS))
+        and value.keys in {(), (0,)}
+        and not isinstance(value.module, (nn.Embedding, nn.EmbeddingBag, *NORMS))
     )
+    return value.path if own else None

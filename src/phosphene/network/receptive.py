@@ -6,23 +6,17 @@ every position, its full size is sought on a picture of twice the size, if the n
 """
 
 import copy
-from collections.abc import Callable, Collection, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from itertools import pairwise
 
 import torch
-from jaxtyping import Bool
 from torch import Tensor
 
 from phosphene.errors import NetworkError
 from phosphene.network.frozen import frozen
 from phosphene.network.layers import Layer
-from phosphene.network.tap import tap
-
-Extent = tuple[int, int]
-"""First and last input row (or column) that an output position depends on, both included."""
+from phosphene.network.poison import COLUMNS, ROWS, Extent, Poison, Span
 
 
 @dataclass(frozen=True)
@@ -83,8 +77,9 @@ def smallest_patch(
         if field.whole or size[0] * size[1] > largest:
             break
         with frozen(module), torch.no_grad():
-            rows = _extents(module, [layer.name], (channels, *size), axis=2).get(layer.name)
-            columns = _extents(module, [layer.name], (channels, *size), axis=3).get(layer.name)
+            poison = Poison(module, [layer], (channels, *size))
+            rows = poison.extents(ROWS).get(layer.name)
+            columns = poison.extents(COLUMNS).get(layer.name)
         if rows is None or columns is None:
             break
         y, x = len(rows) // 2, len(columns) // 2
@@ -110,8 +105,8 @@ def receptive_fields(
     module = _on_cpu(module)
     names = [layer.name for layer in layers]
     with frozen(module), torch.no_grad():
-        rows = _extents(module, names, shape, axis=2)
-        columns = _extents(module, names, shape, axis=3)
+        poison = Poison(module, layers, shape)
+        rows, columns = poison.extents(ROWS), poison.extents(COLUMNS)
         unreached = set(names) - (rows.keys() & columns.keys())
         if unreached:
             raise NetworkError(
@@ -123,7 +118,8 @@ def receptive_fields(
             for name in names
             if not (_measured(rows[name], shape[1]) and _measured(columns[name], shape[2]))
         ]
-        larger = _central_sizes(module, uncertain, (shape[0], 2 * shape[1], 2 * shape[2]))
+        twice = (shape[0], 2 * shape[1], 2 * shape[2])
+        larger = _central_sizes(Poison(module, layers, twice, poison.narrow), uncertain)
     fields = {}
     for name in names:
         measured = larger.get(name, (_longest(rows[name]), _longest(columns[name])))
@@ -169,91 +165,65 @@ def _covers(extents: tuple[Extent, ...], picture: int) -> bool:
     return all(extent == (0, picture - 1) for extent in extents)
 
 
-def _extents(
-    module: torch.nn.Module, names: Sequence[str], shape: tuple[int, int, int], axis: int
-) -> dict[str, tuple[Extent, ...]]:
-    """For each output row (axis 2) or column (axis 3): the first and last input line it sees."""
-    lines = shape[axis - 1]
-    chunk = max(1, 2**22 // (shape[0] * shape[1] * shape[2]))
-    seen: dict[str, list[Bool[Tensor, "lines positions"]]] = {name: [] for name in names}
-    for start in range(0, lines, chunk):
-        spans = [(i, i + 1) for i in range(start, min(start + chunk, lines))]
-        for name, reached in _poisoned(module, names, shape, axis, spans).items():
-            seen[name].append(reached)
-    extents = {}
-    for name, parts in seen.items():
-        if not parts:
-            continue
-        reached = torch.cat(parts).int()
-        first = reached.argmax(0)
-        last = lines - 1 - reached.flip(0).argmax(0)
-        blind = ~reached.any(0)  # a position that sees only padding, or a NaN that was swallowed
-        first[blind], last[blind] = 0, lines - 1
-        extents[name] = tuple(zip(first.tolist(), last.tolist(), strict=True))
-    return extents
-
-
-def _poisoned(
-    module: torch.nn.Module,
-    names: Sequence[str],
-    shape: tuple[int, int, int],
-    axis: int,
-    spans: Sequence[tuple[int, int]],
-) -> dict[str, Bool[Tensor, "spans positions"]]:
-    """Which output positions turn NaN when the input lines of each span are NaN."""
-    inputs = torch.zeros(len(spans), *shape)
-    for image, (start, stop) in zip(inputs, spans, strict=True):
-        image.narrow(axis - 1, start, stop - start).fill_(torch.nan)
-    with tap(module, names) as values, suppress(Exception):
-        module(inputs)  # a dense layer may refuse this size; what came before it is recorded
-    return {name: _positions(value.isnan(), axis) for name, value in values.items()}
-
-
-def _positions(nan: Bool[Tensor, "b ..."], axis: int) -> Bool[Tensor, "b positions"]:
-    if nan.ndim == 4:
-        return nan.any(1).any(4 - axis)  # the other spatial axis, once channels are gone
-    if nan.ndim == 3:
-        return nan.any(2)
-    return nan.any(1, keepdim=True)
-
-
-def _central_sizes(
-    module: torch.nn.Module, names: Sequence[str], shape: tuple[int, int, int]
-) -> dict[str, tuple[int, int]]:
-    """The field of the central position, for the layers whose field fits inside `shape`."""
+def _central_sizes(poison: Poison, names: Sequence[str]) -> dict[str, tuple[int, int]]:
+    """The field of the central position, for the layers whose field fits inside the picture."""
     if not names:
         return {}
-    whole = {axis: (0, shape[axis - 1]) for axis in (2, 3)}
-    reachable = _poisoned(module, names, shape, 2, [whole[2]])
-
-    @cache
-    def reached(axis: int, start: int, stop: int) -> dict[str, bool]:
-        marks = _poisoned(module, list(reachable), shape, axis, [(start, stop)])
-        return {name: bool(mark[0, mark.shape[1] // 2]) for name, mark in marks.items()}
-
-    def extent(name: str, axis: int) -> Extent:
-        lines = shape[axis - 1]
-        if not reached(axis, 0, lines)[name]:
-            return 0, lines - 1  # blind, as in `_extents`
-        first = _bisect(lambda i: reached(axis, 0, i + 1)[name], lines)
-        last = lines - 1 - _bisect(lambda i: reached(axis, lines - 1 - i, lines)[name], lines)
-        return first, last
-
-    sizes = {}
-    for name in reachable:
-        row, column = extent(name, 2), extent(name, 3)
-        if _inner((row,), shape[1]) and _inner((column,), shape[2]):
-            sizes[name] = (_longest((row,)), _longest((column,)))
-    return sizes
+    seen: dict[int, dict[str, Extent]] = {}
+    for axis in (ROWS, COLUMNS):
+        guesses = seen.get(ROWS, {}).values()
+        seen[axis] = _central_extents(poison, names, axis, guesses)
+    height, width = poison.shape[1:]
+    return {
+        name: (_longest((row,)), _longest((column,)))
+        for name, row in seen[ROWS].items()
+        if (column := seen[COLUMNS].get(name)) is not None
+        and _inner((row,), height)
+        and _inner((column,), width)
+    }
 
 
-def _bisect(holds: Callable[[int], bool], count: int) -> int:
-    """The smallest i in 0..count-1 for which `holds(i)`, which never turns false again."""
-    low, high = 0, count - 1
-    while low < high:
-        middle = (low + high) // 2
-        if holds(middle):
-            high = middle
-        else:
-            low = middle + 1
+def _central_extents(
+    poison: Poison, names: Sequence[str], axis: int, guesses: Collection[Extent]
+) -> dict[str, Extent]:
+    """What the central position sees along one axis, for the layers that are reached."""
+    lines = poison.shape[axis - 1]
+    whole = poison.reached(names, axis, [(0, lines)])
+    sighted = [name for name, marks in whole.items() if marks[0, marks.shape[1] // 2]]
+
+    def edges(span: Callable[[int], Span], guesses: Collection[int]) -> dict[str, int]:
+        def reached(distances: Sequence[int], names: Sequence[str]) -> dict[str, Tensor]:
+            marks = poison.reached(names, axis, [span(d) for d in distances])
+            return {name: mark[:, mark.shape[1] // 2] for name, mark in marks.items()}
+
+        return _bisect(reached, sighted, lines, guesses)
+
+    first = edges(lambda i: (0, i + 1), [first for first, _ in guesses])
+    last = edges(lambda i: (lines - 1 - i, lines), [lines - 1 - last for _, last in guesses])
+    blind = dict.fromkeys(whole, (0, lines - 1))  # as in `Poison.extents`
+    return blind | {name: (first[name], lines - 1 - last[name]) for name in sighted}
+
+
+def _bisect(
+    holds: Callable[[Sequence[int], Sequence[str]], Mapping[str, Tensor]],
+    names: Sequence[str],
+    count: int,
+    guesses: Collection[int],
+) -> dict[str, int]:
+    """For each name the smallest i in 0..count-1 that holds for it; what holds goes on holding.
+
+    All names are sought together: what is tried for one is learned of all. `guesses` are tried
+    first, each with its predecessor.
+    """
+    low, high = dict.fromkeys(names, 0), dict.fromkeys(names, count - 1)
+    tried = sorted({i for guess in guesses for i in (guess - 1, guess) if 0 <= i < count})
+    while open_ := [name for name in names if low[name] < high[name]]:
+        tried = tried or sorted({(low[name] + high[name]) // 2 for name in open_})
+        for name, answers in holds(tried, open_).items():
+            for i, answer in zip(tried, answers.tolist(), strict=True):
+                if answer:
+                    high[name] = min(high[name], i)
+                else:
+                    low[name] = max(low[name], i + 1)
+        tried = []
     return low

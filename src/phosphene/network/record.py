@@ -21,7 +21,7 @@ from phosphene.errors import (
 )
 from phosphene.network.frozen import frozen
 from phosphene.network.inputs import Input
-from phosphene.network.layers import Layer, discover
+from phosphene.network.layers import Discovery, Layer, discover
 from phosphene.network.receptive import (
     Patch,
     ReceptiveField,
@@ -88,13 +88,13 @@ class Network:
             grey = torch.linspace(0.1, 0.9, 2 * prod(self.input.shape), device=self.device)
             pictures = grey.view(2, *self.input.shape)
             try:
-                layers, values = discover(self.module, self._inputs(pictures))
+                found = discover(self.module, self._inputs(pictures))
             except Exception as error:
                 raise NetworkError(
                     f"{self.name} failed on one picture of its own input size {self.input}, "
                     f"or on two: {error}. Check the number of channels and the size you gave"
                 ) from error
-        return layers, _find_logits(layers, values)
+        return found.layers, _find_logits(found)
 
     @property
     def layers(self) -> dict[str, Layer]:
@@ -183,13 +183,13 @@ class Network:
         """
         self.input.check_shape(pictures)
         pictures = pictures.to(self.device)
-        sites = {name: self.layer(name).name for name in layers}
-        with frozen(self.module), tap(self.module, set(sites.values()), stop) as values:
+        sites = {name: self.layer(name).site for name in layers}
+        with frozen(self.module), tap(self.module, sites.values(), stop) as values:
             self._run(pictures)
-        missing = set(sites.values()) - set(values)
+        missing = {site.name for site in sites.values()} - set(values)
         if missing:
             raise NetworkError(f"layers {sorted(missing)} were not reached on this input")
-        return Recording(pictures, {name: values[site] for name, site in sites.items()})
+        return Recording(pictures, {name: values[site.name] for name, site in sites.items()})
 
     def _run(self, pictures: Tensor) -> Any:
         inputs = self._inputs(pictures)
@@ -279,12 +279,13 @@ def check_finite(state: dict[str, Any]) -> None:
         )
 
 
-def _find_logits(layers: dict[str, Layer], values: dict[str, Tensor]) -> str | None:
+def _find_logits(found: Discovery) -> str | None:
     """The last layer whose softmax is the distribution that the network's output stands for."""
-    last = next(reversed(layers), None)
-    if last is None or len(layers[last].shape) != 1:
+    vectors = [name for name in found.ends if len(found.layers[name].shape) == 1]
+    if not vectors:
         return None
-    output = values[last]
+    last = vectors[0]
+    output = found.values[last]
     total = output.sum(1)
     if bool((output >= 0).all()) and torch.allclose(total, torch.ones_like(total), atol=1e-4):
         log_probabilities = output.log()
@@ -292,9 +293,9 @@ def _find_logits(layers: dict[str, Layer], values: dict[str, Tensor]) -> str | N
         log_probabilities = output.log_softmax(1)
     matching = [
         name
-        for name, value in values.items()
+        for name, value in found.values.items()
         if value.shape == output.shape
         and torch.allclose(value.log_softmax(1), log_probabilities, atol=1e-3)
     ]
-    weighted = [name for name in matching if layers[name].default]
+    weighted = [name for name in matching if found.layers[name].default]
     return weighted[-1] if weighted else (matching[0] if matching else last)

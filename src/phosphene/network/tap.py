@@ -1,13 +1,16 @@
-"""Record the values of named layers during one forward pass, and stop after the deepest."""
+"""Record the values at named sites during one forward pass, and stop after the deepest."""
 
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import torch
 from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
 
-from phosphene.network.layers import OUTPUT
+from phosphene.network.layouts import Grid
+from phosphene.network.sites import Site, tensors
 
 
 class _Stop(BaseException):
@@ -16,49 +19,81 @@ class _Stop(BaseException):
 
 @contextmanager
 def tap(
-    module: nn.Module, layers: Collection[str], stop: bool = True
+    module: nn.Module,
+    sites: Iterable[Site],
+    stop: bool = True,
+    take: Callable[[Tensor], Tensor] | None = None,
 ) -> Iterator[dict[str, Tensor]]:
-    """Record the values of `layers` in whatever forward pass runs inside the block.
+    """Record the values at `sites`, by name, in whatever forward pass runs inside the block.
 
-    The dictionary fills as the layers are reached. With `stop` the pass is left as soon as all
+    The dictionary fills as the sites are reached. With `stop` the pass is left as soon as all
     are there, which ends the block. A record is a copy, since the layer may have given back its
     own input, and the model goes on with a copy of the record: what an in-place operation does
-    next changes neither; gradients flow through the record. All hooks are removed on the way out.
+    next changes neither; gradients flow through the record. With `take`, what it makes of each
+    value is kept instead, and the model goes on undisturbed. All hooks are removed on the way out.
     """
-    wanted = set(layers)
+    wanted: dict[str, list[Site]] = {}
+    for site in sites:
+        wanted.setdefault(site.path, []).append(site)
+    total = len({site.name for of_path in wanted.values() for site in of_path})
     values: dict[str, Tensor] = {}
-    calls: Counter[str] = Counter()
-    modules = dict(module.named_modules())
 
-    def recorder(path: str) -> Any:
-        base = path or OUTPUT
+    def record(site: Site, output: Any, picture: Grid) -> Any:
+        value = site.read(output, picture)
+        if take is not None:
+            values[site.name] = take(value)
+            return output
+        values[site.name] = value.clone()
+        return output if len(values) == total and stop else site.write(output, values[site.name])
 
-        def hook(submodule: nn.Module, args: tuple[Any, ...], output: Any) -> Any:
-            name = f"{base}@{calls[path]}"
-            calls[path] += 1
-            name = name if name in wanted else base
-            if name not in wanted or name in values:
-                return None
-            values[name] = output.clone()
-            if stop and len(values) == len(wanted):
-                raise _Stop
-            return values[name].clone()
+    def watch(path: str, call: int, output: Any, picture: Grid) -> Any:
+        changed = output
+        for site in wanted[path]:
+            if site.call in (None, call) and site.name not in values:
+                changed = record(site, changed, picture)
+        if stop and len(values) == total:
+            raise _Stop
+        return changed if changed is not output else None
 
-        return hook
-
-    handles = []
     try:
-        for path in {_path(name, modules) for name in wanted}:
-            handles.append(modules[path].register_forward_hook(recorder(path)))
-        yield values
+        with watched(module, wanted, watch):
+            yield values
     except _Stop:
         pass
+
+
+@contextmanager
+def watched(
+    module: nn.Module, paths: Iterable[str], watch: Callable[[str, int, Any, Grid], Any]
+) -> Iterator[None]:
+    """Call `watch(path, call, output, picture)` whenever a module at one of `paths` gives back.
+
+    Calls are counted within each pass over `module`, whose first input is the picture. What
+    `watch` gives back, if not None, takes the output's place.
+    """
+    calls: Counter[str] = Counter()
+    picture: Grid = (0, 0)
+
+    def restart(submodule: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        nonlocal picture
+        calls.clear()
+        _, inputs = next(tensors((args, kwargs)), ((), torch.zeros(0, 0, 0)))
+        picture = (inputs.shape[-2], inputs.shape[-1])
+
+    def hook(path: str) -> Any:
+        def run(submodule: nn.Module, args: tuple[Any, ...], output: Any) -> Any:
+            calls[path] += 1
+            return watch(path, calls[path] - 1, output, picture)
+
+        return run
+
+    modules = dict(module.named_modules())
+    handles: list[RemovableHandle] = []
+    try:
+        handles.append(module.register_forward_pre_hook(restart, with_kwargs=True, prepend=True))
+        for path in paths:
+            handles.append(modules[path].register_forward_hook(hook(path)))
+        yield
     finally:
         for handle in handles:
             handle.remove()
-
-
-def _path(name: str, modules: dict[str, nn.Module]) -> str:
-    base, _, call = name.rpartition("@")
-    path = base if call.isdigit() and base else name
-    return "" if path == OUTPUT and OUTPUT not in modules else path

@@ -225,7 +225,7 @@ class _Surgery:
                 off = off[:, None]
             return torch.where(off, fill, values)
 
-        with replace(self.network.module, self.layer, switch_off):
+        with replace(self.network.module, self.network.layer(self.layer), switch_off):
             scores = self.network.record(inputs, [LOGITS])[LOGITS]
         return scores.view(copies, len(pictures), -1)
 

@@ -110,7 +110,7 @@ def choose(network: Network, patterns: Sequence[str]) -> tuple[Layer, ...]:
     if not patterns:
         return tuple(network.default_layers)
     for pattern in patterns:
-        if not any(fnmatchcase(name, pattern) for name in network.layers):
+        if not any(_matches(name, pattern) for name in network.layers):
             network.layer(pattern)  # names a reused module, if it is one
             raise UnknownLayerError(
                 f"no layer of {network.name} matches {pattern!r}; "
@@ -119,5 +119,9 @@ def choose(network: Network, patterns: Sequence[str]) -> tuple[Layer, ...]:
     return tuple(
         layer
         for layer in network.layers.values()
-        if any(fnmatchcase(layer.name, pattern) for pattern in patterns)
+        if any(_matches(layer.name, pattern) for pattern in patterns)
     )
+
+
+def _matches(name: str, pattern: str) -> bool:
+    return fnmatchcase(name, pattern.replace("[", "[[]"))  # brackets are part of layers' names

@@ -1,0 +1,161 @@
+"""How the values of a layer lie in the network's own tensor, and how they are recorded.
+
+Everything above the network knows three shapes: maps `b c h w`, vectors `b d`, and sequences
+`b t d` whose tokens have no place in the picture. What the network has otherwise is turned into
+these when it is recorded, and back when it is replaced:
+
+| layout          | in the network      | recorded                                            |
+|-----------------|---------------------|-----------------------------------------------------|
+| `maps`          | `b c h w`           | as it is                                            |
+| `channels_last` | `b h w c`           | `b c h w`                                           |
+| `tokens`        | `b (n + h·w) c`     | the h·w patches as `b c h w`, without the n leading |
+| `token`         | `b t c`             | one leading token, `b c`                            |
+| `flat_maps`     | `b c (h·w)`         | `b c h w`                                           |
+| `sequence`      | `b t c`             | as it is                                            |
+| `vector`        | `b d`               | as it is                                            |
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from math import log
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+Kind = Literal["maps", "channels_last", "tokens", "token", "flat_maps", "sequence", "vector"]
+
+Grid = tuple[int, int]
+"""Height and width in positions or pixels."""
+
+_MOST_LEADING = 8
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How a value lies in the network's tensor.
+
+    `leading` is how many tokens stand before the patches, or the number of the one `token`.
+    """
+
+    kind: Kind
+    leading: int = 0
+
+    def read(self, value: Tensor, picture: Grid) -> Tensor:
+        """The network's `value` as it is recorded, for a picture of so many rows and columns."""
+        match self.kind:
+            case "channels_last":
+                return value.movedim(-1, 1)
+            case "tokens":
+                patches = value[:, self.leading :].transpose(1, 2)
+                return _as_maps(patches, picture)
+            case "token":
+                return value[:, self.leading]
+            case "flat_maps":
+                return _as_maps(value, picture)
+            case _:
+                return value
+
+    def write(self, value: Tensor, recorded: Tensor) -> Tensor:
+        """A new tensor like the network's `value`, with `recorded` in its place."""
+        match self.kind:
+            case "channels_last":
+                return recorded.movedim(1, -1).contiguous()
+            case "tokens":
+                patches = recorded.flatten(2).transpose(1, 2)
+                return torch.cat([value[:, : self.leading], patches], dim=1)
+            case "token":
+                before, after = value[:, : self.leading], value[:, self.leading + 1 :]
+                return torch.cat([before, recorded[:, None], after], dim=1)
+            case "flat_maps":
+                return recorded.flatten(2).clone()
+            case _:
+                return recorded.clone()
+
+
+MAPS, VECTOR, SEQUENCE = Layout("maps"), Layout("vector"), Layout("sequence")
+AS_IT_IS = SEQUENCE
+"""Records whatever there is without a change."""
+
+
+def grid_of(positions: int, picture: Grid) -> Grid:
+    """The rows and columns, together `positions`, that come closest to the picture's shape.
+
+    >>> grid_of(12, (16, 12)), grid_of(196, (224, 224)), grid_of(2, (9, 4))
+    ((4, 3), (14, 14), (2, 1))
+    """
+    pairs = [(n, positions // n) for n in range(1, positions + 1) if positions % n == 0]
+    return min(pairs, key=lambda p: abs(_log_ratio(p) - _log_ratio(picture)))
+
+
+def _as_maps(rows: Tensor, picture: Grid) -> Tensor:
+    height, width = grid_of(rows.shape[2], picture)
+    return rows.reshape(len(rows), -1, height, width)
+
+
+def _log_ratio(grid: Grid) -> float:
+    return log(grid[0] / grid[1])
+
+
+def layout_of(
+    module: nn.Module,
+    value: Tensor,
+    inherited: Layout | None,
+    seen: Collection[Grid],
+    picture: Grid,
+) -> Layout:
+    """How the `value` that `module` gave back lies, from what has been observed so far.
+
+    `inherited` is the layout of the module's input where that has the shape of `value`; `seen`
+    are the grids of layers before. What the module is known to work on decides first, then what
+    it was given, then which axes look like a grid that was seen.
+    """
+    if value.ndim == 2:
+        return VECTOR
+    if value.ndim == 3:
+        return _of_sequence(value.shape[1:], seen, picture)
+    known = _unit_axis(module, value)
+    if known is not None:
+        return MAPS if known == 1 else Layout("channels_last")
+    if inherited is not None:
+        return inherited
+    first, last = _like(value.shape[2:], picture), _like(value.shape[1:3], picture)
+    return Layout("channels_last") if last and not first and value.shape[1:3] in seen else MAPS
+
+
+def _of_sequence(shape: tuple[int, ...], seen: Collection[Grid], picture: Grid) -> Layout:
+    """Tokens come in the number of a grid that was seen; a few may stand before them."""
+    tokens, units = shape
+    for grid in sorted(set(seen), key=lambda g: -g[0] * g[1]):
+        patches = grid[0] * grid[1]
+        most = max(1, min(_MOST_LEADING, patches // 8))
+        if patches >= 4 and 0 <= tokens - patches <= most and grid_of(patches, picture) == grid:
+            return Layout("tokens", tokens - patches)
+    if any(g[0] * g[1] == units >= 4 and grid_of(units, picture) == g for g in seen):
+        return Layout("flat_maps")
+    height, width = grid_of(tokens, picture)
+    exact = height * picture[1] == width * picture[0] and tokens >= 4
+    return Layout("tokens") if exact else SEQUENCE
+
+
+def _unit_axis(module: nn.Module, value: Tensor) -> int | None:
+    """The axis of the units of `b x y z`, where PyTorch's own modules fix it."""
+    if isinstance(module, nn.Linear):
+        return 3
+    if isinstance(module, nn.LayerNorm) and len(module.normalized_shape) == 1:
+        units = module.normalized_shape[0]  # some subclasses move the axis there and back
+        return (
+            3
+            if units == value.shape[3] != value.shape[1]
+            else 1
+            if units != value.shape[3]
+            else None
+        )
+    fixed = (nn.modules.conv._ConvNd, nn.modules.batchnorm._NormBase, nn.GroupNorm)
+    return 1 if isinstance(module, fixed) else None
+
+
+def _like(grid: tuple[int, ...], picture: Grid) -> bool:
+    """Whether a grid has the picture's proportions, to a row or column."""
+    height, width = grid
+    return abs(height * picture[1] - width * picture[0]) <= max(picture)

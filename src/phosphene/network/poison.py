@@ -1,0 +1,162 @@
+"""Set lines of a picture to NaN and see what turns NaN: which positions depend on which lines.
+
+This is exact for any architecture, and one pass tells of every layer. What a pass costs is kept
+down: convolutions only spread the NaN (`hollow`), the pass ends after the deepest layer that is
+still asked about, and of each value only the marks are kept.
+"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import nullcontext, suppress
+from itertools import pairwise
+from math import prod
+
+import torch
+from jaxtyping import Bool
+from torch import Tensor, nn
+
+from phosphene.network.hollow import Hollow
+from phosphene.network.layers import Layer
+from phosphene.network.tap import tap
+
+Extent = tuple[int, int]
+"""First and last input row (or column) that an output position depends on, both included."""
+
+Span = tuple[int, int]
+"""Input rows (or columns) from the first to before the second."""
+
+ROWS, COLUMNS = 2, 3
+"""The axes of `b c h w` along which lines are counted."""
+
+_NUMBERS = 2**19
+"""How many numbers go through at once: layers' values should stay in the cache."""
+
+_NARROW = 4
+"""How often a narrow picture fits into the whole one, side by side."""
+
+_BLOCKS = 8
+"""How many blocks of lines a narrow picture has to agree on with the whole one."""
+
+
+class Poison:
+    """Pictures of one shape, with NaN in some lines, shown to one module.
+
+    What depends on which rows does not ask for the picture's full width, as a rule. So each layer
+    is shown a few blocks of NaN in whole and in narrow pictures, and where both have the same
+    marks, narrow ones serve for the rest. `narrow` are the layers of which that is known, for each
+    axis; without it, it is found out.
+    """
+
+    def __init__(
+        self,
+        module: nn.Module,
+        layers: Collection[Layer],
+        shape: tuple[int, int, int],
+        narrow: Mapping[int, frozenset[str]] | None = None,
+    ) -> None:
+        self.module = module
+        self.layers = {layer.name: layer for layer in layers}
+        self.shape = shape
+        self.hollow = True
+        self.hollow = self._harmless()
+        self.narrow: Mapping[int, frozenset[str]] = narrow or {
+            axis: self._agreeing(axis) for axis in (ROWS, COLUMNS)
+        }
+
+    def _harmless(self) -> bool:
+        """Whether no NaN arises from what hollow layers give back instead of their sums."""
+        clean = self._passes(self.layers, ROWS, [(0, 0)], self.shape)
+        return not any(marks.any() for marks in clean.values())
+
+    def _agreeing(self, axis: int) -> frozenset[str]:
+        lines = self.shape[axis - 1]
+        if lines < 4 * _BLOCKS:
+            return frozenset()
+        cuts = [i * lines // _BLOCKS for i in range(_BLOCKS + 1)]
+        spans = [*pairwise(cuts), (0, 1), (lines - 1, lines)]
+        whole = self._passes(self.layers, axis, spans, self.shape)
+        narrow = self._passes(whole, axis, spans, self._narrowed(axis))
+        return frozenset(name for name in narrow if torch.equal(narrow[name], whole[name]))
+
+    def _narrowed(self, axis: int) -> tuple[int, int, int]:
+        channels, height, width = self.shape
+        if axis == ROWS:
+            return channels, height, -(-width // _NARROW)
+        return channels, -(-height // _NARROW), width
+
+    def reached(
+        self, names: Iterable[str], axis: int, spans: Sequence[Span]
+    ) -> dict[str, Bool[Tensor, "spans positions"]]:
+        """Which positions turn NaN when the lines of a span are, for the layers that are reached.
+
+        A layer without positions counts as one, a sequence has one for each token.
+        """
+        names = set(names)
+        narrow = names & self.narrow[axis]
+        found = self._passes(narrow, axis, spans, self._narrowed(axis)) if narrow else {}
+        rest = names - found.keys()
+        return found | self._passes(rest, axis, spans, self.shape) if rest else found
+
+    def _passes(
+        self,
+        names: Iterable[str],
+        axis: int,
+        spans: Sequence[Span],
+        shape: tuple[int, int, int],
+    ) -> dict[str, Tensor]:
+        names = list(names)
+        chunk = max(1, _NUMBERS // prod(shape))
+        chunks = [spans[i : i + chunk] for i in range(0, len(spans), chunk)]
+        parts = [self._pass(names, axis, some, shape) for some in chunks]
+        found = [name for name in names if all(name in part for part in parts)]
+        return {name: torch.cat([part[name] for part in parts]) for name in found}
+
+    def _pass(
+        self, names: Iterable[str], axis: int, spans: Sequence[Span], shape: tuple[int, int, int]
+    ) -> dict[str, Tensor]:
+        inputs = torch.zeros(len(spans), *shape)
+        for image, (start, stop) in zip(inputs, spans, strict=True):
+            image.narrow(axis - 1, start, stop - start).fill_(torch.nan)
+        sites = [self.layers[name].site for name in names]
+        # A dense layer may refuse this size; what came before it is recorded.
+        with (
+            Hollow() if self.hollow else nullcontext(),
+            tap(self.module, sites, take=lambda value: _marks(value, axis)) as marks,
+            suppress(Exception),
+        ):
+            self.module(inputs)
+        return marks
+
+    def extents(self, axis: int) -> dict[str, tuple[Extent, ...]]:
+        """For each position along `axis`: the first and last line it sees, with what lies between.
+
+        What mixes all positions is told by the two outermost lines alone. For the rest every line
+        is tried. A position that sees no line, because it sees only padding or a NaN was
+        swallowed, is given all of them.
+        """
+        lines = self.shape[axis - 1]
+        found = {}
+        outermost = self.reached(self.layers, axis, [(0, 1), (lines - 1, lines)])
+        for name, marks in outermost.items():
+            if bool(marks.all()):
+                found[name] = ((0, lines - 1),) * marks.shape[1]
+        open_ = [name for name in outermost if name not in found]
+        if open_:
+            each = self.reached(open_, axis, [(i, i + 1) for i in range(lines)])
+            found |= {name: _ends(marks) for name, marks in each.items()}
+        return {name: found[name] for name in self.layers if name in found}
+
+
+def _marks(value: Tensor, axis: int) -> Bool[Tensor, "b positions"]:
+    """Where along `axis` there is a NaN: a sum that has a NaN among its terms is NaN."""
+    if value.ndim == 4:
+        return value.sum((1, 5 - axis)).isnan()
+    return value.sum(2).isnan() if value.ndim == 3 else value.sum(1, keepdim=True).isnan()
+
+
+def _ends(reached: Bool[Tensor, "lines positions"]) -> tuple[Extent, ...]:
+    lines = len(reached)
+    first = reached.int().argmax(0)
+    last = lines - 1 - reached.flip(0).int().argmax(0)
+    blind = ~reached.any(0)
+    first[blind], last[blind] = 0, lines - 1
+    return tuple(zip(first.tolist(), last.tolist(), strict=True))
