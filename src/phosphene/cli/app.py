@@ -190,7 +190,7 @@ def export(
 
 @app.command(rich_help_panel="Look")
 def layers(
-    model: Annotated[str, typer.Argument(help="An atlas, or file.py:factory.")],
+    model: Annotated[str, typer.Argument(help="An atlas, or what `build` takes as MODEL.")],
     weights: Weights = None,
     input: InputSize = None,
 ) -> None:

@@ -8,10 +8,16 @@ import typer
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
 Seed = Annotated[int, typer.Option(help="All random numbers follow from it.")]
 Model = Annotated[
-    str, typer.Argument(help="file.py:factory or package.module:factory; it returns the network.")
+    str,
+    typer.Argument(
+        help="file.py:factory, package.module:factory, torchvision:NAME, timm:NAME or hf:NAME."
+    ),
 ]
 Weights = Annotated[
-    Path | None, typer.Option(help="A safetensors file, or a state_dict saved by torch.save.")
+    Path | None,
+    typer.Option(
+        help="A safetensors file, a state_dict saved by torch.save, or a library's DEFAULT."
+    ),
 ]
 InputSize = Annotated[
     str | None,

@@ -13,7 +13,6 @@ from torch.utils.data import Dataset
 
 from phosphene.data import ArrayDataset, ImageDataset
 from phosphene.errors import DataError, SpecError, nearest
-from phosphene.network import Input
 from phosphene.transforms import RandomAffine
 from phosphene.zoo import Article, Recipe
 
@@ -38,24 +37,23 @@ def device(name: str) -> torch.device:
 
 def input_of(
     size: str | None, mean: str | None, std: str | None, value_range: str | None
-) -> Input | None:
-    """The input record that the options describe; None when none was given.
+) -> dict[str, Any]:
+    """What the options say of a network's input; the rest is found.
 
-    >>> input_of("1x28x28", "0.1307", "0.3081", None)
-    Input(channels=1, size=(28, 28), mean=(0.1307,), std=(0.3081,), value_range=(0.0, 1.0))
+    >>> input_of("1x28x28", "0.1307", None, None)
+    {'channels': 1, 'size': (28, 28), 'mean': (0.1307,)}
     """
-    if size is None:
-        if mean or std or value_range:
-            raise SpecError("--mean, --std and --range need --input too, for example 1x28x28")
-        return None
-    channels, height, width = shape(size)
-    return Input(
-        channels,
-        (height, width),
-        mean=numbers(mean, "--mean") if mean else 0.0,
-        std=numbers(std, "--std") if std else 1.0,
-        value_range=_bounds(value_range) if value_range else (0.0, 1.0),
-    )
+    told: dict[str, Any] = {}
+    if size is not None:
+        channels, height, width = shape(size)
+        told |= {"channels": channels, "size": (height, width)}
+    if mean is not None:
+        told["mean"] = numbers(mean, "--mean")
+    if std is not None:
+        told["std"] = numbers(std, "--std")
+    if value_range is not None:
+        told["value_range"] = _bounds(value_range)
+    return told
 
 
 def _bounds(text: str) -> tuple[float, float]:

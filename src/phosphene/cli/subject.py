@@ -38,7 +38,7 @@ Target = Annotated[
     str,
     typer.Argument(
         metavar="ATLAS|MODEL",
-        help="An atlas, which keeps the answer too, or file.py:factory.",
+        help="An atlas, which keeps the answer too, file.py:factory or timm:NAME.",
         show_default=False,
     ),
 ]

@@ -1,11 +1,12 @@
-"""From a text such as `model.py:make` to a `Network`."""
+"""From a text such as `model.py:make` or `timm:resnet50` to a `Network`."""
 
 import importlib
 import importlib.util
 import inspect
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -14,6 +15,7 @@ import torch
 from torch import nn
 
 from phosphene.errors import SpecError, nearest
+from phosphene.network.catalogue import LIBRARIES, Entry, from_library
 from phosphene.network.frozen import frozen
 from phosphene.network.inputs import Input
 from phosphene.network.record import Network
@@ -25,37 +27,61 @@ _SIZES = (28, 32, 48, 64, 96, 128, 160, 192, 224, 227, 240, 256, 299, 384)
 def load_network(
     spec: str,
     weights: str | Path | None = None,
-    input: Input | None = None,
+    input: Input | Mapping[str, Any] | None = None,
     labels: Sequence[str] = (),
     device: str | torch.device = "cpu",
 ) -> Network:
-    """Build a network from `file.py:factory` or `package.module:factory` and load its weights.
+    """Build a network from a text that says how it is made, and load its weights.
 
-    The factory takes no arguments and returns an `nn.Module` or a `Network`. What it leaves open
-    is taken from the arguments; the input of a bare module is found by trial when only one
-    usual size runs through it.
+    - `file.py:factory` or `package.module:factory`: the factory takes no arguments and returns an
+      `nn.Module` or a `Network`.
+    - `torchvision:NAME`, `timm:NAME`, `hf:NAME`: a network of that library; `hf` stands for the
+      image classifiers of transformers, by their name on the hub, by the folder they are saved in,
+      or by their kind (`hf:vit`). Labels, size, mean and deviation are the library's.
+
+    `weights` is a file, or what the library calls its trained weights, such as "DEFAULT"; without
+    them a library's network gets random ones, the same each time. `input` and `labels` go before
+    what is found; of an input some fields may be given, as in `{"size": (160, 160)}`. As many
+    labels as are given make the classes of a library's network that is not trained. The input of
+    a bare module is found by trial when only one usual size runs through it.
 
     Raises:
-        SpecError: file, module or factory not found, or it returned something else; the input
-            cannot be told.
+        SpecError: file, module, factory, library or name not found, or the factory returned
+            something else; the input cannot be told.
         WeightsError: the weights do not fit.
+        DownloadError: a library cannot fetch what it needs.
     """
-    factory = find_factory(spec)
-    made = factory()
-    module = made.module if isinstance(made, Network) else made
-    if not isinstance(module, nn.Module):
+    library, _, name = spec.partition(":")
+    if library in LIBRARIES:
+        entry = from_library(library, name, weights, len(labels) or None)
+    else:
+        entry = _from_factory(spec)
+        if weights is not None:
+            load_weights(entry.module, weights)
+    entry.module.to(device)
+    return Network(entry.module, _told(input, entry), labels or entry.labels, entry.name)
+
+
+def _from_factory(spec: str) -> Entry:
+    made = find_factory(spec)()
+    if isinstance(made, Network):
+        return Entry(made.module, made.name, made.input, made.labels)
+    if not isinstance(made, nn.Module):
         raise SpecError(
             f"{spec} returned a {type(made).__name__}; "
             "expected a torch.nn.Module or a phosphene.Network"
         )
-    if weights is not None:
-        load_weights(module, weights)
-    module.to(device)
-    if isinstance(made, Network):
-        input = input or made.input
-        labels = labels or made.labels
-    name = made.name if isinstance(made, Network) else type(module).__name__
-    return Network(module, input or guess_input(module), labels, name)
+    return Entry(made, type(made).__name__)
+
+
+def _told(given: Input | Mapping[str, Any] | None, entry: Entry) -> Input:
+    """The input that is given, as far as it is, and for the rest the one that is found."""
+    if isinstance(given, Input):
+        return given
+    fields = dict(given or {})
+    if entry.input is None and {"channels", "size"} <= fields.keys():
+        return Input(**fields)
+    return replace(entry.input or guess_input(entry.module), **fields)
 
 
 def find_factory(spec: str) -> Any:
