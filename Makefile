@@ -3,9 +3,10 @@ SHELL := /bin/bash
 PYTHON ?= python3.11
 BIN := .venv/bin
 READY := .venv/.ready
+ZOO := .venv-zoo/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo walkthroughs notebooks test quick check format browser wheel pins clean
+.PHONY: help demo walkthroughs notebooks test quick zoo check format browser wheel pins clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -32,6 +33,15 @@ test: $(READY) browser ## the whole suite, with coverage
 quick: $(READY) ## the tests that take seconds
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -q -m "not slow and not browser"
 
+$(ZOO): requirements-zoo.txt
+	@command -v $(PYTHON) >/dev/null || { echo "phosphene needs Python 3.11 or newer; try: make PYTHON=python3"; exit 1; }
+	$(PYTHON) -m venv .venv-zoo
+	.venv-zoo/bin/pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
+
+zoo: $(ZOO) ## what holds for the networks of torchvision, timm and transformers: docs/zoo.md
+	PYTHONPATH=src:tests .venv-zoo/bin/python benchmarks/zoo.py docs/zoo.md
+
 check: $(READY) ## format, lint, types, floors
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -55,4 +65,4 @@ pins: $(READY) ## write the installed versions back to requirements.txt
 	mv requirements.new requirements.txt
 
 clean: ## remove what the other targets made
-	rm -rf .venv demo dist build .mypy_cache .ruff_cache .pytest_cache .coverage* coverage.xml
+	rm -rf .venv .venv-zoo demo dist build .mypy_cache .ruff_cache .pytest_cache .coverage* coverage.xml
