@@ -23,6 +23,15 @@ from phosphene.figures.probes import (
     strokes_sheet,
 )
 from phosphene.figures.readings import drawing_sheet, message_sheet, misread_sheet
+from phosphene.figures.recipes import (
+    caricature_sheet,
+    classes_sheet,
+    dream_sheet,
+    facets_sheet,
+    interpolation_sheet,
+    inversion_sheet,
+    pictured_sheet,
+)
 from phosphene.figures.sheet import layer_sheet, unit_sheet
 from phosphene.figures.site import export_site
 from phosphene.figures.training import training_sheet
@@ -30,7 +39,9 @@ from phosphene.figures.training import training_sheet
 __all__ = [
     "ablation_sheet",
     "attributions_sheet",
+    "caricature_sheet",
     "class_profile",
+    "classes_sheet",
     "comparison_sheet",
     "confusion_sheet",
     "confusion_table",
@@ -40,12 +51,16 @@ __all__ = [
     "distances_sheet",
     "drawing_sheet",
     "drawings_sheet",
+    "dream_sheet",
     "export_site",
+    "facets_sheet",
     "film_sheet",
     "filters_sheet",
     "flips_sheet",
     "histogram",
     "imagined_sheet",
+    "interpolation_sheet",
+    "inversion_sheet",
     "layer_sheet",
     "message_sheet",
     "misread_sheet",
@@ -53,6 +68,7 @@ __all__ = [
     "move_sheet",
     "on_paper",
     "picture_to_image",
+    "pictured_sheet",
     "pictures_sheet",
     "png_bytes",
     "restarts_sheet",

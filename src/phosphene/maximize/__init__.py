@@ -1,19 +1,47 @@
 """Pictures that a unit likes: one loop, and recipes on it."""
 
-from phosphene.maximize.draw import Drawing, Recipe, batch_size, draw
+from phosphene.maximize.caricature import Caricature, caricature
+from phosphene.maximize.classes import ClassPictures, class_pictures
+from phosphene.maximize.confirm import Confirmed, confirm
+from phosphene.maximize.draw import Drawing, batch_size, draw
+from phosphene.maximize.dream import Dream, dream
+from phosphene.maximize.facets import Facets, facets
+from phosphene.maximize.interpolate import Interpolation, interpolate
+from phosphene.maximize.inversion import Inversion, invert
 from phosphene.maximize.loop import Above, Plateau, Step, Stop, ascend
 from phosphene.maximize.optimizers import NormalizedGradient, Optimizer
+from phosphene.maximize.pictured import Pictured, direction, picture
+from phosphene.maximize.recipe import Recipe, on_screen, paint
 
 __all__ = [
     "Above",
+    "Caricature",
+    "ClassPictures",
+    "Confirmed",
     "Drawing",
+    "Dream",
+    "Facets",
+    "Interpolation",
+    "Inversion",
     "NormalizedGradient",
     "Optimizer",
+    "Pictured",
     "Plateau",
     "Recipe",
     "Step",
     "Stop",
     "ascend",
     "batch_size",
+    "caricature",
+    "class_pictures",
+    "confirm",
+    "direction",
     "draw",
+    "dream",
+    "facets",
+    "interpolate",
+    "invert",
+    "on_screen",
+    "paint",
+    "picture",
 ]

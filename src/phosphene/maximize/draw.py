@@ -1,58 +1,23 @@
 """Draw what units look for, a whole layer in one batch."""
 
-from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from math import prod
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from phosphene.canvas import Description, Maco, Spectrum
+from phosphene.canvas import Spectrum
 from phosphene.errors import ObjectiveError
-from phosphene.maximize.loop import ascend
-from phosphene.maximize.optimizers import Optimizer
+from phosphene.maximize.recipe import Recipe, on_screen, paint
 from phosphene.network import PLAIN, STRAIGHT, Network, Patch, Rule
 from phosphene.objectives import Channel, Neuron, Term, unit_maps
 from phosphene.results import Result
 from phosphene.streams import Streams, derived
-from phosphene.transforms import Identity, RandomAffine
 from phosphene.types import Unit
 from phosphene.words import number
-
-Aim = Literal["channel", "neuron"]
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """Everything that decides how a unit is drawn, as a value.
-
-    `aim` is "channel" (the mean over all positions, on a picture of the network's input size) or
-    "neuron" (the centre position, on a picture of the size of its receptive field).
-    """
-
-    aim: Aim = "channel"
-    canvas: Description = Maco()
-    steps: int = 256
-    optimizer: Optimizer = Optimizer()
-    transform: RandomAffine | Identity = RandomAffine()
-
-    def __post_init__(self) -> None:
-        """Refuse a negative number of steps; raises `ObjectiveError`. None at all is the start."""
-        if self.steps < 0:
-            raise ObjectiveError(f"a picture drawn in {self.steps} steps; expected 0 or more")
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain values for JSON."""
-        return {
-            "aim": self.aim,
-            "canvas": self.canvas.to_json(),
-            "steps": self.steps,
-            "optimizer": self.optimizer.to_json(),
-            "transform": self.transform.to_json(),
-        }
 
 
 @dataclass(frozen=True, repr=False)
@@ -193,26 +158,21 @@ class _Easel:
         shape = (self.network.input.channels, *self.patch.size)
         real = starts if attempt.from_real else None
         streams = Streams.seeded(derived(self.seed, attempt.salt), units)
-        canvas = self.recipe.canvas.build(
-            streams, shape, self.spectrum, pictures=real, device=self.network.device
-        )
-        steps = ascend(
+        return paint(
             self.network,
             self.objective(units),
-            canvas,
+            self.recipe,
             streams,
-            steps=self.recipe.steps,
-            optimizer=self.recipe.optimizer,
-            transform=self.recipe.transform,
+            shape=shape,
+            spectrum=self.spectrum,
+            pictures=real,
             rule=attempt.rule,
         )
-        last = deque(steps, maxlen=1).pop()
-        return last.pictures
 
     @torch.no_grad()
     def judge(self, units: Sequence[Unit], pictures: Tensor) -> tuple[list[Tensor], list[float]]:
         """The pictures as a screen shows them, and what their units answer to them."""
-        shown = (pictures * 255).round() / 255
+        shown = on_screen(pictures)
         recording = self.network.record(shown, [self.layer])
         if self.recipe.aim == "neuron":
             answers = self.objective(units)(recording)

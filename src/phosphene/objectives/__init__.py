@@ -1,7 +1,9 @@
 """What a picture is asked to be: objectives as values, always maximised."""
 
 from phosphene.objectives.algebra import Combination, Term, from_json
+from phosphene.objectives.blend import Blend
 from phosphene.objectives.diversity import Diversity
+from phosphene.objectives.likeness import Likeness, RelativeError, Values
 from phosphene.objectives.penalties import L1, L2, Penalty, TotalVariation
 from phosphene.objectives.terms import (
     Channel,
@@ -19,10 +21,12 @@ from phosphene.objectives.terms import (
 __all__ = [
     "L1",
     "L2",
+    "Blend",
     "Channel",
     "Combination",
     "Direction",
     "Diversity",
+    "Likeness",
     "LogProbability",
     "Logit",
     "Neuron",
@@ -30,8 +34,10 @@ __all__ = [
     "Penalty",
     "PerImage",
     "Probability",
+    "RelativeError",
     "Term",
     "TotalVariation",
+    "Values",
     "from_json",
     "of_unit",
     "unit_maps",

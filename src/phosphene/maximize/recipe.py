@@ -1,0 +1,95 @@
+"""How pictures are made, as a value, and the one ascent that follows it."""
+
+from collections import deque
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from jaxtyping import Float
+from torch import Tensor
+
+from phosphene.canvas import Description, Maco, Spectrum
+from phosphene.errors import ObjectiveError
+from phosphene.maximize.loop import ascend
+from phosphene.maximize.optimizers import Optimizer
+from phosphene.network import PLAIN, Network, Rule
+from phosphene.objectives import Term
+from phosphene.streams import Streams
+from phosphene.transforms import Identity, RandomAffine
+
+Aim = Literal["channel", "neuron"]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything that decides how a unit is drawn, as a value.
+
+    `aim` is "channel" (the mean over all positions, on a picture of the network's input size) or
+    "neuron" (the centre position, on a picture of the size of its receptive field).
+    """
+
+    aim: Aim = "channel"
+    canvas: Description = Maco()
+    steps: int = 256
+    optimizer: Optimizer = Optimizer()
+    transform: RandomAffine | Identity = RandomAffine()
+
+    def __post_init__(self) -> None:
+        """Refuse a negative number of steps; raises `ObjectiveError`. None at all is the start."""
+        if self.steps < 0:
+            raise ObjectiveError(f"a picture drawn in {self.steps} steps; expected 0 or more")
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return {
+            "aim": self.aim,
+            "canvas": self.canvas.to_json(),
+            "steps": self.steps,
+            "optimizer": self.optimizer.to_json(),
+            "transform": self.transform.to_json(),
+        }
+
+
+STANDARD = Recipe()
+"""What an atlas draws a channel by."""
+
+
+def paint(
+    network: Network,
+    objective: Term,
+    recipe: Recipe,
+    streams: Streams,
+    *,
+    shape: tuple[int, int, int] | None = None,
+    spectrum: Spectrum | None = None,
+    pictures: Float[Tensor, "n c h w"] | None = None,
+    rule: Rule = PLAIN,
+) -> Float[Tensor, "b c h w"]:
+    """The pictures at the end of one ascent, one for each stream.
+
+    `shape` is that of the network's input unless told otherwise, or that of the `pictures` to
+    start from. Raises what `ascend` and the canvas do.
+    """
+    if shape is None:
+        shape = network.input.shape if pictures is None else _shape(pictures)
+    canvas = recipe.canvas.build(streams, shape, spectrum, pictures=pictures, device=network.device)
+    steps = ascend(
+        network,
+        objective,
+        canvas,
+        streams,
+        steps=recipe.steps,
+        optimizer=recipe.optimizer,
+        transform=recipe.transform,
+        rule=rule,
+    )
+    return deque(steps, maxlen=1).pop().pictures
+
+
+def on_screen(pictures: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
+    """Pictures with the 256 levels of a screen, so that what is told belongs to what is shown."""
+    return (pictures * 255).round() / 255
+
+
+def _shape(pictures: Float[Tensor, "n c h w"]) -> tuple[int, int, int]:
+    _, channels, height, width = pictures.shape
+    return channels, height, width
