@@ -10,17 +10,21 @@ from phosphene.errors import ObjectiveError
 from phosphene.objectives import (
     L1,
     L2,
+    Blend,
     Channel,
     Combination,
     Direction,
     Diversity,
+    Likeness,
     Logit,
     LogProbability,
     Neuron,
     Norm,
     Probability,
+    RelativeError,
     Term,
     TotalVariation,
+    Values,
     from_json,
 )
 from phosphene.types import Recording
@@ -43,6 +47,9 @@ SINGLE = [
     TotalVariation(),
     L1(0.5),
     L2(),
+    Blend(Channel("maps", (0, 1, 2, 0)), Logit(1), (0.0, 0.25, 0.75, 1.0)),
+    Likeness("dense", Values.of(torch.ones(1, 3)), cosine_power=2.0),
+    RelativeError("dense", Values.of(torch.eye(4)[:, :3] + 1)),
 ]
 
 SUMS = [

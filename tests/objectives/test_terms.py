@@ -1,5 +1,6 @@
 """Scores of every objective against slow loops, and the law that each of them ascends."""
 
+import inspect
 import math
 
 import pytest
@@ -14,22 +15,28 @@ from phosphene.network import Network
 from phosphene.objectives import (
     L1,
     L2,
+    Blend,
     Channel,
     Direction,
     Diversity,
+    Likeness,
     Logit,
     LogProbability,
     Neuron,
     Norm,
-    Penalty,
     Probability,
+    RelativeError,
     Term,
     TotalVariation,
+    Values,
     of_unit,
     unit_maps,
 )
 from phosphene.streams import Streams
 from phosphene.types import LOGITS, Recording, Unit
+
+MAPS = Values.of(torch.linspace(-1, 1, 3 * 4 * 6 * 5).view(3, 4, 6, 5))
+DENSE = Values.of(torch.tensor([[0.5, -2.0, 1.0]]))
 
 RISING: dict[str, list[Term]] = {
     "Channel": [Channel("conv", (0, 3, 2)), Channel("mix", 2), Channel("fc", 1)],
@@ -46,13 +53,20 @@ RISING: dict[str, list[Term]] = {
     "TotalVariation": [TotalVariation(), -TotalVariation()],
     "L1": [L1(), -L1(0.5)],
     "L2": [L2(), -L2(0.5)],
+    "Blend": [Blend(Channel("conv", 1), Norm("mix"), (0.0, 0.5, 1.0))],
+    "Likeness": [Likeness("conv", MAPS), Likeness("fc", DENSE, cosine_power=0.0)],
+    "RelativeError": [RelativeError("conv", MAPS), -RelativeError("fc", DENSE)],
     "Combination": [Channel("conv", (0, 1, 2)) - 0.5 * TotalVariation() + 0.1 * Diversity("mix")],
 }
 
-members = sorted(n for n, t in Term.registry.items() if t.__module__.startswith("phosphene"))
+members = sorted(
+    name
+    for name, term in Term.registry.items()
+    if term.__module__.startswith("phosphene") and not inspect.isabstract(term)
+)
 
 
-@pytest.mark.parametrize("member", [n for n in members if Term.registry[n] is not Penalty])
+@pytest.mark.parametrize("member", members)
 def test_every_objective_ascends(member: str, network: Network) -> None:
     for objective in RISING[member]:
         streams = Streams.seeded(0, range(3))

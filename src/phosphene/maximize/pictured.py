@@ -64,8 +64,8 @@ def picture(
 
     *Source:* Olah et al. 2017, "Feature Visualization", on sums and directions.
     """
-    if isinstance(objectives, Term) or not len(objectives):
-        raise ObjectiveError(f"{objectives!r:.80} is no list of objectives; give at least one")
+    if not len(objectives):
+        raise ObjectiveError("no objectives were given to draw a picture for; give at least one")
     pictures, scores = [], []
     for i, objective in enumerate(objectives):
         start = None if starts is None else starts[i % len(starts)][None]

@@ -100,6 +100,11 @@ class Term(ABC):
             for f in dataclasses.fields(self)  # type: ignore[arg-type]
         }
 
+    @classmethod
+    def read(cls, fields: dict[str, Any]) -> "Term":
+        """The objective with these fields, as `to_json` wrote them, lists being tuples."""
+        return cls(**fields)
+
 
 @dataclass(frozen=True)
 class Combination(Term):
@@ -160,6 +165,11 @@ class Combination(Term):
         """Weights beside the JSON of the terms."""
         return {"type": "Combination", "terms": [[w, t.to_json()] for w, t in self.terms]}
 
+    @classmethod
+    def read(cls, fields: dict[str, Any]) -> Term:
+        """The inverse of `to_json`."""
+        return cls.of(*((float(w), from_json(t)) for w, t in fields["terms"]))
+
 
 def from_json(value: Any) -> Term:
     """The objective that `to_json` wrote.
@@ -177,9 +187,7 @@ def from_json(value: Any) -> Term:
         raise ObjectiveError(f"{value!r:.200} is no objective; {nearest(kind, Term.registry)}")
     fields = {k: _tuples(v) for k, v in value.items() if k != "type"}
     try:
-        if kind == Combination.__name__:
-            return Combination.of(*((float(w), from_json(t)) for w, t in value["terms"]))
-        return Term.registry[kind](**fields)
+        return Term.registry[kind].read(fields)
     except (KeyError, TypeError, ValueError) as error:
         raise ObjectiveError(f"{value!r:.200} does not describe a {kind}: {error}") from error
 

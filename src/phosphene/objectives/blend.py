@@ -26,11 +26,8 @@ class Blend(Term):
     shares: tuple[float, ...]
 
     def __post_init__(self) -> None:
-        """Read the objectives back from JSON; refuse what is no objective or share."""
-        for field in ("first", "second"):
-            value = getattr(self, field)
-            if not isinstance(value, Term):
-                object.__setattr__(self, field, from_json(value))
+        """Refuse to be for no image; raises `ObjectiveError`."""
+        super().__post_init__()
         object.__setattr__(self, "shares", tuple(float(share) for share in self.shares))
         if not self.shares:
             raise ObjectiveError("a blend without shares is for no image; give one for each")
@@ -65,6 +62,11 @@ class Blend(Term):
         """Plain values for JSON."""
         first, second = self.first.to_json(), self.second.to_json()
         return {"type": "Blend", "first": first, "second": second, "shares": list(self.shares)}
+
+    @classmethod
+    def read(cls, fields: dict[str, Any]) -> Term:
+        """The inverse of `to_json`."""
+        return cls(from_json(fields["first"]), from_json(fields["second"]), fields["shares"])
 
     def __str__(self) -> str:
         return f"from {self.first} to {self.second} in {len(self.shares)} steps"

@@ -18,7 +18,7 @@ from phosphene.objectives.algebra import Term
 from phosphene.types import Recording
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True)
 class Values:
     """The values a layer gave back, frozen: they compare, hash and turn into JSON.
 
@@ -26,7 +26,7 @@ class Values:
 
     >>> kept = Values.of(torch.tensor([[1.0, -2.0]]))
     >>> kept.tensor, kept
-    (tensor([[ 1., -2.]]), Values((1, 2), 76b8a4))
+    (tensor([[ 1., -2.]]), Values(shape=(1, 2), data='AACAPwAAAMA='))
     """
 
     shape: tuple[int, ...]
@@ -40,7 +40,6 @@ class Values:
 
     def __post_init__(self) -> None:
         """Refuse data of another length than the shape says; raises `ObjectiveError`."""
-        object.__setattr__(self, "shape", tuple(self.shape))
         bytes_ = len(base64.b64decode(self.data))
         if bytes_ != 4 * prod(self.shape):
             raise ObjectiveError(
@@ -58,8 +57,9 @@ class Values:
         """Those of a selection of the images."""
         return Values.of(self.tensor[list(images)])
 
-    def __repr__(self) -> str:
-        return f"Values({self.shape}, {blake2b(self.data.encode(), digest_size=3).hexdigest()})"
+    def __str__(self) -> str:
+        digest = blake2b(self.data.encode(), digest_size=3).hexdigest()
+        return f"values of {' x '.join(map(str, self.shape))} ({digest})"
 
 
 @dataclass(frozen=True)
@@ -70,10 +70,8 @@ class _Compared(Term):
     target: Values
 
     def __post_init__(self) -> None:
-        """Read the target back from what JSON made of it; refuse one without any length."""
+        """Refuse a target without any length; raises `ObjectiveError`."""
         super().__post_init__()
-        if not isinstance(self.target, Values):
-            object.__setattr__(self, "target", Values(*self.target))
         lengths = self.target.tensor.flatten(1).norm(dim=1)
         if not bool((lengths > 0).all()):
             raise ObjectiveError(
@@ -97,8 +95,12 @@ class _Compared(Term):
 
     def to_json(self) -> dict[str, Any]:
         """Plain values for JSON."""
-        target = [list(self.target.shape), self.target.data]
-        return {"type": type(self).__name__, "layer": self.layer, "target": target}
+        return super().to_json() | {"target": [list(self.target.shape), self.target.data]}
+
+    @classmethod
+    def read(cls, fields: dict[str, Any]) -> Term:
+        """The inverse of `to_json`."""
+        return cls(**fields | {"target": Values(*fields["target"])})
 
     def _pair(self, recording: Recording) -> tuple[Tensor, Tensor]:
         """Values and targets as `b numbers`."""
@@ -154,10 +156,6 @@ class Likeness(_Compared):
         cosine: Tensor = along / values.norm(dim=1).clamp_min(1e-8)
         favoured: Tensor = along * cosine.clamp_min(0.1).pow(self.cosine_power)
         return favoured
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain values for JSON."""
-        return super().to_json() | {"cosine_power": self.cosine_power}
 
     def __str__(self) -> str:
         return f"likeness in {self.layer} (cosine^{self.cosine_power:g})"
