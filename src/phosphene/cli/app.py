@@ -221,7 +221,7 @@ def _network(
 ) -> Network:
     return load_network(
         model,
-        weights,
+        options.weights(weights),
         options.input_of(*input),
         options.labels(labels),
         options.device(device),

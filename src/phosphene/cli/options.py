@@ -13,6 +13,7 @@ from torch.utils.data import Dataset
 
 from phosphene.data import ArrayDataset, ImageDataset
 from phosphene.errors import DataError, SpecError, nearest
+from phosphene.network.catalogue import DEFAULT
 from phosphene.transforms import RandomAffine
 from phosphene.zoo import Article, Recipe
 
@@ -64,6 +65,11 @@ def _bounds(text: str) -> tuple[float, float]:
             f"--range {text!r} is not a lowest and a highest value, such as 0,1 or 0,255"
         )
     return found[0], found[1]
+
+
+def weights(path: Path | None) -> str | Path | None:
+    """A file of weights, or the name of a library's own."""
+    return DEFAULT if path is not None and str(path) == DEFAULT else path
 
 
 def shape(text: str) -> tuple[int, int, int]:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import typer
 
-from phosphene.cli import pictures, retrain, units
+from phosphene.cli import pictures, recipes, retrain, units
 from phosphene.cli.subject import about
 
 QUESTIONS: dict[str, dict[str, Callable[..., None]]] = {
@@ -29,6 +29,14 @@ QUESTIONS: dict[str, dict[str, Callable[..., None]]] = {
     },
     "Mistakes": {
         "errors": units.errors_command,
+    },
+    "Draw": {
+        "classes": recipes.classes_command,
+        "dream": recipes.dream_command,
+        "invert": recipes.invert_command,
+        "caricature": recipes.caricature_command,
+        "facets": recipes.facets_command,
+        "interpolate": recipes.interpolate_command,
     },
     "Train and compare": {
         "transfer": retrain.transfer_command,

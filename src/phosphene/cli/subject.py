@@ -27,6 +27,7 @@ from phosphene.data.dataset import length
 from phosphene.data.example import Example
 from phosphene.errors import DataError, SpecError
 from phosphene.network import Input, Network, load_network
+from phosphene.network.catalogue import DEFAULT
 from phosphene.probes.strokes import border
 from phosphene.results import Result, sheet
 from phosphene.study import keep_probe
@@ -137,6 +138,10 @@ class Subject:
                 picture = 1 - picture
         return picture, None
 
+    def whole_picture(self, image: str) -> Float[Tensor, "c h w"]:
+        """An image file in its own size."""
+        return read_image(image, self.network.input.channels)
+
     def image_key(self, image: str) -> str:
         """What tells a picture from others: its number, or what its file holds."""
         if image.isdecimal():
@@ -221,11 +226,11 @@ class Subject:
         console.print(text, highlight=False, soft_wrap=True, markup=False)
         say(f"Drawn to [b]{path}[/]{kept_in}")
 
-    def _found(self, weights: str | Path) -> Path:
+    def _found(self, weights: str | Path) -> str | Path:
         """The weights where they are, or beside the atlas, which may have been moved with them."""
         path = Path(weights)
-        if path.exists() or self.atlas is None:
-            return path
+        if path.exists() or self.atlas is None or str(weights) == DEFAULT:
+            return DEFAULT if str(weights) == DEFAULT else path
         beside = self.atlas.parent / path.name
         if not beside.exists():
             raise SpecError(
