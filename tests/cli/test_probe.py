@@ -79,6 +79,12 @@ ASKED = {
     "filters": ["weights", "--layer", "conv2", "--image", 1, "--steps", 1],
     "dissect": ["dissect", "fc1"],
     "errors": ["errors", "--slice", "10:30"],
+    "classes": ["classes", "--to", "3"],
+    "dream": ["dream", "conv2", "--image", 1, "--octaves", 1],
+    "invert": ["invert", "--layers", "conv1", "--image", 1],
+    "caricature": ["caricature", "--layers", "conv2", "--image", 1],
+    "facets": ["facets", "fc1:0", "--count", 2],
+    "interpolate": ["interpolate", "3", "fc1:1", "--count", 2],
     "transfer": ["transfer", "--also", "w1.safetensors", "--images", 1, "--confidence", 0.11],
 }
 
