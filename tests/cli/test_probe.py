@@ -258,3 +258,19 @@ def test_answers_without_a_name_do_not_overwrite_each_other(run: Run, folder: Pa
         status, printed = run("probe", "fool", "a.atlas", "--to", "2", "--steps", steps)
         assert status == 0, printed
     assert len(list(folder.glob("fool-*.png"))) >= 2
+
+
+def test_kept_answers_are_listed_and_forgotten(run: Run, folder: Path) -> None:
+    assert run("probe", "errors", "a.atlas", "--slice", "3:9", "--out", "e.png")[0] == 0
+    with Atlas.open(folder / "a.atlas") as atlas:
+        before = [probe.name for probe in atlas.probes()]
+        layers = len(atlas.layers())
+    status, printed = run("probe", "list", "a.atlas")
+    assert status == 0
+    assert all(name in printed for name in before)
+    assert run("probe", "forget", "a.atlas", before[-1])[0] == 0
+    with Atlas.open(folder / "a.atlas") as atlas:
+        assert [probe.name for probe in atlas.probes()] == before[:-1]
+        assert len(atlas.layers()) == layers
+    status, printed = run("probe", "forget", "a.atlas", "errors")
+    assert (status, "no probe 'errors'" in printed) == (2, True)

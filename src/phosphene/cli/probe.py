@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import typer
 
-from phosphene.cli import pictures, recipes, retrain, units
+from phosphene.cli import kept, pictures, recipes, retrain, units
 from phosphene.cli.subject import about
 
 QUESTIONS: dict[str, dict[str, Callable[..., None]]] = {
@@ -54,3 +54,5 @@ probe = typer.Typer(
 for panel, commands in QUESTIONS.items():
     for name, command in commands.items():
         probe.command(name, rich_help_panel=panel)(about(command))
+for name, command in {"list": kept.list_command, "forget": kept.forget_command}.items():
+    probe.command(name, rich_help_panel="Answers kept")(command)
