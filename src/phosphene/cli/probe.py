@@ -54,5 +54,5 @@ probe = typer.Typer(
 for panel, commands in QUESTIONS.items():
     for name, command in commands.items():
         probe.command(name, rich_help_panel=panel)(about(command))
-for name, command in {"list": kept.list_command, "forget": kept.forget_command}.items():
-    probe.command(name, rich_help_panel="Answers kept")(command)
+probe.command("list", rich_help_panel="Answers kept")(kept.list_command)
+probe.command("forget", rich_help_panel="Answers kept")(kept.forget_command)
