@@ -1,12 +1,12 @@
 """What holds for the networks of torchvision, timm and transformers, with random weights.
 
-    make zoo        # python benchmarks/zoo.py docs/zoo.md in an environment that has them
-    python benchmarks/zoo.py - torchvision:resnet18 timm:convnext_atto
+    make zoo                                                    # all of them, into docs/zoo.md
+    PYTHONPATH=src:tests .venv-zoo/bin/python benchmarks/zoo.py - timm:regnety_002 hf:swin
 
-Each network goes the full path: its layers, their receptive fields, one picture of a few steps,
-one map by gradient and one by guided backpropagation, one batch of the streaming pass over the
-layers that a study looks at. Afterwards the module must be bit-identical to what it was. What is
-refused is told with the reason; anything else that goes wrong is a fault, and the run fails.
+Each network goes the full path: its layers, their receptive fields, one picture of a few steps, a
+map by gradient and one by guided backpropagation, and one batch of the streaming pass. Afterwards
+the module must be bit-identical to what it was. What is refused is told with the reason; whatever
+else goes wrong is a fault, and the run fails.
 """
 
 import sys
@@ -14,7 +14,9 @@ import time
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch.utils.data import TensorDataset
@@ -27,16 +29,15 @@ from phosphene import (
     Recipe,
     Spectrum,
     Survey,
+    Unit,
     batches,
     draw,
     gradient,
     guided,
     load_network,
 )
-from phosphene.errors import NetworkError
 
-ANY_SIZE = {"size": (224, 224)}
-NETWORKS = {
+NETWORKS: dict[str, dict[str, Any]] = {  # with what their libraries do not say of their input
     "torchvision:alexnet": {},
     "torchvision:vgg16": {},
     "torchvision:googlenet": {},
@@ -54,131 +55,140 @@ NETWORKS = {
     "hf:resnet": {"channels": 3, "size": (224, 224)},
     "hf:vit": {},
 }
-STEPS = ("layers", "fields", "picture", "gradient", "guided", "stream", "restored")
+
+
+class Walk:
+    """The steps over one network; each says what it found."""
+
+    steps = ("layers", "fields", "picture", "gradient", "guided", "stream")
+
+    def __init__(self, network: Network) -> None:
+        self.network = network
+        shape = network.input.shape
+        self.pictures = torch.rand(4, *shape, generator=torch.Generator().manual_seed(0))
+
+    @cached_property
+    def unit(self) -> Unit:
+        """The liveliest unit of the layer in the middle; random networks have many dead ones."""
+        chosen = self.network.default_layers
+        layer = chosen[len(chosen) // 2]
+        values = self.network.record(self.pictures[:1], [layer.name])[layer.name][0].detach()
+        totals = values.sum(0) if values.ndim == 2 else values.flatten(1).sum(1)
+        return Unit(layer.name, int(totals.argmax()))
+
+    def layers(self) -> str:
+        chosen = len(self.network.default_layers)
+        return f"{chosen} of {len(self.network.layers)}, `{self.network.logits.name}`"
+
+    def fields(self) -> str:
+        found = [self.network.fields[layer.name] for layer in self.network.default_layers]
+        local = [field.size for field in found if not field.whole]
+        largest = f", up to {max(local)[0]} x {max(local)[1]}" if local else ""
+        return f"{len(local)} of {len(found)}{largest}"
+
+    def picture(self) -> str:
+        spectrum = Spectrum.natural(self.network.input.channels, self.network.input.size)
+        found = draw(self.network, [self.unit], Recipe(steps=4), spectrum=spectrum)[0]
+        expect(bool(found.picture.isfinite().all()) and float(found.picture.std()) > 0, "grey")
+        return f"`{self.unit}`"
+
+    def gradient(self) -> str:
+        return self._map(gradient)
+
+    def guided(self) -> str:
+        return self._map(guided)
+
+    def stream(self) -> str:
+        survey = Survey(self.network, [layer.name for layer in self.network.default_layers])
+        for batch in batches(TensorDataset(self.pictures), size=len(self.pictures)):
+            survey.add(batch)
+        return f"{sum(len(layer.firing) for layer in survey.layers.values()):,} units"
+
+    def _map(self, method: Callable[..., torch.Tensor]) -> str:
+        found = method(self.network, self.pictures[:1], Channel(self.unit.layer, self.unit.index))
+        expect(bool(found.isfinite().all()) and float(found.abs().max()) > 0, "no map")
+        return "yes"
+
+
+def expect(holds: bool, otherwise: str) -> None:
+    if not holds:
+        raise AssertionError(otherwise)
 
 
 @dataclass
 class Row:
-    """One network: what each step said, and how it failed where it did."""
+    """What was said of one network, and why not where something was refused or failed."""
 
     spec: str
-    size: str = ""
     said: dict[str, str] = field(default_factory=dict)
-    notes: list[str] = field(default_factory=list)
+    notes: dict[str, str] = field(default_factory=dict)
     faults: int = 0
 
     def take(self, step: str, ask: Callable[[], str]) -> None:
-        """Ask for one step, and note what it says or why it does not."""
         began = time.perf_counter()
         try:
             self.said[step] = ask()
         except PhospheneError as error:
-            self.said[step] = "refused"
-            self.notes.append(f"{step} refused: {error}")
-        except Exception as error:
-            self.said[step] = "**fault**"
-            self.notes.append(f"{step} fault: {type(error).__name__}: {error}")
+            self.said[step], self.notes[step] = "refused", str(error)
+        except Exception as error:  # whatever it is, the other networks are to be run as well
+            self.said[step], self.notes[step] = "fault", f"{type(error).__name__}: {error}"
             self.faults += 1
-        told = f"{self.spec:32} {step:9} {time.perf_counter() - began:6.1f} s  {self.said[step]}"
-        print(told, *self.notes[-1:] if self.said[step][-1] in "d*" else (), flush=True)
+        seconds = time.perf_counter() - began
+        told = self.notes.get(step, "")
+        print(f"{self.spec:32} {step:9} {seconds:6.1f} s  {self.said[step]} {told}", flush=True)
 
 
-def examine(spec: str, told: dict[str, object]) -> Row:
-    """The full path over one network."""
+def examine(spec: str) -> Row:
+    """All steps over one network, which must be the same afterwards."""
     row, made = Row(spec), []
 
     def load() -> str:
-        made.append(load_network(spec, input=told))
-        return str(made[0].input)
+        made.append(load_network(spec, input=NETWORKS.get(spec, {})))
+        return "x".join(map(str, made[0].input.shape))
+
+    def unchanging() -> str:
+        walk = Walk(made[0])
+        with unchanged(walk.network.module):
+            for step in Walk.steps:
+                row.take(step, getattr(walk, step))
+        return "yes"
 
     row.take("input", load)
     if made:
-        network = made[0]
-        row.size = f"{sum(p.numel() for p in network.module.parameters()) / 1e6:.1f} M"
-        row.take("restored", lambda: walk(network, row))
+        row.said["weights"] = f"{sum(p.numel() for p in made[0].module.parameters()) / 1e6:.1f} M"
+        row.take("unchanged", unchanging)
     return row
 
 
-def walk(network: Network, row: Row) -> str:
-    """All steps; raises where they do not leave the module as it was."""
-    pictures = torch.rand(4, *network.input.shape, generator=torch.Generator().manual_seed(0))
-    layer = None
-
-    def layers() -> str:
-        nonlocal layer
-        chosen = network.default_layers
-        layer = chosen[len(chosen) // 2]
-        return f"{len(chosen)} of {len(network.layers)}, logits `{network.logits.name}`"
-
-    def fields() -> str:
-        spread = [network.fields[found.name] for found in network.default_layers]
-        widest = max((f.size for f in spread if not f.whole), default=None)
-        local = sum(not f.whole for f in spread)
-        return f"{local} local" + ("" if widest is None else f", up to {widest[0]} x {widest[1]}")
-
-    def picture() -> str:
-        spectrum = Spectrum.natural(network.input.channels, network.input.size)
-        found = draw(network, [f"{layer.name}:0"], Recipe(steps=4), spectrum=spectrum)[0]
-        if not found.picture.isfinite().all() or found.picture.std() == 0:
-            raise AssertionError("the picture is grey")
-        return f"`{layer.name}:0`"
-
-    def stream() -> str:
-        names = [found.name for found in network.default_layers]
-        survey = Survey(network, names)
-        for batch in batches(TensorDataset(pictures), size=4):
-            survey.add(batch)
-        units = sum(len(found.firing) for found in survey.layers.values())
-        return f"{units:,} units"
-
-    def maps(method: Callable[..., torch.Tensor]) -> Callable[[], str]:
-        def ask() -> str:
-            found = method(network, pictures[:1], Channel(layer.name, 0))
-            if not found.isfinite().all() or found.abs().max() == 0:
-                raise AssertionError("the map is empty")
-            return "yes"
-
-        return ask
-
-    try:
-        with unchanged(network.module):
-            row.take("layers", layers)
-            if layer is not None:
-                row.take("fields", fields)
-                row.take("picture", picture)
-                row.take("gradient", maps(gradient))
-                row.take("guided", maps(guided))
-                row.take("stream", stream)
-    except AssertionError as error:
-        raise NetworkError(f"changed: {error}") from error
-    return "yes"
-
-
 def table(rows: Sequence[Row]) -> str:
-    """The rows as Markdown, with the reasons of what was refused below."""
-    head = ("network", "weights", "input", *STEPS)
-    lines = [" | ".join(head), "|".join("---" for _ in head)]
-    notes: dict[str, int] = {}
+    """The rows as Markdown, with the reasons below."""
+    columns = ("weights", "input", *Walk.steps, "unchanged")
+    lines = [("network", *columns), ("---",) * (len(columns) + 1)]
+    reasons: dict[str, int] = {}
     for row in rows:
-        marks = {
-            note.partition(" ")[0]: notes.setdefault(note, len(notes) + 1) for note in row.notes
-        }
-        cells = [
-            row.said.get(step, "") + (f" [{marks[step]}]" if step in marks else "")
-            for step in ("input", *STEPS)
-        ]
-        lines.append(" | ".join((f"`{row.spec}`", row.size, *cells)))
-    text = "\n".join(f"| {line} |" if "---" not in line else f"|{line}|" for line in lines)
-    reasons = "\n".join(f"{number}. {note}" for note, number in notes.items())
-    return f"{text}\n\n{reasons}\n"
+        cells = []
+        for column in columns:
+            cell = row.said.get(column, "")
+            if column in row.notes:
+                cell += f" ({reasons.setdefault(row.notes[column], len(reasons) + 1)})"
+            cells.append(cell)
+        lines.append((f"`{row.spec}`", *cells))
+    text = "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    return text + "\n\n" + "\n".join(f"{n}. {reason}" for reason, n in reasons.items()) + "\n"
 
 
 INTRODUCTION = """# The zoo
 
-What holds for networks that others designed, with random weights. Written by `make zoo`, which
-runs the full path over each: the layers that a study looks at and the network's logits; how many of
-them have a receptive field of their own; a picture and maps of the unit in the middle; one batch of
-the streaming pass over all these layers; and whether the module is bit-identical afterwards.
+What holds for networks that others designed, with random weights. `make zoo` runs them and writes
+this page; it takes a few minutes after about 6 GB of packages. A new version of a library that
+breaks something shows here first.
+
+- **layers**: how many a study looks at of how many there are, and which gives the logits.
+- **fields**: how many of these layers have a receptive field of their own. Behind attention, or
+  behind squeeze-and-excitation and other norms over all positions, every unit sees everything.
+- **picture, gradient, guided**: of the liveliest unit of the layer in the middle.
+- **stream**: one batch of the streaming pass, over all these layers.
+- **unchanged**: weights, buffers, hooks, flags and attributes are bit for bit what they were.
 
 """
 
@@ -186,7 +196,7 @@ the streaming pass over all these layers; and whether the module is bit-identica
 def main() -> None:
     out, *asked = sys.argv[1:] or ["-"]
     warnings.simplefilter("ignore")
-    rows = [examine(spec, NETWORKS.get(spec, {})) for spec in asked or NETWORKS]
+    rows = [examine(spec) for spec in asked or NETWORKS]
     text = table(rows)
     print(text)
     if out != "-":

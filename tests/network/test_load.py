@@ -78,6 +78,8 @@ def test_a_factory_may_give_a_whole_record(folder: Path) -> None:
     told = load_network(spec, input=Input(1, (28, 28), mean=0.1), labels="0123456789")
     assert told.input.mean == (0.1,)
     assert told.classes == tuple("0123456789")
+    grey = load_network(spec, input={"mean": 0.25})
+    assert grey.input == Input(1, (28, 28), mean=0.25)
 
 
 def test_a_package_gives_a_network() -> None:
@@ -133,6 +135,13 @@ def test_the_input_is_guessed_from_the_only_size_that_runs(channels: int, size: 
     module = head(channels, 2 * ((size + 1) // 2) ** 2)
     assert guess_input(module) == Input(channels, (size, size))
     assert load_network("phosphene.zoo:hvass", input=Input(1, (28, 28))).input.size == (28, 28)
+
+
+def test_parts_of_an_input_go_before_what_is_found() -> None:
+    found = load_network("phosphene.zoo:hvass", input={"mean": 0.1307, "std": 0.3081})
+    assert found.input == Input(1, (28, 28), mean=0.1307, std=0.3081)
+    whole = {"channels": 3, "size": (20, 20), "value_range": (0, 255)}
+    assert load_network("torch.nn:Flatten", input=whole).input == Input(3, (20, 20), 0, 1, (0, 255))
 
 
 def test_inputs_that_cannot_be_told() -> None:
