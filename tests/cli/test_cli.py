@@ -2,6 +2,7 @@
 
 import pickle
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 
+from network import libraries
 from phosphene.atlas import Atlas
 from phosphene.cli import main
 from phosphene.data import digits
@@ -101,6 +103,27 @@ def test_layers_of_a_model(run, model):
     assert status == 0
     assert "● conv1 Conv2d 2 x 28 x 28 2 5 x 5" in printed
     assert "● fc2 Linear 10 10 whole picture" in printed
+
+
+def test_a_librarys_network_is_studied_and_made_again_from_its_atlas(run, few, monkeypatch):
+    for name, module in libraries.torchvision().items():
+        monkeypatch.setitem(sys.modules, name, module)
+    flat, atlas, out = next(few.iterdir()), few / "a.atlas", few / "fool.png"
+    words = ["build", "torchvision:small", "--data", flat, "--out", atlas, "--steps", 1]
+    words += ["--input", "3x16x16", "--std", "0.5", "--layers", "head"]
+    status, printed = run(*words)
+    assert status == 0, printed
+    with Atlas.open(atlas) as opened:
+        record = opened.document("network")
+    assert record["labels"] == ["cat", "dog"]
+    assert record["input"]["mean"] == [0.4, 0.5, 0.6]
+    assert (record["input"]["size"], record["input"]["std"]) == ([16, 16], [0.5] * 3)
+    status, printed = run("probe", "fool", atlas, "--steps", 1, "--out", out)
+    assert (status, f"kept in {atlas}" in printed) == (0, True), printed
+    status, printed = run(
+        "build", "torchvision:small", "--data", flat, "--weights", "DEFAULT", "--out", atlas
+    )
+    assert (status, "fetch https://example.org/small-1234.pth" in printed) == (2, True)
 
 
 def test_train_writes_weights_that_build_takes(run, tmp_path):
