@@ -40,6 +40,7 @@ $(ZOO): requirements-zoo.txt
 	@touch $@
 
 zoo: $(ZOO) ## what holds for the networks of torchvision, timm and transformers: docs/zoo.md
+	PYTHONPATH=src .venv-zoo/bin/python -m pytest -q tests/network/test_libraries.py
 	PYTHONPATH=src:tests .venv-zoo/bin/python benchmarks/zoo.py docs/zoo.md
 
 check: $(READY) ## format, lint, types, floors
