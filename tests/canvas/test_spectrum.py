@@ -5,15 +5,27 @@ import torch
 from torch import Tensor
 
 from phosphene.canvas import ColorBasis, Spectrum
+from phosphene.canvas.periodic import periodic_waves
 from phosphene.canvas.squash import to_logits, to_pictures
 from phosphene.errors import ChannelError, DataError, SizeError
 
 
 def slow_magnitude(pictures: Tensor, basis: ColorBasis, level: Tensor) -> Tensor:
     """Root mean square over the pictures, all in memory, of the deviation from the level."""
+    return (
+        torch.fft.fft2(turned(pictures, basis, level), norm="ortho").abs().square().mean(0).sqrt()
+    )
+
+
+def turned(pictures: Tensor, basis: ColorBasis, level: Tensor) -> Tensor:
     deviations = to_logits(pictures.double()) - level.double()
-    turned = torch.einsum("ck,bchw->bkhw", basis.axes.double(), deviations)
-    return torch.fft.fft2(turned, norm="ortho").abs().square().mean(dim=0).sqrt()
+    return torch.einsum("ck,bchw->bkhw", basis.axes.double(), deviations)
+
+
+def meeting(pictures: Tensor) -> Tensor:
+    """Pictures beside their mirror images: opposite borders meet, and there is no jump."""
+    beside = torch.cat([pictures, pictures.flip(3)], dim=3)
+    return torch.cat([beside, beside.flip(2)], dim=2)
 
 
 def pixel_variance(spectrum: Spectrum) -> Tensor:
@@ -26,10 +38,35 @@ def test_measuring_in_batches_equals_the_definition(
 ) -> None:
     pictures = request.getfixturevalue(data)
     spectrum = Spectrum.measure(pictures.split(37))
-    expected = slow_magnitude(pictures, spectrum.basis, spectrum.level)
-    assert torch.allclose(spectrum.magnitude.double(), expected, atol=1e-4)
+    deviations = turned(pictures, spectrum.basis, spectrum.level)
+    power = periodic_waves(deviations).abs().square().mean(dim=0)
+    variance = deviations.square().mean(dim=(0, 2, 3))
+    expected = (power * (variance / power.mean(dim=(1, 2)))[:, None, None]).sqrt()
+    assert torch.allclose(spectrum.magnitude.double(), expected, rtol=1e-4, atol=1e-4)
     level = to_logits(pictures.double()).mean(dim=(0, 2, 3))
     assert torch.allclose(spectrum.level.double().mean(dim=(1, 2)), level, atol=1e-5)
+
+
+def test_borders_that_meet_leave_the_transform_as_it_is(crops: Tensor) -> None:
+    pictures = meeting(crops[::7])
+    spectrum = Spectrum.measure(pictures.split(10))
+    expected = slow_magnitude(pictures, spectrum.basis, spectrum.level)
+    assert torch.allclose(spectrum.magnitude.double(), expected, atol=1e-4)
+
+
+def test_borders_that_do_not_meet_are_no_cross(photographs: Tensor) -> None:
+    """Along the axes photographs are as they are beside them, all but the buildings' edges."""
+    tiles = photographs[1:].unfold(2, 64, 32).unfold(3, 64, 32)
+    pictures = tiles.permute(0, 2, 3, 1, 4, 5).reshape(-1, 3, 64, 64)
+    spectrum = Spectrum.measure([pictures])
+    raw = slow_magnitude(pictures, spectrum.basis, spectrum.level)
+
+    def cross(magnitude: Tensor) -> float:
+        power = magnitude[0].double().square()
+        return float(power[0, 12:30].mean() / power[3:6, 12:30].mean())
+
+    assert cross(raw) > 3
+    assert cross(spectrum.magnitude) < 2
 
 
 def test_the_level_of_centred_things_is_their_mean_picture(digits: Tensor) -> None:
@@ -86,8 +123,8 @@ def test_resizing_to_the_same_size_changes_nothing() -> None:
 
 @pytest.mark.parametrize("size", [(5, 5), (13, 8), (1, 7)])
 def test_a_smaller_spectrum_is_that_of_all_windows(crops: Tensor, size: tuple[int, int]) -> None:
-    """Cut every window, also across the border, out of real crops and measure those."""
-    few = crops[::40]
+    """Cut every window, also across the border, out of real pictures and measure those."""
+    few = meeting(crops[::60])
     whole = Spectrum.measure([few])
     height, width = size
     wrapped = torch.cat([few, few[:, :, : height - 1]], dim=2)

@@ -1,5 +1,6 @@
 """Differentiable ways to hold pictures: pixels, Fourier coefficients, phases, codes."""
 
+from phosphene.canvas.bounded import Bounded, BoundedCanvas
 from phosphene.canvas.color import ColorBasis
 from phosphene.canvas.decoded import Autoencoder, Decoded, DecodedCanvas
 from phosphene.canvas.description import Description
@@ -12,6 +13,8 @@ from phosphene.canvas.spectrum import Spectrum
 __all__ = [
     "CANVASES",
     "Autoencoder",
+    "Bounded",
+    "BoundedCanvas",
     "ColorBasis",
     "Decoded",
     "DecodedCanvas",

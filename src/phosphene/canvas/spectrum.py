@@ -10,6 +10,7 @@ from jaxtyping import Complex, Float
 from torch import Tensor
 
 from phosphene.canvas.color import ColorBasis
+from phosphene.canvas.periodic import periodic_waves
 from phosphene.canvas.squash import to_logits
 from phosphene.errors import ChannelError, DataError, SizeError
 
@@ -35,7 +36,9 @@ class Spectrum:
 
     `magnitude[k, y, x]` belongs to colour axis k and the frequency `fftfreq(h)[y], fftfreq(w)[x]`
     of the orthonormal transform, so the mean of its square is the variance of a pixel around the
-    level. The entry at frequency zero says how much the mean of one picture varies.
+    level. The entry at frequency zero says how much the mean of one picture varies. Its shape is
+    that of the pictures' periodic components (see `periodic_waves`), so that borders that do not
+    meet are no edge.
 
     >>> Spectrum.natural(3, (32, 48)).resized((5, 5)).magnitude.shape
     torch.Size([3, 5, 5])
@@ -168,21 +171,30 @@ class Spectrum:
 
 @dataclass(frozen=True)
 class _Sums:
-    """Sums over pictures from which colour axes and magnitudes both follow.
+    """Sums over pictures from which level, colour axes and magnitudes all follow.
 
-    The cross-spectrum `F_i conj(F_j)` gives the covariance between channels (its mean over
-    frequencies, by Parseval) and the power along any axes, so one pass is enough.
+    `total` and `power` are of the pictures themselves, `cross` is `P_i conj(P_j)` of their
+    periodic components, which give the power along any colour axes, so one pass is enough.
     """
 
     count: int
-    cross: Float[Tensor, "c c h w"]
     total: Complex[Tensor, "c h w"]
+    power: Float[Tensor, "c h w"]
+    covariance: Float[Tensor, "c c"]
+    cross: Float[Tensor, "c c h w"]
 
     @classmethod
     def of(cls, pictures: Float[Tensor, "b c h w"]) -> "_Sums":
-        waves = torch.fft.fft2(to_logits(pictures.cpu().double()), norm="ortho")
-        cross = torch.einsum("bihw,bjhw->ijhw", waves, waves.conj()).real
-        return cls(len(pictures), cross, waves.sum(dim=0))
+        logits = to_logits(pictures.cpu().double())
+        waves, periodic = torch.fft.fft2(logits, norm="ortho"), periodic_waves(logits)
+        pixels = logits.movedim(1, 0).flatten(1)
+        return cls(
+            len(pictures),
+            waves.sum(dim=0),
+            waves.abs().square().sum(dim=0),
+            pixels @ pixels.T / logits[0, 0].numel(),
+            torch.einsum("bihw,bjhw->ijhw", periodic, periodic.conj()).real,
+        )
 
     def __add__(self, other: "_Sums") -> "_Sums":
         if self.cross.shape != other.cross.shape:
@@ -191,21 +203,33 @@ class _Sums:
                 f"pictures of shape {shapes[1]} came after pictures of shape {shapes[0]}; "
                 "a spectrum needs one shape. Resize or crop them first"
             )
-        return _Sums(self.count + other.count, self.cross + other.cross, self.total + other.total)
+        return _Sums(
+            self.count + other.count,
+            self.total + other.total,
+            self.power + other.power,
+            self.covariance + other.covariance,
+            self.cross + other.cross,
+        )
 
     def spectrum(self) -> Spectrum:
-        mean, level = self.total / self.count, self._level()
-        apart = mean - level
-        spread = self.cross / self.count - torch.einsum("ihw,jhw->ijhw", mean, mean.conj()).real
-        cross = spread + torch.einsum("ihw,jhw->ijhw", apart, apart.conj()).real
-        basis = ColorBasis.of_covariance(cross.mean(dim=(2, 3)))
+        mean = torch.fft.ifft2(self.total / self.count, norm="ortho").real
+        level = self._level()
+        between = mean.flatten(1), (mean - level).flatten(1)
+        covariance = (
+            self.covariance / self.count
+            + (between[1] @ between[1].T - between[0] @ between[0].T) / mean[0].numel()
+        )
+        basis = ColorBasis.of_covariance(covariance)
         axes = basis.axes.double()
+        cross = self.cross / self.count - _crossed(mean) + _crossed(mean - level)
         power = torch.einsum("ijhw,ik,jk->khw", cross, axes, axes).clamp_min(0)
-        level = torch.fft.ifft2(level, norm="ortho").real
+        # What was in the jumps across the borders belongs to the pictures, if not to those waves.
+        variance = (axes * (covariance @ axes)).sum(dim=0).clamp_min(0)
+        power *= (variance / power.mean(dim=(1, 2)).clamp_min(1e-30))[:, None, None]
         return Spectrum(power.sqrt().float(), level.float(), basis)
 
-    def _level(self) -> Complex[Tensor, "c h w"]:
-        """The waves of the mean picture, as far as they are more than chance.
+    def _level(self) -> Float[Tensor, "c h w"]:
+        """The mean picture, as far as its waves are more than chance.
 
         The mean of n pictures that have nothing in common still shows a faint ghost of each, of
         power P / n at a frequency of power P. What does not stand well above that is dropped, so
@@ -213,12 +237,17 @@ class _Sums:
         """
         mean = self.total / self.count
         power = mean.abs().square()
-        own = self.cross.diagonal().movedim(-1, 0) / self.count
-        ghost = (own - power).clamp_min(0) / max(1, self.count - 1)
+        ghost = (self.power / self.count - power).clamp_min(0) / max(1, self.count - 1)
         # All channels of a wave or none: then level and remainder are orthogonal in any colours.
         kept = (power.sum(dim=0) > _CHANCE * ghost.sum(dim=0)) & (self.count > 1)
         kept[0, 0] = True
-        return mean * kept
+        level: Tensor = torch.fft.ifft2(mean * kept, norm="ortho").real
+        return level
+
+
+def _crossed(picture: Float[Tensor, "c h w"]) -> Float[Tensor, "c c h w"]:
+    waves = periodic_waves(picture)
+    return torch.einsum("ihw,jhw->ijhw", waves, waves.conj()).real
 
 
 def _window(whole: int, window: int) -> Float[Tensor, "window whole"]:

@@ -144,7 +144,7 @@ def build_command(
     labels: Labels = None,
     canvas: Annotated[
         str, typer.Option(help=f"How whole pictures are held: {', '.join(CANVASES)}.")
-    ] = ("maco"),
+    ] = "bounded",
     steps: Annotated[int, typer.Option(help="Steps of each picture.")] = 256,
     examples: Annotated[int, typer.Option(help="Strongest real pictures to keep per unit.")] = 9,
     workers: Annotated[

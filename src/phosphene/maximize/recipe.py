@@ -7,7 +7,7 @@ from typing import Any, Literal
 from jaxtyping import Float
 from torch import Tensor
 
-from phosphene.canvas import Description, Maco, Spectrum
+from phosphene.canvas import Bounded, Description, Spectrum
 from phosphene.errors import ObjectiveError
 from phosphene.maximize.loop import ascend
 from phosphene.maximize.optimizers import Optimizer
@@ -17,6 +17,9 @@ from phosphene.streams import Streams
 from phosphene.transforms import Identity, RandomAffine
 
 Aim = Literal["channel", "neuron"]
+
+WIDE = RandomAffine(shift=0.15, rotate=15.0, scale=(0.7, 1.4), fill="reflection")
+"""Moves of a whole picture. Things come out in one piece that must hold at any of these sizes."""
 
 
 @dataclass(frozen=True)
@@ -28,10 +31,10 @@ class Recipe:
     """
 
     aim: Aim = "channel"
-    canvas: Description = Maco()
+    canvas: Description = Bounded()
     steps: int = 256
     optimizer: Optimizer = Optimizer()
-    transform: RandomAffine | Identity = RandomAffine()
+    transform: RandomAffine | Identity = WIDE
 
     def __post_init__(self) -> None:
         """Refuse a negative number of steps; raises `ObjectiveError`. None at all is the start."""
