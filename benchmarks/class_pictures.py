@@ -25,9 +25,11 @@ from torch.utils.data import Dataset
 from phosphene import (
     Fourier,
     Input,
+    Maco,
     Network,
     Optimizer,
     Pixels,
+    RandomAffine,
     Recipe,
     Spectrum,
     Unit,
@@ -43,7 +45,8 @@ from phosphene.transforms import Identity
 from phosphene.zoo import VariationalAutoencoder, hvass, seeded, train_decoder
 
 RECIPES = {
-    "maco (default)": Recipe(),
+    "bounded (default)": Recipe(),
+    "maco": Recipe(canvas=Maco(), transform=RandomAffine()),
     "fourier": Recipe(canvas=Fourier()),
     "pixels": Recipe(canvas=Pixels()),
     "article 4's own": Recipe(

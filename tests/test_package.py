@@ -12,7 +12,7 @@ import phosphene
 ROOT = Path(__file__).parents[1]
 
 PUBLIC = """
-    L1 L2 Atlas Channel Direction Diversity Drawing Fourier Identity ImageFolder Input
+    L1 L2 Atlas Bounded Channel Direction Diversity Drawing Fourier Identity ImageFolder Input
     LogProbability Logit Maco Network Neuron Norm Optimizer PhospheneError Pixels Probability
     RandomAffine Recipe Settings Spectrum Step Streams Study Survey TotalVariation Unit __version__
     ascend batches build cross deconvnet digits draw export_site gradient gradient_x_input guided

@@ -9,7 +9,7 @@ from phosphene.attribution import (
     guided,
     integrated_gradients,
 )
-from phosphene.canvas import Fourier, Maco, Pixels, Spectrum
+from phosphene.canvas import Bounded, Fourier, Maco, Pixels, Spectrum
 from phosphene.data import ImageFolder, batches, digits, load_data, mnist, read_image
 from phosphene.errors import PhospheneError
 from phosphene.evaluation import nearest_neighbours
@@ -41,6 +41,7 @@ __all__ = [
     "L1",
     "L2",
     "Atlas",
+    "Bounded",
     "Channel",
     "Direction",
     "Diversity",
