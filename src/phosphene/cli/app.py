@@ -6,9 +6,8 @@ from typing import Annotated
 
 import typer
 from rich.markup import escape
-from rich.table import Table
 
-from phosphene.atlas import Atlas, LayerRecord
+from phosphene.atlas import Atlas
 from phosphene.canvas import CANVASES, canvas_from_json
 from phosphene.cli import options
 from phosphene.cli.arguments import (
@@ -22,13 +21,14 @@ from phosphene.cli.arguments import (
     Std,
     Weights,
 )
+from phosphene.cli.layer_table import table_of_atlas, table_of_network
 from phosphene.cli.output import bar, console, follow_study, follow_training, say
 from phosphene.cli.probe import probe
 from phosphene.cli.show import show
 from phosphene.data import digits, load_data
 from phosphene.errors import SpecError, nearest
 from phosphene.figures import export_site
-from phosphene.network import Input, Layer, Network, load_network
+from phosphene.network import Input, Network, load_network
 from phosphene.study import CHANNELS, NEURONS, Settings, Study, build
 from phosphene.zoo import ARTICLES, accuracy, hvass, seeded, train
 from phosphene.zoo import Recipe as Training
@@ -194,21 +194,17 @@ def layers(
     weights: Weights = None,
     input: InputSize = None,
 ) -> None:
-    """List the layers of a network: name, kind, shape, units, receptive field.
+    """List the layers of a network: kind, shape, units, receptive field, multiply-adds.
 
-    Those that a study looks at by default are marked with ●.
+    Layers are indented like the modules they are in. Those that a study looks at by default are
+    marked with ●.
     """
-    table = Table("", "layer", "kind", "shape", "units", "sees", box=None, header_style="bold")
     if Path(model).is_file():
         with Atlas.open(model) as atlas:
-            for found in atlas.layers():
-                table.add_row(*_row(found, found.field, found.field_whole))
+            table = table_of_atlas(atlas.layers())
     else:
         network = _network(model, weights, (input, None, None, None), None, "cpu")
-        fields = network.fields
-        for layer in network.layers.values():
-            field = fields[layer.name]
-            table.add_row(*_row(layer, field.size, field.whole))
+        table = table_of_network(network)
     console.print(table)
 
 
@@ -226,13 +222,6 @@ def _network(
         options.labels(labels),
         options.device(device),
     )
-
-
-def _row(layer: Layer | LayerRecord, field: tuple[int, int] | None, whole: bool) -> list[str]:
-    shape = " x ".join(str(n) for n in layer.shape)
-    sees = "?" if field is None else ("whole picture" if whole else f"{field[0]} x {field[1]}")
-    mark = "●" if layer.default else ""
-    return [mark, layer.name, layer.kind, shape, str(layer.units), sees]
 
 
 def _export(atlas: Path, site: Path) -> Path:

@@ -127,12 +127,12 @@ def discover(module: nn.Module, inputs: Tensor) -> Discovery:
 
 def _with_tokens(layer: Layer, shape: tuple[int, ...]) -> Iterator[Layer]:
     """The layer itself, and the tokens that stand before its patches."""
+    yield layer
     leading = layer.site.layout.leading
     for i in range(leading):
         name = f"{layer.name}[{'class' if leading == 1 else f'token{i}'}]"
         site = replace(layer.site, name=name, layout=Layout("token", i))
         yield replace(layer, name=name, shape=(shape[2],), site=site, default=False)
-    yield layer
 
 
 class _Observer:

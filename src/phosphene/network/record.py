@@ -19,6 +19,8 @@ from phosphene.errors import (
     WeightsError,
     nearest,
 )
+from phosphene.network.cost import multiply_adds
+from phosphene.network.defaults import with_defaults
 from phosphene.network.frozen import frozen
 from phosphene.network.inputs import Input
 from phosphene.network.layers import Discovery, Layer, discover
@@ -94,7 +96,8 @@ class Network:
                     f"{self.name} failed on one picture of its own input size {self.input}, "
                     f"or on two: {error}. Check the number of channels and the size you gave"
                 ) from error
-        return found.layers, _find_logits(found)
+        logits = _find_logits(found)
+        return with_defaults(found.layers, logits), logits
 
     @property
     def layers(self) -> dict[str, Layer]:
@@ -220,6 +223,13 @@ class Network:
     def fields(self) -> dict[str, ReceptiveField]:
         """The receptive field of every layer, measured once."""
         return receptive_fields(self.module, list(self.layers.values()), self.input.shape)
+
+    @cached_property
+    def costs(self) -> dict[str, int]:
+        """The multiply-adds of every layer for one picture, with all that runs inside it."""
+        picture = torch.zeros(1, *self.input.shape, device=self.device)
+        with frozen(self.module):
+            return multiply_adds(self.module, self.layers, self._inputs(picture))
 
     def patch(self, layer: str) -> Patch:
         """A small input for drawing one neuron of `layer`: see `smallest_patch`."""

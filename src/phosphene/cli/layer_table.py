@@ -1,0 +1,103 @@
+"""The layers of a network or an atlas as a table, indented like the tree of its modules."""
+
+import re
+from collections.abc import Iterator, Sequence
+
+from rich.markup import escape
+from rich.table import Table
+
+from phosphene.atlas import LayerRecord
+from phosphene.network import Layer, Network
+
+_DOT = re.compile(r"\.(?![^\[]*\])")  # keys of dictionaries may hold dots
+
+
+def table_of_network(network: Network) -> Table:
+    """All layers: shape, units, receptive field and multiply-adds for one picture."""
+    table = _empty("multiply-adds")
+    fields, costs = network.fields, network.costs
+    for name, depth in in_tree(list(network.layers)):
+        layer = network.layers.get(name)
+        if layer is None:
+            table.add_row("", _indented(name, depth))
+            continue
+        field = fields[name]
+        cells = _cells(layer, depth, field.size, field.whole)
+        cost = 0 if layer.layout == "token" else costs.get(name, 0)
+        table.add_row(*cells, _cost(cost))
+    return table
+
+
+def table_of_atlas(layers: Sequence[LayerRecord]) -> Table:
+    """The layers that an atlas has."""
+    table = _empty()
+    known = {layer.name: layer for layer in layers}
+    for name, depth in in_tree(list(known)):
+        if name in known:
+            layer = known[name]
+            table.add_row(*_cells(layer, depth, layer.field, layer.field_whole))
+        else:
+            table.add_row("", _indented(name, depth))
+    return table
+
+
+def in_tree(names: Sequence[str]) -> Iterator[tuple[str, int]]:
+    """Each name with its depth, modules before their parts; modules that are no layers as well.
+
+    >>> list(in_tree(["stem", "a.0.conv", "a.0", "a.1"]))
+    [('stem', 0), ('a', 0), ('a.0', 1), ('a.0.conv', 2), ('a.1', 1)]
+    """
+    children: dict[str, list[str]] = {"": []}
+    for name in names:
+        starts = [match.start() for match in _DOT.finditer(name)]
+        parent = ""
+        for path in (*(name[:end] for end in starts), name):
+            if path not in children:
+                children[path] = []
+                children[parent].append(path)
+            parent = path
+
+    def walk(parent: str, depth: int) -> Iterator[tuple[str, int]]:
+        for path in children[parent]:
+            yield path, depth
+            yield from walk(path, depth + 1)
+
+    return walk("", 0)
+
+
+def _empty(*more: str) -> Table:
+    table = Table(box=None, header_style="bold")
+    table.add_column("")
+    table.add_column("layer", no_wrap=True)
+    for title in ("kind", "shape", "units", "sees", *more):
+        table.add_column(title)
+    return table
+
+
+def _cells(
+    layer: Layer | LayerRecord, depth: int, field: tuple[int, int] | None, whole: bool
+) -> list[str]:
+    shape = " x ".join(str(n) for n in layer.shape)
+    sees = "?" if field is None else ("whole picture" if whole else f"{field[0]} x {field[1]}")
+    mark = "●" if layer.default else ""
+    return [mark, _indented(layer.name, depth), layer.kind, shape, str(layer.units), sees]
+
+
+def _indented(name: str, depth: int) -> str:
+    """The whole name, which `--layers` takes, the parents' part of it dimmed."""
+    dots = [match.end() for match in _DOT.finditer(name)]
+    cut = dots[-1] if dots else 0
+    dimmed = f"[dim]{escape(name[:cut])}[/]" if cut else ""
+    return "  " * depth + dimmed + escape(name[cut:])
+
+
+def _cost(count: int) -> str:
+    """A count as people say it, to three figures.
+
+    >>> _cost(0), _cost(45_352), _cost(1_814_073_344)
+    ('', '45.4 k', '1.81 G')
+    """
+    for size, letter in ((10**9, " G"), (10**6, " M"), (10**3, " k")):
+        if count >= size:
+            return f"{count / size:.3g}{letter}"
+    return str(count or "")
