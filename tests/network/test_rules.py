@@ -290,7 +290,11 @@ def scripted(x: Tensor) -> Tensor:
 
 REFUSED: dict[str, tuple[Callable[[Tensor], Tensor], str]] = {
     "gelu": (F.gelu, "GeluBackward0"),
+    "gelu module": (nn.GELU(), "GeluBackward0"),
+    "gelu by tanh": (nn.GELU("tanh"), "GeluBackward0"),
     "silu": (nn.SiLU(), "SiluBackward0"),
+    "functional silu": (F.silu, "SiluBackward0"),
+    "functional silu in place": (lambda x: F.silu(x, inplace=True), "SiluBackward0"),
     "silu in place": (nn.SiLU(inplace=True), "SiluBackward0"),
     "leaky": (nn.LeakyReLU(), "LeakyReluBackward0"),
     "leaky in place": (nn.LeakyReLU(inplace=True), "LeakyReluBackward"),
@@ -300,6 +304,23 @@ REFUSED: dict[str, tuple[Callable[[Tensor], Tensor], str]] = {
     "celu": (F.celu, "CeluBackward0"),
     "mish": (F.mish, "MishBackward0"),
     "hardswish": (F.hardswish, "HardswishBackward0"),
+    "hardswish module": (nn.Hardswish(), "HardswishBackward0"),
+    "hardswish in place": (nn.Hardswish(inplace=True), "HardswishBackward0"),
+    "functional leaky": (lambda x: F.leaky_relu(x, 0.1), "LeakyReluBackward0"),
+    "functional leaky in place": (F.leaky_relu_, "LeakyReluBackward"),
+    "silu written out": (lambda x: x * torch.sigmoid(x), "gate made of itself"),
+    "silu by method": (lambda x: x.sigmoid().mul(x), "gate made of itself"),
+    "quick gelu": (lambda x: x * torch.sigmoid(1.702 * x), "gate made of itself"),
+    "gelu written out": (
+        lambda x: 0.5 * x * (1 + torch.erf(x / 2**0.5)),
+        "gate made of itself",
+    ),
+    "gelu by tanh written out": (
+        lambda x: 0.5 * x * (1 + torch.tanh(0.798 * (x + 0.0447 * x.pow(3)))),
+        "gate made of itself",
+    ),
+    "hardswish by relu6": (lambda x: x * F.relu6(x + 3) / 6, "gate made of itself"),
+    "hardswish by hardsigmoid": (lambda x: x * F.hardsigmoid(x), "gate made of itself"),
     "softplus": (F.softplus, "SoftplusBackward0"),
     "rrelu": (nn.RReLU(), "RreluWithNoiseBackward0"),
     "symmetric hardtanh": (nn.Hardtanh(), "HardtanhBackward0"),
@@ -343,6 +364,26 @@ def test_only_what_lies_on_the_way_is_refused() -> None:
     network = tiny.rectified(F.gelu)
     maps = gradient(network, tiny.pictures(network), Channel("conv1", 0), rule=GUIDED)
     assert torch.equal(maps, gradient(network, tiny.pictures(network), Channel("conv1", 0)))
+
+
+class Weighed(nn.Module):
+    """A gate made of something else: what the whole picture holds, or another convolution."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.gate = nn.Conv2d(1, 4, 3), nn.Conv2d(1, 4, 3)
+        self.fc, self.head = nn.Conv2d(4, 4, 1), nn.Linear(4, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = F.relu(self.conv(x)) * torch.sigmoid(self.gate(x))
+        x = x * F.relu6(self.fc(x.mean((2, 3), keepdim=True)) + 3) / 6
+        return self.head(x.mean((2, 3)))
+
+
+@by_name
+def test_gates_made_of_something_else_are_let_through(rule: Rule) -> None:
+    network = Network(tiny.seeded(Weighed), Input(1, (8, 8)))
+    assert gradient(network, tiny.pictures(network), Logit(0), rule=rule).abs().max() > 0
 
 
 @pytest.mark.parametrize("reentrant", [True, False])

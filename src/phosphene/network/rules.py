@@ -29,6 +29,7 @@ from torch.autograd.function import BackwardCFunction
 from torch.overrides import TorchFunctionMode
 
 from phosphene.errors import RectifierError
+from phosphene.network.gates import gates_itself
 
 
 @dataclass(frozen=True)
@@ -91,6 +92,12 @@ def refuse_uncaught(rule: Rule, values: Iterable[Tensor], pictures: Tensor) -> N
                 f"{node.name()!r}, which it could not replace: another activation than ReLU, or a "
                 "ReLU in scripted code or written as something else. "
                 "Ask for the plain gradient or integrated gradients"
+            )
+        if gates_itself(node):
+            raise RectifierError(
+                f"the rule {rule.name!r} is defined for ReLU, and in this network something is "
+                f"multiplied by a gate made of itself ({node.name()!r}): SiLU, GELU, Hardswish or "
+                "the like, written out. Ask for the plain gradient or integrated gradients"
             )
 
 
