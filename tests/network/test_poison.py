@@ -118,7 +118,9 @@ def test_extents_equal_those_of_the_exhaustive_search(name: str) -> None:
 def poison(name: str) -> Poison:
     network = made(name)
     with frozen(network.module), torch.no_grad():
-        return Poison(network.module, network.layers.values(), network.input.shape)
+        made_of_nan = Poison(network.module, network.layers.values(), network.input.shape)
+        made_of_nan.extents(ROWS)
+        return made_of_nan
 
 
 def test_narrow_pictures_serve_where_they_agree() -> None:

@@ -144,10 +144,12 @@ def test_resnet20_is_right_on_915_of_1000(resnet20: Network, shared_data: Path) 
     assert right == 915
 
 
-def test_resnet20_is_looked_at_after_its_norms(resnet20: Network) -> None:
+def test_resnet20_is_looked_at_where_its_stages_end(resnet20: Network) -> None:
     names = [layer.name for layer in resnet20.default_layers]
-    blocks = [f"layer{i}.{k}.bn{n}" for i in (1, 2, 3) for k in range(3) for n in (1, 2)]
-    assert names == ["bn1", *blocks, "linear"]
+    assert names == ["layer1", "layer2", "layer3", "linear"]
+    assert [layer.shape for layer in resnet20.default_layers][1] == (32, 16, 16)
+    weights = {name: layer.weights for name, layer in resnet20.layers.items()}
+    assert weights["layer2.0.bn1"] == weights["layer2.0.conv1"] == "layer2.0.conv1"
 
 
 @pytest.mark.parametrize(("rule", "peer"), [(GUIDED, GuidedBackprop), (DECONVNET, Deconvolution)])

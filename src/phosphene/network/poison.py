@@ -5,6 +5,7 @@ down: convolutions only spread the NaN (`hollow`), the pass ends after the deepe
 still asked about, and of each value only the marks are kept.
 """
 
+import copy
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import nullcontext, suppress
 from itertools import pairwise
@@ -30,52 +31,49 @@ ROWS, COLUMNS = 2, 3
 _NUMBERS = 2**19
 """How many numbers go through at once: layers' values should stay in the cache."""
 
-_NARROW = 4
+_NARROW = 6
 """How often a narrow picture fits into the whole one, side by side."""
 
 _BLOCKS = 8
 """How many blocks of lines a narrow picture has to agree on with the whole one."""
 
+_FEWEST_LINES = 32
+"""From so many lines on narrow pictures are worth the comparison."""
+
 
 class Poison:
     """Pictures of one shape, with NaN in some lines, shown to one module.
 
-    What depends on which rows does not ask for the picture's full width, as a rule. So each layer
-    is shown a few blocks of NaN in whole and in narrow pictures, and where both have the same
-    marks, narrow ones serve for the rest. `narrow` are the layers of which that is known, for each
-    axis; without it, it is found out.
+    What depends on which rows does not ask for the picture's full width, as a rule. So layers are
+    shown a few blocks of NaN in whole and in narrow pictures, and where both leave the same marks,
+    narrow ones serve for the rest.
     """
 
     def __init__(
-        self,
-        module: nn.Module,
-        layers: Collection[Layer],
-        shape: tuple[int, int, int],
-        narrow: Mapping[int, frozenset[str]] | None = None,
+        self, module: nn.Module, layers: Collection[Layer], shape: tuple[int, int, int]
     ) -> None:
         self.module = module
         self.layers = {layer.name: layer for layer in layers}
         self.shape = shape
+        self.narrow: dict[int, set[str]] = {ROWS: set(), COLUMNS: set()}
         self.hollow = True
         self.hollow = self._harmless()
-        self.narrow: Mapping[int, frozenset[str]] = narrow or {
-            axis: self._agreeing(axis) for axis in (ROWS, COLUMNS)
-        }
+
+    def resized(self, shape: tuple[int, int, int]) -> "Poison":
+        """The same for pictures of another shape, with what was learned of the layers."""
+        other = copy.copy(self)
+        other.shape = shape
+        return other
 
     def _harmless(self) -> bool:
         """Whether no NaN arises from what hollow layers give back instead of their sums."""
         clean = self._passes(self.layers, ROWS, [(0, 0)], self.shape)
         return not any(marks.any() for marks in clean.values())
 
-    def _agreeing(self, axis: int) -> frozenset[str]:
-        lines = self.shape[axis - 1]
-        if lines < 4 * _BLOCKS:
-            return frozenset()
-        cuts = [i * lines // _BLOCKS for i in range(_BLOCKS + 1)]
-        spans = [*pairwise(cuts), (0, 1), (lines - 1, lines)]
-        whole = self._passes(self.layers, axis, spans, self.shape)
+    def _compare(self, axis: int, spans: Sequence[Span], whole: Mapping[str, Tensor]) -> None:
+        """Find out for which layers narrow pictures leave the same marks as `whole` ones did."""
         narrow = self._passes(whole, axis, spans, self._narrowed(axis))
-        return frozenset(name for name in narrow if torch.equal(narrow[name], whole[name]))
+        self.narrow[axis] |= {n for n in narrow if torch.equal(narrow[n], whole[n])}
 
     def _narrowed(self, axis: int) -> tuple[int, int, int]:
         channels, height, width = self.shape
@@ -134,13 +132,17 @@ class Poison:
         swallowed, is given all of them.
         """
         lines = self.shape[axis - 1]
-        found = {}
-        outermost = self.reached(self.layers, axis, [(0, 1), (lines - 1, lines)])
-        for name, marks in outermost.items():
-            if bool(marks.all()):
-                found[name] = ((0, lines - 1),) * marks.shape[1]
+        ends = [(0, 1), (lines - 1, lines)]
+        outermost = self._passes(self.layers, axis, ends, self.shape)
+        mixed = {name: marks for name, marks in outermost.items() if marks.all()}
+        self._compare(axis, ends, mixed)
+        found = {name: ((0, lines - 1),) * marks.shape[1] for name, marks in mixed.items()}
         open_ = [name for name in outermost if name not in found]
         if open_:
+            if lines >= _FEWEST_LINES:
+                cuts = [i * lines // _BLOCKS for i in range(_BLOCKS + 1)]
+                blocks = [*pairwise(cuts), *ends]
+                self._compare(axis, blocks, self._passes(open_, axis, blocks, self.shape))
             each = self.reached(open_, axis, [(i, i + 1) for i in range(lines)])
             found |= {name: _ends(marks) for name, marks in each.items()}
         return {name: found[name] for name in self.layers if name in found}

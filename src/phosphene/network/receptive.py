@@ -119,7 +119,7 @@ def receptive_fields(
             if not (_measured(rows[name], shape[1]) and _measured(columns[name], shape[2]))
         ]
         twice = (shape[0], 2 * shape[1], 2 * shape[2])
-        larger = _central_sizes(Poison(module, layers, twice, poison.narrow), uncertain)
+        larger = _central_sizes(poison.resized(twice), uncertain)
     fields = {}
     for name in names:
         measured = larger.get(name, (_longest(rows[name]), _longest(columns[name])))
