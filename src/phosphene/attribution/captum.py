@@ -127,10 +127,16 @@ def _method(name: str) -> type:
 
 def _module(network: Network, layer: str) -> nn.Module:
     """The module whose output a layer's values are."""
-    name = network.layer(layer).name
-    path, _, call = name.rpartition("@")
-    if path and call.isdigit():
+    site = network.layer(layer).site
+    if site.call is not None:
         raise SpecError(
-            f"layer {name!r} is one of several calls of one module, which Captum cannot tell apart"
+            f"layer {site.name!r} is one of several calls of one module, which Captum cannot tell "
+            "apart"
         )
-    return network.module.get_submodule(name)
+    if site.keys or site.layout.kind not in {"maps", "vector"}:
+        raise SpecError(
+            f"the values of layer {site.name!r} are a part of what its module gives back, or lie "
+            "there otherwise than maps (tokens, channels last), which Captum cannot read; "
+            "choose a layer that gives back maps"
+        )
+    return network.module.get_submodule(site.path)
