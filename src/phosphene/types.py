@@ -74,8 +74,8 @@ class Unit:
 class Recording(Mapping[str, Tensor]):
     """What was seen during one forward pass: the pictures that went in, the values of layers.
 
-    Values keep the shape the layer gave them: `b c h w` for maps, `b d` for dense layers,
-    `b t d` for sequences of tokens.
+    Values are `b c h w` for maps, also where the network has its channels last or patches in a
+    row, `b d` for dense layers and single tokens, `b t d` for sequences without places.
     """
 
     pictures: Float[Tensor, "b c h w"]

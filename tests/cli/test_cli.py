@@ -103,6 +103,7 @@ def test_layers_of_a_model(run, model):
     assert status == 0
     assert "● conv1 Conv2d 2 x 28 x 28 2 5 x 5" in printed
     assert "● fc2 Linear 10 10 whole picture" in printed
+    assert "whole picture 80" in printed  # multiply-adds of fc2: 8 times 10
 
 
 def test_a_librarys_network_is_studied_and_made_again_from_its_atlas(run, few, monkeypatch):

@@ -1,0 +1,80 @@
+"""Networks of tokens and of channels last in an atlas: places, boxes, pages."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import modern
+import tiny
+from phosphene.atlas import Atlas
+from phosphene.data import ArrayDataset
+from phosphene.figures import attributions_sheet, export_site, unit_sheet
+from phosphene.maximize import Recipe
+from phosphene.network import Input, Network
+from phosphene.study import Settings, Study, build
+from phosphene.types import Unit
+
+pytestmark = pytest.mark.slow  # together more than a few seconds
+
+LAYERS = {"vit": ("places", "blocks.1[class]", "blocks.0.attention[0]"), "swin": ("features.1",)}
+
+
+def photographs() -> ArrayDataset:
+    generator = torch.Generator().manual_seed(0)
+    pictures = torch.randint(256, (20, 3, 16, 16), generator=generator, dtype=torch.uint8)
+    return ArrayDataset(pictures, torch.arange(20) % 5, name="noise", classes="abcde")
+
+
+def made(name: str) -> Network:
+    build_module = {"vit": modern.ViT, "swin": modern.Swin}[name]
+    return Network(tiny.seeded(build_module), Input(3, (16, 16)), tuple("abcde"))
+
+
+@pytest.fixture(scope="module", params=LAYERS)
+def opened(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[str, Atlas]]:
+    path = tmp_path_factory.mktemp("tokens") / "a.atlas"
+    recipes = (Recipe("channel", steps=2), Recipe("neuron", steps=2))
+    settings = Settings(LAYERS[request.param], recipes, examples=2)
+    for _ in build(Study(made(request.param), photographs(), settings), path):
+        pass
+    with Atlas.open(path) as atlas:
+        yield request.param, atlas
+
+
+def test_examples_are_cut_where_the_unit_answers_most(opened: tuple[str, Atlas]) -> None:
+    name, atlas = opened
+    network, data = made(name), photographs()
+    spatial = [layer for layer in LAYERS[name] if network.layer(layer).spatial]
+    assert spatial
+    for layer in spatial:
+        field = network.fields[layer]
+        for example in atlas.examples(layer, 1):
+            values = network.record(data[example.image].picture[None], [layer])[layer][0, 1]
+            place = divmod(int(values.argmax()), values.shape[1])
+            assert (example.y, example.x) == place
+            assert example.box == field.box(*place)
+            assert example.value == pytest.approx(float(values.max()), abs=1e-5)
+
+
+def test_a_class_token_has_no_place(opened: tuple[str, Atlas]) -> None:
+    name, atlas = opened
+    for layer in LAYERS[name]:
+        if layer.endswith("[class]"):
+            (example, _) = atlas.examples(layer, 0)
+            assert (example.y, example.x, example.box) == (None, None, (0, 0, 16, 16))
+
+
+def test_pages_and_sheets_are_made(opened: tuple[str, Atlas], tmp_path: Path) -> None:
+    name, atlas = opened
+    export_site(atlas, tmp_path / "site")
+    pages = list((tmp_path / "site").glob("layer-*.html"))
+    assert len(pages) == len(LAYERS[name])
+    assert np.asarray(unit_sheet(atlas, LAYERS[name][0], 1)).std() > 10
+    picture = photographs()[0].picture
+    sheet = attributions_sheet(made(name), picture, [Unit(LAYERS[name][0], 1)], atlas)
+    assert np.asarray(sheet).std() > 10
