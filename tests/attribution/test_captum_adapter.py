@@ -8,6 +8,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+import modern
+import tiny
 from phosphene import Input, Network
 from phosphene.attribution import captum, gradient, integrated_gradients
 from phosphene.errors import InputError, SpecError, UnknownLayerError
@@ -118,6 +120,20 @@ def test_what_cannot_be_is_said(
     some = torch.rand(1, 2, 8, 8).double()
     with pytest.raises(error, match=said):
         captum(net, some, Logit(1), method, layer=layer)
+
+
+@pytest.mark.parametrize(
+    ("layer", "said"),
+    [
+        ("blocks.0", r"tokens, channels last"),
+        ("blocks.0[class]", r"tokens, channels last"),
+        ("blocks.0.attention[0]", r"a part of what its module gives back"),
+    ],
+)
+def test_layers_that_captum_reads_otherwise_are_refused(layer: str, said: str) -> None:
+    vit = Network(tiny.seeded(modern.ViT), Input(3, (16, 16)))
+    with pytest.raises(SpecError, match=said):
+        captum(vit, tiny.pictures(vit), Logit(1), "LayerGradCam", layer=layer)
 
 
 def test_pictures_outside_the_range_are_refused(net: Network, some: Tensor) -> None:

@@ -9,6 +9,8 @@ import torch
 from matplotlib.axes import Axes
 from torch import nn
 
+import modern
+import tiny
 from drawn import LABELS, edges_are_blank, holds, network, some_data
 from phosphene import Input, Network, sheet
 from phosphene.errors import NetworkError
@@ -26,6 +28,7 @@ from phosphene.figures import (
 from phosphene.figures.layout import rows, signed_picture
 from phosphene.figures.palette import on_paper, picture_to_image, signed_to_rgba
 from phosphene.figures.paper import DPI, Paper
+from phosphene.figures.sheet import SIDE
 from phosphene.maximize import Drawing, Recipe
 from phosphene.probes import (
     Ablation,
@@ -203,6 +206,18 @@ def test_filters_are_lined_up(channels: int) -> None:
     limit = float(np.abs(maps).max())
     assert all(holds(sheet, on_paper(signed_to_rgba(m, limit)), 7) for m in maps)
     assert edges_are_blank(np.asarray(filters_sheet(net, "3", picture, [])))
+
+
+def test_kernels_of_depthwise_and_grouped_convolutions_are_shown() -> None:
+    net = Network(tiny.seeded(modern.Mobile), Input(3, (16, 16)))
+    picture = torch.rand(3, 16, 16)
+    assert edges_are_blank(np.asarray(filters_sheet(net, "features.5", picture, [])))
+    sheet = np.asarray(filters_sheet(net, "features.2", picture, []))
+    kernels = net.weights("features.2").numpy()
+    assert kernels.shape == (4, 1, 3, 3)
+    limit = float(np.abs(kernels).max())
+    scale = round(SIDE * DPI) // 3
+    assert all(holds(sheet, on_paper(signed_to_rgba(k, limit)), scale) for k in kernels)
 
 
 @pytest.mark.parametrize("channels", [1, 2, 3])
