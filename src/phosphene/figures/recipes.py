@@ -1,5 +1,6 @@
 """What recipes of activation maximization made, as one figure each."""
 
+import math
 from collections.abc import Sequence
 
 from PIL import Image
@@ -118,7 +119,8 @@ def _sheet(title: str, words: str, pictures: Tensor, captions: Sequence[str]) ->
 def _compose(
     title: str, words: str, items: Sequence[Captioned], side: float = LARGE
 ) -> Image.Image:
-    columns = min(COLUMNS if side == LARGE else 2, len(items))
+    most = COLUMNS if side == LARGE else 2
+    columns = math.ceil(len(items) / math.ceil(len(items) / most))  # no lone one in the last row
     width = 2 * MARGIN + columns * (side + GAP) - GAP
     paper = titled(title, words, max(width, 0.55 * WIDTH))
     paper.top += 0.15

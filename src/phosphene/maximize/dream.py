@@ -22,8 +22,8 @@ from phosphene.words import number, plural
 
 DREAM = Recipe(
     canvas=Pixels(),
-    steps=16,
-    optimizer=Optimizer("NormalizedGradient", 0.02),
+    steps=10,
+    optimizer=Optimizer("NormalizedGradient", 0.01),
     transform=RandomAffine(shift=0.06, rotate=0.0, scale=(1.0, 1.0), fill="reflection"),
 )
 """Per octave: normalised gradient steps on the pixels of a picture that is shifted at each step."""
