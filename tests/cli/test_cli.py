@@ -127,27 +127,6 @@ def test_a_librarys_network_is_studied_and_made_again_from_its_atlas(run, few, m
     assert (status, "fetch https://example.org/small-1234.pth" in printed) == (2, True)
 
 
-def test_a_librarys_network_is_studied_and_made_again_from_its_atlas(run, few, monkeypatch):
-    for name, module in libraries.torchvision().items():
-        monkeypatch.setitem(sys.modules, name, module)
-    flat, atlas, out = next(few.iterdir()), few / "a.atlas", few / "fool.png"
-    words = ["build", "torchvision:small", "--data", flat, "--out", atlas, "--steps", 1]
-    words += ["--input", "3x16x16", "--std", "0.5", "--layers", "head"]
-    status, printed = run(*words)
-    assert status == 0, printed
-    with Atlas.open(atlas) as opened:
-        record = opened.document("network")
-    assert record["labels"] == ["cat", "dog"]
-    assert record["input"]["mean"] == [0.4, 0.5, 0.6]
-    assert (record["input"]["size"], record["input"]["std"]) == ([16, 16], [0.5] * 3)
-    status, printed = run("probe", "fool", atlas, "--steps", 1, "--out", out)
-    assert (status, f"kept in {atlas}" in printed) == (0, True), printed
-    status, printed = run(
-        "build", "torchvision:small", "--data", flat, "--weights", "DEFAULT", "--out", atlas
-    )
-    assert (status, "fetch https://example.org/small-1234.pth" in printed) == (2, True)
-
-
 def test_train_writes_weights_that_build_takes(run, tmp_path):
     status, printed = run("train", "digits", "--out", tmp_path / "w.safetensors", "--steps", 3)
     assert (status, "of 360 test pictures" in printed) == (0, True)

@@ -11,7 +11,7 @@ from phosphene.figures.paper import DPI
 from phosphene.figures.sheet import LARGE
 from phosphene.maximize import (
     Caricature,
-    ClassPictures,
+    ClassModels,
     Confirmed,
     Dream,
     Facets,
@@ -28,7 +28,7 @@ A, B = Channel("conv", 0), Channel("conv", 1)
 
 ANSWERS: list[tuple[Result, list[Tensor], float]] = [
     (
-        ClassPictures(
+        ClassModels(
             "net",
             ("cat", "dog", "cow"),
             (0, 1, 2),

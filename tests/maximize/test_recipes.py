@@ -13,7 +13,7 @@ from phosphene.errors import InputError, ObjectiveError, SizeError, UnknownLayer
 from phosphene.maximize import (
     Recipe,
     caricature,
-    class_pictures,
+    class_models,
     confirm,
     direction,
     dream,
@@ -40,7 +40,7 @@ def photograph(network: Network, seed: int = 0) -> Tensor:
 
 
 RECIPES: dict[str, Callable[[Network], Result]] = {
-    "class_pictures": lambda n: class_pictures(n, [0, 2], replace(BLANK, steps=4)),
+    "class_models": lambda n: class_models(n, [0, 2], replace(BLANK, steps=4)),
     "dream": lambda n: dream(n, photograph(n), "conv2", recipe=replace(DREAM, steps=4)),
     "invert": lambda n: invert(n, photograph(n), ["conv1", "fc"], replace(INVERT, steps=4)),
     "caricature": lambda n: caricature(n, photograph(n), ["conv2"], replace(CARICATURE, steps=4)),
@@ -79,7 +79,7 @@ def test_pictures_have_the_levels_of_a_screen(name: str, network: Network) -> No
 
 class TestClassPictures:
     def test_each_is_what_the_network_likes_better_than_blank(self, network: Network) -> None:
-        made = class_pictures(network, decay=0.0)
+        made = class_models(network, decay=0.0)
         blank = torch.tensor(network.input.zero).view(1, -1, 1, 1)
         before = network.class_scores(blank.expand(1, *network.input.shape))[0]
         assert made.targets == (0, 1, 2)
@@ -88,7 +88,7 @@ class TestClassPictures:
     def test_decay_holds_pictures_back(self, network: Network) -> None:
         zero = float(torch.tensor(network.input.zero).mean())
         loose, tight = (
-            float((class_pictures(network, [1], decay=decay).pictures - zero).abs().mean())
+            float((class_models(network, [1], decay=decay).pictures - zero).abs().mean())
             for decay in (0.0, 1000.0)
         )
         assert tight < 0.5 * loose
@@ -98,12 +98,12 @@ class TestClassPictures:
         module[0].weight.data.copy_(torch.arange(27.0).view(3, 1, 3, 3) / 27)  # type: ignore
         module[0].bias.data.copy_(torch.tensor([0.1, -0.1, 0.1]))  # type: ignore
         network = Network(module, Input(1, (8, 8)))
-        made = class_pictures(network, [1], decay=0.0)
+        made = class_models(network, [1], decay=0.0)
         assert float(network.class_scores(made.pictures)[0, 1]) > 0
 
     def test_classes_by_name_and_what_is_none(self, network: Network) -> None:
         named = Network(network.module, network.input, labels=("cat", "dog", "cow"))
-        assert class_pictures(named, ["cow", 0], FEW).names == ("cow", "cat")
+        assert class_models(named, ["cow", 0], FEW).names == ("cow", "cat")
         for targets, words in (
             (["cats"], r"no class 'cats'; nearest: cat"),
             ([3], r"classes 0 to 2; 3 was asked for"),
@@ -111,7 +111,7 @@ class TestClassPictures:
             ("cat", r"\['cat'\]"),
         ):
             with pytest.raises(ObjectiveError, match=words):
-                class_pictures(named, targets, FEW)
+                class_models(named, targets, FEW)
 
 
 class TestConfirm:

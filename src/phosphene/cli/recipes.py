@@ -9,7 +9,7 @@ from phosphene.cli import options
 from phosphene.cli.arguments import Image
 from phosphene.cli.subject import Subject
 from phosphene.data import batches
-from phosphene.maximize import caricature, class_pictures, dream, facets, interpolate, invert
+from phosphene.maximize import caricature, class_models, dream, facets, interpolate, invert
 
 Layer = Annotated[str, typer.Argument(help="Which layer.")]
 Layers = Annotated[list[str], typer.Option(help="Which layers. Repeatable.")]
@@ -28,7 +28,7 @@ def classes_command(
     subject.answer(
         "classes",
         f"{towards or 'All classes'} from blank",
-        lambda: class_pictures(subject.network, targets, decay=decay, seed=subject.seed),
+        lambda: class_models(subject.network, targets, decay=decay, seed=subject.seed),
         targets=targets,
         decay=decay,
     )

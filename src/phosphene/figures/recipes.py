@@ -13,7 +13,7 @@ from phosphene.figures.png import AnyImage
 from phosphene.figures.sheet import GAP, LARGE, WIDTH
 from phosphene.maximize import (
     Caricature,
-    ClassPictures,
+    ClassModels,
     Dream,
     Facets,
     Interpolation,
@@ -29,7 +29,7 @@ WIDE = 3.4
 
 
 @sheet.register
-def classes_sheet(made: ClassPictures) -> Image.Image:
+def classes_sheet(made: ClassModels) -> Image.Image:
     """Each class's picture with its rank, its probability and how well it stands small moves."""
     confirmed = made.confirmed
     captions = [

@@ -1,7 +1,7 @@
 """Pictures that a unit likes: one loop, and recipes on it."""
 
 from phosphene.maximize.caricature import Caricature, caricature
-from phosphene.maximize.classes import ClassPictures, class_pictures
+from phosphene.maximize.classes import ClassModels, class_models
 from phosphene.maximize.confirm import Confirmed, confirm
 from phosphene.maximize.draw import Drawing, batch_size, draw
 from phosphene.maximize.dream import Dream, dream
@@ -16,7 +16,7 @@ from phosphene.maximize.recipe import Recipe, on_screen, paint
 __all__ = [
     "Above",
     "Caricature",
-    "ClassPictures",
+    "ClassModels",
     "Confirmed",
     "Drawing",
     "Dream",
@@ -33,7 +33,7 @@ __all__ = [
     "ascend",
     "batch_size",
     "caricature",
-    "class_pictures",
+    "class_models",
     "confirm",
     "direction",
     "draw",

@@ -30,7 +30,7 @@ BLANK = Recipe(
 
 
 @dataclass(frozen=True, eq=False)
-class ClassPictures(Result):
+class ClassModels(Result):
     """A picture for each of `targets`, and what the network makes of it.
 
     Pictures have the 256 levels of a screen; `confirmed` tells of just those.
@@ -69,7 +69,7 @@ class ClassPictures(Result):
         }
 
 
-def class_pictures(
+def class_models(
     network: Network,
     targets: Sequence[int | str] | None = None,
     recipe: Recipe = BLANK,
@@ -78,7 +78,7 @@ def class_pictures(
     seed: int = 0,
     spectrum: Spectrum | None = None,
     batch: int = 32,
-) -> ClassPictures:
+) -> ClassModels:
     """Draw what `network` takes for the purest picture of each class, by number or by name.
 
     The score is S_c(I) - decay |I - blank|² (the mean over pixels), with the class's logit S_c,
@@ -97,7 +97,7 @@ def class_pictures(
     easel = _Easel(network, recipe, decay, seed, spectrum)
     few = [chosen[i : i + batch] for i in range(0, len(chosen), batch)]
     pictures = torch.cat([easel.draw(some) for some in few])
-    return ClassPictures(
+    return ClassModels(
         network.name,
         network.classes,
         chosen,
