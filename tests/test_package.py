@@ -66,6 +66,6 @@ def test_the_wheel_holds_everything_and_installs_into_an_empty_environment(tmp_p
     shown = subprocess.run(
         [empty / "bin" / "phosphene", "show", "--help"], check=True, capture_output=True, text=True
     )
-    assert "one unit" in shown.stdout
+    assert "what is known of a unit" in shown.stdout
     where = [python, "-c", "import phosphene; print(phosphene.__file__)"]
     assert str(empty) in subprocess.run(where, check=True, capture_output=True, text=True).stdout
