@@ -154,7 +154,7 @@ def test_a_folder_that_does_not_exist_is_said(tmp_path, study):
 
 
 def test_layers_are_chosen_by_pattern_or_refused_with_the_nearest(study):
-    assert [la.name for la in choose(study.network, ["[03]"])] == ["0", "3"]
+    assert [la.name for la in choose(study.network, ["0", "3*"])] == ["0", "3"]
     with pytest.raises(UnknownLayerError, match="conv9"):
         choose(study.network, ["conv9"])
 
