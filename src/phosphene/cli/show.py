@@ -70,8 +70,9 @@ def _sheet(atlas: Atlas, name: str) -> Image:
         raise UnknownUnitError(
             f"an atlas keeps whole units, not {unit}; ask for {unit.layer}:{unit.index}"
         )
+    figure = unit_sheet(atlas, unit.layer, unit.index)
     _describe(atlas, unit)
-    return unit_sheet(atlas, unit.layer, unit.index)
+    return figure
 
 
 def _draw_to(path: Path, figure: Image) -> None:

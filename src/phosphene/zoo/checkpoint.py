@@ -26,8 +26,11 @@ def identity(
     """
     text = ",".join(f"{k}{tuple(v.shape)}" for k, v in module.state_dict().items())
     shape = hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
-    known = {"recipe": json.dumps(recipe.to_json() | {"module": shape} | record)}
-    return known | ({"data": dataset.fingerprint()} if isinstance(dataset, ImageDataset) else {})
+    known = recipe.to_json() | {"module": shape} | record
+    if isinstance(dataset, ImageDataset):
+        known["data"] = dataset.fingerprint()
+    # One entry for all: safetensors writes several in an order that changes from run to run.
+    return {"recipe": json.dumps(known)}
 
 
 def check_identity(path: Path, expected: dict[str, str]) -> dict[str, str]:
@@ -39,20 +42,25 @@ def check_identity(path: Path, expected: dict[str, str]) -> dict[str, str]:
         raise WeightsError(
             f"{path} is there and is no safetensors file ({error}); give another path"
         ) from error
-    found = metadata.get("recipe")
-    if found != expected["recipe"]:
+    found, wanted = _told(metadata), _told(expected)
+    data, given = found.pop("data", None), wanted.pop("data", None)
+    if found != wanted:
         raise WeightsError(
-            f"{path} was trained as {found or 'something unknown'}, not as {expected['recipe']}; "
-            "give another path, or delete the file to train anew"
+            f"{path} was trained as {json.dumps(found) if found else 'something unknown'}, not as "
+            f"{json.dumps(wanted)}; give another path, or delete the file to train anew"
         )
-    data = expected.get("data")
-    if data != metadata.get("data", data) and data is not None:
+    if None not in (data, given) and data != given:
         raise WeightsError(
-            f"{path} was trained by this recipe on other data (its fingerprint is "
-            f"{metadata['data']}, that of the data given {data}); "
-            "give another path, or delete the file to train anew"
+            f"{path} was trained by this recipe on other data (its fingerprint is {data}, that of "
+            f"the data given {given}); give another path, or delete the file to train anew"
         )
     return metadata
+
+
+def _told(metadata: dict[str, str]) -> dict[str, Any]:
+    """What a file says about its training; nothing where it says nothing."""
+    told: dict[str, Any] = json.loads(metadata.get("recipe", "{}"))
+    return told
 
 
 def training_state(module: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
