@@ -17,7 +17,6 @@ from phosphene.network import (
     GUIDED,
     PLAIN,
     STRAIGHT,
-    Input,
     Network,
     backward_rule,
     guess_input,
@@ -208,24 +207,3 @@ def test_the_law_itself_notices() -> None:
         with torch.random.fork_rng(devices=[]):  # noqa: SIM117
             with pytest.raises(AssertionError, match=what.strip()), unchanged(module):
                 change(module)
-
-
-class Fitting(nn.Module):
-    """Fits itself to the smallest picture it has seen, and remembers the last one."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.conv = nn.Conv2d(1, 2, 3)
-        self.window = 7
-
-    def forward(self, x: Tensor) -> Tensor:
-        self.window = min(self.window, x.shape[-1])
-        self.last = x
-        return self.conv(x)
-
-
-def test_what_a_module_sets_on_itself_while_it_runs_is_put_back() -> None:
-    module = Fitting()
-    Network(module, Input(1, (8, 8))).record(torch.rand(1, 1, 5, 5), ["conv"])
-    assert module.window == 7
-    assert not hasattr(module, "last")
