@@ -43,21 +43,21 @@ def warp(
     down, right = shift.unbind(dim=1)
     # Where each output pixel comes from, in pixels from the centre: x = cos x' - sin y', ...
     # after undoing the shift; grid_sample counts in half widths and half heights.
-    matrix = torch.stack(
-        [
-            torch.stack(
-                [cos, -sin * height / width, -2 * (cos * right - sin * down) / width], dim=1
-            ),
-            torch.stack(
-                [sin * width / height, cos, -2 * (sin * right + cos * down) / height], dim=1
-            ),
-        ],
-        dim=1,
+    to_right = _centred(width, pictures) - right.to(pictures)[:, None]
+    to_bottom = _centred(height, pictures) - down.to(pictures)[:, None]
+    cos, sin = cos.to(pictures)[:, None, None], sin.to(pictures)[:, None, None]
+    x, y = to_right[:, None, :], to_bottom[:, :, None]
+    grid = torch.stack(
+        [(cos * x - sin * y) * (2 / width), (sin * x + cos * y) * (2 / height)], dim=-1
     )
-    grid = F.affine_grid(matrix.to(pictures), list(pictures.shape), align_corners=False)
     warped = F.grid_sample(pictures, grid, padding_mode=fill, align_corners=False)
     # Weights sum to one only up to rounding; the excess goes, the gradient stays.
     return warped - (warped - warped.clamp(0, 1)).detach()
+
+
+def _centred(count: int, like: Tensor) -> Float[Tensor, "count"]:
+    """Where the middles of `count` pixels lie, from the centre of them all."""
+    return torch.arange(count, device=like.device, dtype=like.dtype) - (count - 1) / 2
 
 
 @dataclass(frozen=True)

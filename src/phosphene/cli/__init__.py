@@ -4,6 +4,7 @@ import sys
 
 from rich.markup import escape
 
+from phosphene.cli.allocator import keep_freed_memory
 from phosphene.cli.app import app
 from phosphene.cli.output import errors
 from phosphene.errors import PhospheneError
@@ -20,6 +21,7 @@ def main() -> None:
     Exit status: 0 done, 1 the machine failed (disk, memory), 2 what was asked for cannot be,
     130 interrupted.
     """
+    keep_freed_memory()
     try:
         app()
     except PhospheneError as error:

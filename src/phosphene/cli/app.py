@@ -146,6 +146,16 @@ def build_command(
         str, typer.Option(help=f"How whole pictures are held: {', '.join(CANVASES)}.")
     ] = "bounded",
     steps: Annotated[int, typer.Option(help="Steps of each picture.")] = 256,
+    size: Annotated[
+        str | None,
+        typer.Option(
+            help="Of channel pictures, 128 or 160x224 (height x width), where a layer takes it. "
+            "Default: three receptive fields, at most the input."
+        ),
+    ] = None,
+    neurons: Annotated[
+        bool, typer.Option(help="Also draw the neuron in the middle of each map.")
+    ] = True,
     examples: Annotated[int, typer.Option(help="Strongest real pictures to keep per unit.")] = 9,
     workers: Annotated[
         int, typer.Option(help="Processes that read images ahead; 0 reads in this one.")
@@ -167,9 +177,11 @@ def build_command(
     held = canvas_from_json({"canvas": canvas})
     network = _network(model, weights, (input, mean, std, range), labels, device)
     pictures = load_data(data, network.input.channels, network.input.size)
-    recipes = (replace(CHANNELS, canvas=held, steps=steps), replace(NEURONS, steps=steps))
+    recipes = [replace(CHANNELS, canvas=held, steps=steps, size=options.size(size))]
+    if neurons:
+        recipes.append(replace(NEURONS, steps=steps))
     settings = Settings(
-        options.patterns(layers), recipes, examples=examples, seed=seed, workers=workers
+        options.patterns(layers), tuple(recipes), examples=examples, seed=seed, workers=workers
     )
     source = {"model": model, "data": data} | ({"weights": str(weights)} if weights else {})
     study = Study(network, pictures, settings, source)

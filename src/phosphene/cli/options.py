@@ -84,6 +84,20 @@ def shape(text: str) -> tuple[int, int, int]:
     return int(match[1]), int(match[2]), int(match[3])
 
 
+def size(text: str | None) -> tuple[int, int] | None:
+    """Height and width of a picture; one number is both.
+
+    >>> size("128"), size("160x224"), size(None)
+    ((128, 128), (160, 224), None)
+    """
+    if text is None:
+        return None
+    match = re.fullmatch(r"([1-9]\d*)(?:x([1-9]\d*))?", text)
+    if match is None:
+        raise SpecError(f"--size {text!r} is not height x width, for example 128 or 160x224")
+    return int(match[1]), int(match[2] or match[1])
+
+
 def patterns(given: Sequence[str] | None) -> tuple[str, ...]:
     """Patterns of names; each text given may hold several, separated by commas.
 

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from jaxtyping import Float
 from torch import Tensor
+from torch.nn import functional as F
 
 from phosphene.canvas import Spectrum
 from phosphene.errors import ObjectiveError
@@ -144,7 +145,7 @@ class _Easel:
     def patch(self) -> Patch:
         if self.recipe.aim == "neuron":
             return self.network.patch(self.layer)
-        size = self.network.input.size
+        size = self.recipe.size or self.network.window(self.layer)
         return Patch(size, 0, 0, (0, 0, *size))
 
     def objective(self, units: Sequence[Unit]) -> Term:
@@ -156,7 +157,7 @@ class _Easel:
     def draw(self, units: Sequence[Unit], attempt: _Attempt, starts: Tensor | None) -> Tensor:
         """The pictures of `units` after one ascent, `b c h w`."""
         shape = (self.network.input.channels, *self.patch.size)
-        real = starts if attempt.from_real else None
+        real = _resized(starts, self.patch.size) if attempt.from_real else None
         streams = Streams.seeded(derived(self.seed, attempt.salt), units)
         return paint(
             self.network,
@@ -181,6 +182,13 @@ class _Easel:
             answers = maps.amax(2)[range(len(units)), [unit.index for unit in units]]
         top, left, bottom, right = self.patch.box
         return list(shown[:, :, top:bottom, left:right].cpu()), answers.tolist()
+
+
+def _resized(pictures: Tensor | None, size: tuple[int, int]) -> Tensor | None:
+    """Pictures of another size, still in [0, 1]; themselves if they have the size."""
+    if pictures is None or tuple(pictures.shape[2:]) == size:
+        return pictures
+    return F.interpolate(pictures, size, mode="bilinear", antialias=True).clamp(0, 1)
 
 
 def _better(old: Drawing | None, new: Drawing) -> Drawing:

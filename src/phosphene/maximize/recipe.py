@@ -26,8 +26,10 @@ WIDE = RandomAffine(shift=0.15, rotate=15.0, scale=(0.7, 1.4), fill="reflection"
 class Recipe:
     """Everything that decides how a unit is drawn, as a value.
 
-    `aim` is "channel" (the mean over all positions, on a picture of the network's input size) or
-    "neuron" (the centre position, on a picture of the size of its receptive field).
+    `aim` is "channel" (the mean over all positions) or "neuron" (the centre position, on a picture
+    of the size of its receptive field). `size` is the canvas's, (h, w) in pixels, also larger or
+    smaller than the network's input where the layer allows. None is the input's, but `draw`
+    takes less for the channels of an early layer: see `Network.window`.
     """
 
     aim: Aim = "channel"
@@ -35,11 +37,24 @@ class Recipe:
     steps: int = 256
     optimizer: Optimizer = Optimizer()
     transform: RandomAffine | Identity = WIDE
+    size: tuple[int, int] | None = None
 
     def __post_init__(self) -> None:
-        """Refuse a negative number of steps; raises `ObjectiveError`. None at all is the start."""
+        """Refuse fewer than 0 steps (0 is the start) and an empty canvas; raises `ObjectiveError`.
+
+        A neuron's canvas is its receptive field, whatever the size.
+        """
         if self.steps < 0:
             raise ObjectiveError(f"a picture drawn in {self.steps} steps; expected 0 or more")
+        if self.size is None:
+            return
+        if self.aim == "neuron":
+            raise ObjectiveError(
+                f"a canvas of {self.size} for a neuron, which is drawn on its receptive field; "
+                "leave size out, or aim at a channel"
+            )
+        if min(self.size) < 1:
+            raise ObjectiveError(f"a canvas of {self.size} pixels; height and width are at least 1")
 
     def to_json(self) -> dict[str, Any]:
         """Plain values for JSON."""
@@ -49,7 +64,7 @@ class Recipe:
             "steps": self.steps,
             "optimizer": self.optimizer.to_json(),
             "transform": self.transform.to_json(),
-        }
+        } | ({"size": list(self.size)} if self.size else {})
 
 
 STANDARD = Recipe()
@@ -69,11 +84,14 @@ def paint(
 ) -> Float[Tensor, "b c h w"]:
     """The pictures at the end of one ascent, one for each stream.
 
-    `shape` is that of the network's input unless told otherwise, or that of the `pictures` to
-    start from. Raises what `ascend` and the canvas do.
+    `shape` is that of the `pictures` to start from, or as the recipe says, unless told otherwise.
+    Raises what `ascend` and the canvas do.
     """
     if shape is None:
-        shape = network.input.shape if pictures is None else _shape(pictures)
+        channels, height, width = network.input.channels, *(recipe.size or network.input.size)
+        if pictures is not None:
+            _, channels, height, width = pictures.shape
+        shape = (channels, height, width)
     canvas = recipe.canvas.build(streams, shape, spectrum, pictures=pictures, device=network.device)
     steps = ascend(
         network,
@@ -91,8 +109,3 @@ def paint(
 def on_screen(pictures: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
     """Pictures with the 256 levels of a screen, so that what is told belongs to what is shown."""
     return (pictures * 255).round() / 255
-
-
-def _shape(pictures: Float[Tensor, "n c h w"]) -> tuple[int, int, int]:
-    _, channels, height, width = pictures.shape
-    return channels, height, width

@@ -256,6 +256,32 @@ class Network:
             )
         return self._patches[found.name]
 
+    def window(self, layer: str) -> tuple[int, int]:
+        """The size of picture, (h, w), on which to draw a channel of `layer`.
+
+        Three receptive fields wide, so that what a channel looks for is seen a few times and not
+        as a carpet of dots, but not below 64 pixels and not beyond the network's own input. It is
+        that input where the layer has no positions or takes no other size.
+        """
+        found, own = self.layer(layer), self.input.size
+        if not found.spatial or max(own) <= _SMALLEST_WINDOW:
+            return own
+        sides = zip(own, self.fields[found.name].size, strict=True)
+        height, width = (min(whole, max(_SMALLEST_WINDOW, 3 * field)) for whole, field in sides)
+        return (height, width) if self.takes((height, width), found.name) else own
+
+    def takes(self, size: tuple[int, int], layer: str) -> bool:
+        """Whether pictures of `size` (h, w) reach `layer` and give it values for all its units."""
+        found = self.layer(layer)
+        picture = torch.zeros(1, self.input.channels, *size, device=self.device)
+        try:
+            with torch.no_grad():
+                values = self.record(picture, [found.name])[found.name]
+        except (SizeError, NetworkError):
+            return False
+        units = -1 if len(found.shape) == 2 else 1  # tokens have their features last
+        return values.ndim == 1 + len(found.shape) and values.shape[units] == found.units
+
     def weights(self, layer: str) -> Float[Tensor, "units ..."] | None:
         """The weights that make each unit of `layer`, units first; None for layers without."""
         path = self.layer(layer).weights
@@ -279,6 +305,9 @@ class Network:
             "parameters": sum(p.numel() for p in self.module.parameters()),
             "fingerprint": self.fingerprint,
         }
+
+
+_SMALLEST_WINDOW = 64  # pixels
 
 
 def fingerprint(module: nn.Module, *record: object) -> str:

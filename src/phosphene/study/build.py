@@ -33,14 +33,11 @@ def plan(study: Study) -> list[StudyJob]:
     jobs: list[StudyJob] = [Describe(study), Pass(study), Shown(study), MeasureSpectrum(study)]
     for layer in study.layers:
         size = min(UNITS_PER_JOB, batch_size(study.network, layer.name))
+        recipes = study.recipes(layer)
         for start in range(0, layer.units, size):
             units = range(start, min(start + size, layer.units))
             jobs.append(Examples(study, layer, units))
-            jobs.extend(
-                Pictures(study, layer, units, recipe)
-                for recipe in study.settings.recipes
-                if recipe.aim == "channel" or layer.spatial
-            )
+            jobs.extend(Pictures(study, layer, units, recipe) for recipe in recipes)
     return [*jobs, Conclude(study, tuple(job.key for job in jobs))]
 
 

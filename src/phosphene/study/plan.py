@@ -1,7 +1,7 @@
 """What a study does: which layers, which pictures, with which settings, as a value."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -24,9 +24,9 @@ NEURONS = Recipe("neuron", Fourier(), transform=RandomAffine())
 class Settings:
     """The choices of a study; they are part of every job's key.
 
-    `examples` is how many top pictures each unit keeps, `recipes` how units are drawn (neuron
-    recipes apply to layers with positions only). `workers` processes read pictures ahead; that
-    changes nothing but the time.
+    `examples` is how many top pictures each unit keeps, `recipes` how units are drawn: neuron
+    recipes apply to layers with positions only, a recipe's size to layers that take it. `workers`
+    processes read pictures ahead; that changes nothing but the time.
     """
 
     layers: tuple[str, ...] = ()
@@ -75,6 +75,16 @@ class Study:
     def data_name(self) -> str:
         """What to call the data."""
         return str(getattr(self.data, "name", type(self.data).__name__))
+
+    def recipes(self, layer: Layer) -> list[Recipe]:
+        """How units of `layer` are drawn: neurons where it has positions, sizes where it can."""
+        return [
+            recipe
+            if recipe.size is None or self.network.takes(recipe.size, layer.name)
+            else replace(recipe, size=None)
+            for recipe in self.settings.recipes
+            if recipe.aim == "channel" or layer.spatial
+        ]
 
     def describe_network(self) -> dict[str, Any]:
         """The document `network` of an atlas."""
