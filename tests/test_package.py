@@ -15,9 +15,9 @@ PUBLIC = """
     L1 L2 Atlas Bounded Channel Direction Diversity Drawing Fourier Identity ImageFolder Input
     LogProbability Logit Maco Network Neuron Norm Optimizer PhospheneError Pixels Probability
     RandomAffine Recipe Settings Spectrum Step Streams Study Survey TotalVariation Unit __version__
-    ascend batches build cross deconvnet digits draw export_site gradient gradient_x_input guided
-    integrated_gradients layer_sheet load_data load_network mnist nearest_neighbours read_image
-    sheet unit_sheet
+    ascend batches build cross deconvnet digits draw each_gradient export_site gradient
+    gradient_x_input guided integrated_gradients layer_sheet load_data load_network mnist
+    nearest_neighbours read_image sheet unit_sheet
 """
 
 

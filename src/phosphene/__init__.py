@@ -4,6 +4,7 @@ from phosphene.atlas import Atlas
 from phosphene.attribution import (
     cross,
     deconvnet,
+    each_gradient,
     gradient,
     gradient_x_input,
     guided,
@@ -78,6 +79,7 @@ __all__ = [
     "deconvnet",
     "digits",
     "draw",
+    "each_gradient",
     "export_site",
     "gradient",
     "gradient_x_input",

@@ -12,13 +12,14 @@ from phosphene.attribution import (
     Attribution,
     cross,
     deconvnet,
+    each_gradient,
     gradient,
     gradient_x_input,
     guided,
     integrated_gradients,
 )
 from phosphene.errors import ChannelError, InputError, ObjectiveError, RectifierError
-from phosphene.network import Input, Network
+from phosphene.network import DECONVNET, GUIDED, PLAIN, Input, Network, Rule
 from phosphene.objectives import L2, Channel, Direction, Logit, Neuron, Probability, Term
 
 pytestmark = pytest.mark.slow  # together more than a few seconds
@@ -145,6 +146,20 @@ def test_cross_pairs_every_picture_with_every_unit(
         for j, unit in enumerate((4, 0)):
             alone = method(network, pictures[[i]], Channel("act2", unit))
             torch.testing.assert_close(maps[2 * i + j], alone[0], rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("rule", [PLAIN, GUIDED, DECONVNET], ids=str)
+@pytest.mark.parametrize("index", [(4, 0, 2), 3], ids=["units", "unit"])
+def test_each_gradient_equals_one_pass_for_each_pair(
+    index: int | tuple[int, ...],
+    rule: Rule,
+    make_network: Callable[..., Network],
+    make_pictures: Callable[..., Tensor],
+) -> None:
+    network = make_network()
+    pictures, asked = make_pictures(network), Channel("act2", index)
+    maps = each_gradient(network, pictures, asked, rule)
+    torch.testing.assert_close(maps, gradient(network, *cross(pictures, asked), rule))
 
 
 def test_cross_with_one_unit_is_the_pictures_themselves(pictures: Tensor) -> None:
