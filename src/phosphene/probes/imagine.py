@@ -1,6 +1,5 @@
 """Imagining: pictures of each class, several of them, and how far they can be trusted."""
 
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -11,7 +10,7 @@ from torch import Tensor
 
 from phosphene.canvas import Spectrum
 from phosphene.errors import InputError
-from phosphene.maximize import Recipe, ascend, batch_size
+from phosphene.maximize import Recipe, batch_size, on_screen, paint
 from phosphene.network import Network
 from phosphene.objectives import Logit
 from phosphene.results import Result
@@ -155,18 +154,17 @@ def imagine(
     targets = [c for c in range(unit.units) for _ in range(per_class)]
     names = [f"{unit.name}:{c}/{i}" for c in range(unit.units) for i in range(per_class)]
     size = batch_size(network, unit.name)
-    pictures = torch.cat(
-        [
-            _draw(
-                network,
-                recipe,
-                tuple(targets[first : first + size]),
-                Streams.seeded(seed, names[first : first + size]),
-                spectrum,
-            )
-            for first in range(0, len(targets), size)
-        ]
-    )
+    drawn = [
+        paint(
+            network,
+            Logit(tuple(targets[first : first + size])),
+            recipe,
+            Streams.seeded(seed, names[first : first + size]),
+            spectrum=spectrum,
+        ).cpu()
+        for first in range(0, len(targets), size)
+    ]
+    pictures = on_screen(torch.cat(drawn))
     closeness = None
     if nearest is not None and held_out is not None:
         closeness = _compare(pictures, len(network.classes), nearest, held_out)
@@ -191,28 +189,6 @@ def _check(
             "a distance is told in units of that of real pictures: give `nearest` and `held_out` "
             "together, or neither"
         )
-
-
-def _draw(
-    network: Network,
-    recipe: Recipe,
-    targets: tuple[int, ...],
-    streams: Streams,
-    spectrum: Spectrum | None,
-) -> Float[Tensor, "b c h w"]:
-    """What a screen shows at the end of one ascent."""
-    canvas = recipe.canvas.build(streams, network.input.shape, spectrum, device=network.device)
-    steps = ascend(
-        network,
-        Logit(targets),
-        canvas,
-        streams,
-        steps=recipe.steps,
-        optimizer=recipe.optimizer,
-        transform=recipe.transform,
-    )
-    last = deque(steps, maxlen=1).pop()
-    return ((last.pictures * 255).round() / 255).cpu()
 
 
 def _compare(pictures: Tensor, classes: int, nearest: Nearest, held_out: Tensor) -> Closeness:

@@ -25,7 +25,7 @@ from torch import Tensor
 from phosphene.canvas import PixelCanvas
 from phosphene.data import read_image
 from phosphene.errors import MessageError
-from phosphene.maximize import Above, Optimizer, ascend
+from phosphene.maximize import Above, Optimizer, ascend, on_screen
 from phosphene.network import Input, Network
 from phosphene.objectives import LogProbability
 from phosphene.results import Result
@@ -260,7 +260,7 @@ def _push(
         optimizer=Optimizer("NormalizedGradient"),
         stop=Above(log((1 + confidence) / 2)),  # rounding to 256 levels costs a little
     )
-    pictures = (last.pictures * 255).round() / 255
+    pictures = on_screen(last.pictures)
     return pictures.cpu(), network.probabilities(pictures).cpu()[range(len(symbols)), symbols]
 
 

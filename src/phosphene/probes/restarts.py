@@ -1,6 +1,5 @@
 """Restarts: one unit drawn from many starts, its pictures in groups, the clear ones kept."""
 
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +13,7 @@ from torch.nn import functional as F
 
 from phosphene.canvas import Spectrum
 from phosphene.errors import InputError
-from phosphene.maximize import Recipe, ascend, batch_size
+from phosphene.maximize import Recipe, batch_size, on_screen, paint
 from phosphene.network import Network
 from phosphene.objectives import Neuron, of_unit, unit_maps
 from phosphene.results import Result
@@ -171,17 +170,7 @@ def _draw(
         objective = Neuron(unit.layer, unit.index, patch.y, patch.x)
         size, box = patch.size, patch.box
     shape = (network.input.channels, *size)
-    canvas = recipe.canvas.build(streams, shape, spectrum, device=network.device)
-    steps = ascend(
-        network,
-        objective,
-        canvas,
-        streams,
-        steps=recipe.steps,
-        optimizer=recipe.optimizer,
-        transform=recipe.transform,
-    )
-    shown = (deque(steps, maxlen=1).pop().pictures * 255).round() / 255
+    shown = on_screen(paint(network, objective, recipe, streams, shape=shape, spectrum=spectrum))
     with torch.no_grad():
         recording = network.record(shown, [unit.layer])
     if isinstance(objective, Neuron):
