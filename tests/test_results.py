@@ -88,6 +88,7 @@ def test_an_answer_tells_itself_in_words_json_and_a_picture(name: str) -> None:
         pytest.skip("drawn from the network, not from the figures")
     assert answer.summary.strip()
     assert "nan" not in answer.summary
+    assert repr(answer) == f"<{type(answer).__name__}: {answer.summary}>"
     json.dumps(answer.to_json(), allow_nan=False)
     png, shown = answer._repr_png_()
     image = Image.open(io.BytesIO(png))

@@ -26,6 +26,11 @@ class Result(ABC):
     def to_json(self) -> dict[str, Any]:
         """The figures as plain values for JSON."""
 
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        if "__repr__" not in vars(cls):  # `dataclass` would write one, with every number of it
+            cls.__repr__ = Result.__repr__  # type: ignore[method-assign]
+
     def __repr__(self) -> str:
         return f"<{type(self).__name__}: {self.summary}>"
 

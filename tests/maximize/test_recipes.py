@@ -62,6 +62,7 @@ def test_the_network_is_left_as_it_was(name: str, network: Network) -> None:
 def test_an_answer_says_itself_and_comes_again(name: str, network: Network) -> None:
     first, again = RECIPES[name](network), RECIPES[name](network)
     assert network.name in first.summary
+    assert repr(first) == f"<{type(first).__name__}: {first.summary}>"
     assert json.loads(json.dumps(first.to_json())) == again.to_json()
     for field, value in vars(first).items():
         if isinstance(value, Tensor):

@@ -21,7 +21,7 @@ from phosphene.types import Unit
 from phosphene.words import number
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True)
 class Drawing(Result):
     """The picture of one unit.
 

@@ -77,7 +77,7 @@ def census(survey: LayerSurvey, threshold: float = 0.95) -> Census:
     )
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(frozen=True, eq=False)
 class Ablation(Result):
     """How many of `count` labelled pictures are read right with each group switched off.
 

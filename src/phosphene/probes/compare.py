@@ -71,7 +71,7 @@ class Side:
         }
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(frozen=True, eq=False)
 class Comparison(Result):
     """Networks of the same classes on the same data."""
 

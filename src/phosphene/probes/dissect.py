@@ -25,7 +25,7 @@ DETECTS: dict[Measure, float] = {"average precision": 0.5, "IoU": 0.04}
 UNITS_AT_ONCE = 64
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(frozen=True, eq=False)
 class Dissection(Result):
     """How well each unit of a layer tells each label, from 0 to 1.
 

@@ -34,7 +34,7 @@ class Reached:
     linf: float
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(frozen=True, eq=False)
 class Film(Result):
     """Every frame of b pictures on their way to b target classes; frame 0 is the start.
 

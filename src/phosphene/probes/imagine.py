@@ -54,7 +54,7 @@ class Closeness:
         return self.distances / self.usual
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(frozen=True, eq=False)
 class Imagined(Result):
     """Pictures of classes, class by class, and what the network and real pictures say to them.
 

@@ -40,7 +40,7 @@ RATE = 0.02
 """Step of the normalised gradient: small, so that noise stays noise."""
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(frozen=True, eq=False)
 class Message(Result):
     """A text as pictures of 256 levels, one for each symbol.
 

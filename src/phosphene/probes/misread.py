@@ -16,7 +16,7 @@ from phosphene.results import Result
 from phosphene.words import class_name, percent, plural
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(frozen=True, eq=False)
 class Misread(Result):
     """The n pictures, of `count` labelled ones looked at, that are read as another class.
 

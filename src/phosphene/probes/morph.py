@@ -55,7 +55,7 @@ def morph(
     return shoot(network, pictures, chosen, objective, optimizer=optimizer, steps=steps)
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(frozen=True, eq=False)
 class MorphDistances(Result):
     """How far n morphs went until the network's prediction flipped.
 

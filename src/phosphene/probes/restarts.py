@@ -31,7 +31,7 @@ STRUCTURE = 0.25
 """Below this silhouette there is no substantial structure (Kaufman & Rousseeuw 1990)."""
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(frozen=True, eq=False)
 class Restarts(Result):
     """The pictures of one unit from n starts, strongest first.
 

@@ -122,7 +122,7 @@ def scalings(factors: Iterable[float]) -> Family:
     )
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(frozen=True, eq=False)
 class MoveMap(Result):
     """What a network makes of one picture under every move of a family.
 
@@ -190,7 +190,7 @@ def move_map(
     )
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(frozen=True, eq=False)
 class Flips(Result):
     """How many pictures are read as another class somewhere within each extent.
 
@@ -248,7 +248,7 @@ class Flips(Result):
         }
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(frozen=True, eq=False)
 class FlipRates(Result):
     """What `flips` found for several networks, or under several families, side by side."""
 

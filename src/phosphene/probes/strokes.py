@@ -107,7 +107,7 @@ SKETCHES: tuple[Sketch, ...] = (
 """Digits, parts of digits and none of them."""
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(frozen=True, eq=False)
 class StrokeScores(Result):
     """What a network makes of drawings: a picture and class probabilities for each name."""
 
@@ -152,7 +152,7 @@ def read_strokes(
     return StrokeScores(names, pictures, network.probabilities(pictures).cpu(), network.classes)
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(frozen=True, eq=False)
 class DrawingScores(Result):
     """A user's drawing as the network saw it, and what the network made of it.
 

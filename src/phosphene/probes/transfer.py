@@ -22,7 +22,7 @@ Make = Callable[[Network], tuple[Tensor, Sequence[int]]]
 AT_ONCE = 256
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(frozen=True, eq=False)
 class Transfer(Result):
     """Pictures made for network i, shown to network j, at [i, j].
 

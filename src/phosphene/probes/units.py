@@ -61,7 +61,7 @@ class LayerUnits:
 SPARE = ("the silent units", "the redundant units")
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(frozen=True, eq=False)
 class Units(Result):
     """What is known of the units of several layers as members of the network."""
 

@@ -12,7 +12,7 @@ from phosphene.results import Result
 from phosphene.words import number, plural
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(frozen=True, eq=False)
 class Weights(Result):
     """The smallest and largest weight of each unit of a layer, and their Euclidean norm."""
 
