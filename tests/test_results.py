@@ -32,7 +32,6 @@ from phosphene.probes import (
     shifts,
     transfer,
     units,
-    weights,
 )
 from phosphene.results import Result
 from phosphene.types import Unit
@@ -65,7 +64,6 @@ def answers() -> dict[str, Result]:
         "units": units(network, data),
         "comparison": compare({"one": network, "other": network}, data, recipe=brief),
         "detectors": dissect(network, data, "0"),
-        "weights": weights(network, "0"),
         "message": hide(network, "hi", confidence=0.4),
         "unit": draw(network, [Unit("3", 1)], brief)[0],
         "drawing": read_drawing(drawing(), network),
@@ -84,8 +82,6 @@ ANSWERS = answers()
 @pytest.mark.parametrize("name", ANSWERS)
 def test_an_answer_tells_itself_in_words_json_and_a_picture(name: str) -> None:
     answer = ANSWERS[name]
-    if name == "weights":  # its figure needs the network: `weights_sheet`
-        pytest.skip("drawn from the network, not from the figures")
     assert answer.summary.strip()
     assert "nan" not in answer.summary
     assert repr(answer) == f"<{type(answer).__name__}: {answer.summary}>"

@@ -1,5 +1,7 @@
 """Mistakes, units of no use, networks side by side: against counts made by hand."""
 
+import json
+
 import pytest
 import torch
 from torch import nn
@@ -129,5 +131,7 @@ def test_weights_are_measured() -> None:
     assert torch.equal(found.low, weight.amin(1))
     assert torch.equal(found.high, weight.amax(1))
     assert torch.allclose(found.norm, weight.square().sum(1).sqrt())
+    assert "1: weights of 4 units from" in found.summary
+    assert json.loads(json.dumps(found.to_json()))["low"] == found.low.tolist()
     with pytest.raises(NetworkError, match=r"layer '2' has no weights; .*1"):
         weights(net, "2")
