@@ -12,6 +12,7 @@ from laws import unchanged
 from phosphene.errors import InputError, ObjectiveError, SizeError, UnknownLayerError
 from phosphene.maximize import (
     Recipe,
+    by_layer,
     caricature,
     class_models,
     confirm,
@@ -198,6 +199,32 @@ def test_a_caricature_goes_the_same_way_and_further(network: Network) -> None:
     start = caricature(network, original, ["conv1", "conv2"], replace(CARICATURE, steps=0))
     for i in range(2):
         assert made.lengths[i] * made.cosines[i] > start.lengths[i] * start.cosines[i]
+
+
+def test_the_figures_of_a_caricature_are_those_of_the_picture_shown(network: Network) -> None:
+    original = photograph(network)
+    made = caricature(network, original, ["conv2", "conv1"], replace(CARICATURE, steps=2))
+    for layer, shown, cosine, length in zip(
+        made.layers, made.pictures, made.cosines, made.lengths, strict=True
+    ):
+        target, values = network.record(torch.stack([original, shown]), [layer])[layer].flatten(1)
+        assert length == pytest.approx(float(values.norm() / target.norm()), rel=1e-4)
+        along = float(values @ target / values.norm() / target.norm())
+        assert cosine == pytest.approx(along, rel=1e-4)
+
+
+@pytest.mark.parametrize("ask", [invert, caricature])
+def test_a_layer_that_says_nothing_is_refused_before_any_picture_is_drawn(
+    ask: Callable[..., Result],
+    make_network: Callable[..., Network],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    network = make_network(1, (12, 12))
+    network.module.conv2.weight.data.zero_()
+    network.module.conv2.bias.data.zero_()
+    monkeypatch.setattr(by_layer, "paint", lambda *_, **__: pytest.fail("a picture was drawn"))
+    with pytest.raises(ObjectiveError, match=r"conv2 answers with zeros alone"):
+        ask(network, photograph(network), ["conv1", "conv2"])
 
 
 class TestPicture:

@@ -9,12 +9,11 @@ from jaxtyping import Float
 from torch import Tensor
 
 from phosphene.canvas import Fourier, Spectrum
-from phosphene.maximize.inversion import chosen_layers
-from phosphene.maximize.recipe import Recipe, on_screen, paint
+from phosphene.maximize.by_layer import counterparts
+from phosphene.maximize.recipe import Recipe
 from phosphene.network import Network
-from phosphene.objectives import Likeness, Values
+from phosphene.objectives import Likeness
 from phosphene.results import Result
-from phosphene.streams import Streams
 from phosphene.transforms import RandomAffine
 from phosphene.words import number
 
@@ -81,32 +80,20 @@ def caricature(
 
     *Source:* Olah et al. 2019, Lucid's caricatures.
     """
-    chosen = chosen_layers(network, layers)
-    network.input.check_shape(picture[None])
-    recording = network.record(picture[None], chosen)
-    pictures, cosines, lengths = [], [], []
-    for layer in chosen:
-        made = on_screen(
-            paint(
-                network,
-                Likeness(layer, Values.of(recording[layer]), cosine_power),
-                recipe,
-                Streams.seeded(seed, [layer]),
-                shape=(len(picture), picture.shape[1], picture.shape[2]),
-                spectrum=spectrum,
-            )
-        )
-        with torch.no_grad():
-            values = network.record(made, [layer])[layer].flatten()
-        target = recording[layer].flatten()
-        cosines.append(float(torch.cosine_similarity(values, target, dim=0)))
-        lengths.append(float(values.norm() / target.norm()))
-        pictures.append(made[0].cpu())
+    found = counterparts(
+        network,
+        picture,
+        layers,
+        lambda layer, values: Likeness(layer, values, cosine_power),
+        recipe,
+        seed=seed,
+        spectrum=spectrum,
+    )
     return Caricature(
         network.name,
         picture.cpu(),
-        tuple(chosen),
-        torch.stack(pictures),
-        tuple(cosines),
-        tuple(lengths),
+        tuple(one.layer for one in found),
+        torch.stack([one.picture for one in found]),
+        tuple(one.cosine for one in found),
+        tuple(one.length for one in found),
     )

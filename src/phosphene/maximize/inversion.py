@@ -9,12 +9,11 @@ from jaxtyping import Float
 from torch import Tensor
 
 from phosphene.canvas import Fourier, Spectrum
-from phosphene.errors import InputError
-from phosphene.maximize.recipe import Recipe, on_screen, paint
+from phosphene.maximize.by_layer import counterparts
+from phosphene.maximize.recipe import Recipe
 from phosphene.network import Network
-from phosphene.objectives import RelativeError, TotalVariation, Values
+from phosphene.objectives import RelativeError, TotalVariation
 from phosphene.results import Result
-from phosphene.streams import Streams
 from phosphene.transforms import Identity
 from phosphene.words import percent
 
@@ -76,32 +75,20 @@ def invert(
     *Source:* Mahendran & Vedaldi 2014, arXiv 1412.0035. There steps are taken on pixels, which are
     also held back by their sixth power; here the canvas keeps pictures in [0, 1].
     """
-    chosen = chosen_layers(network, layers)
-    network.input.check_shape(picture[None])
-    recording = network.record(picture[None], chosen)
-    pictures, errors = [], []
-    for layer in chosen:
-        error = RelativeError(layer, Values.of(recording[layer]))
-        found = on_screen(
-            paint(
-                network,
-                -error - variation * TotalVariation(),
-                recipe,
-                Streams.seeded(seed, [layer]),
-                shape=(len(picture), picture.shape[1], picture.shape[2]),
-                spectrum=spectrum,
-            )
-        )
-        with torch.no_grad():
-            errors.append(float(error(network.record(found, [layer]))[0]) ** 0.5)
-        pictures.append(found[0].cpu())
-    return Inversion(
-        network.name, picture.cpu(), tuple(chosen), torch.stack(pictures), tuple(errors)
+    smooth = variation * TotalVariation()
+    found = counterparts(
+        network,
+        picture,
+        layers,
+        lambda layer, values: -RelativeError(layer, values) - smooth,
+        recipe,
+        seed=seed,
+        spectrum=spectrum,
     )
-
-
-def chosen_layers(network: Network, named: Sequence[str]) -> list[str]:
-    """The names of layers, in full; raises `InputError` and `UnknownLayerError`."""
-    if isinstance(named, str) or not len(named):
-        raise InputError(f"{named!r} is no list of layers; write ['conv2'], also for one")
-    return [network.layer(name).name for name in named]
+    return Inversion(
+        network.name,
+        picture.cpu(),
+        tuple(one.layer for one in found),
+        torch.stack([one.picture for one in found]),
+        tuple(one.error for one in found),
+    )
