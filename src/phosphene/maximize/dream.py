@@ -13,6 +13,7 @@ from phosphene.canvas import Pixels
 from phosphene.errors import InputError
 from phosphene.maximize.optimizers import Optimizer
 from phosphene.maximize.recipe import Recipe, on_screen, paint
+from phosphene.maximize.score import score
 from phosphene.network import Network
 from phosphene.objectives import Norm, Term
 from phosphene.results import Result
@@ -102,7 +103,7 @@ def dream(
         streams = Streams.seeded(seed, [f"octave {octave}"])
         added = paint(network, objective, recipe, streams, pictures=start) - base
     dreamt = on_screen((whole + added).clamp(0, 1))
-    before, after = (_score(network, objective, some) for some in (whole, dreamt))
+    before, after = (float(score(network, objective, some)[0]) for some in (whole, dreamt))
     return Dream(
         network.name, objective, picture.cpu(), dreamt[0].cpu(), tuple(sizes), (before, after)
     )
@@ -131,8 +132,3 @@ def _resized(pictures: Float[Tensor, "b c h w"], size: tuple[int, int]) -> Tenso
     if tuple(pictures.shape[2:]) == size:
         return pictures
     return F.interpolate(pictures, size, mode="bilinear", align_corners=False, antialias=True)
-
-
-@torch.no_grad()
-def _score(network: Network, objective: Term, pictures: Float[Tensor, "b c h w"]) -> float:
-    return float(objective(network.record(pictures, objective.layers))[0])

@@ -3,15 +3,15 @@
 from dataclasses import dataclass
 from typing import Any
 
-import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from phosphene.canvas import Spectrum
 from phosphene.errors import ObjectiveError
 from phosphene.maximize.recipe import STANDARD, Recipe, on_screen, paint
+from phosphene.maximize.score import aim_at, score
 from phosphene.network import Network
-from phosphene.objectives import Diversity, Term, of_unit
+from phosphene.objectives import Diversity, Term
 from phosphene.results import Result
 from phosphene.streams import Streams
 from phosphene.types import Unit
@@ -77,7 +77,7 @@ def facets(
     """
     if count < 2:
         raise ObjectiveError(f"{count} pictures cannot differ from one another; ask for two")
-    objective = unit if isinstance(unit, Term) else of_unit(network.unit(unit))
+    objective = aim_at(network, unit)
     unlike = Diversity(network.layer(layer).name)
     names = [f"{objective}/{i}" for i in range(count)]
 
@@ -85,10 +85,10 @@ def facets(
         streams = Streams.seeded(seed, names)
         return on_screen(paint(network, term, recipe, streams, spectrum=spectrum))
 
-    reached = float(_scores(network, objective, painted(objective)).mean())
+    reached = float(score(network, objective, painted(objective)).mean())
     usual = max(abs(reached), 1e-6)
     pictures = painted((1 / usual) * objective + diversity * unlike)
-    scores, similarity = (_scores(network, term, pictures) for term in (objective, -unlike))
+    scores, similarity = (score(network, term, pictures) for term in (objective, -unlike))
     return Facets(
         network.name,
         objective,
@@ -97,10 +97,3 @@ def facets(
         tuple(scores.tolist()),
         tuple(similarity.tolist()),
     )
-
-
-@torch.no_grad()
-def _scores(
-    network: Network, objective: Term, pictures: Float[Tensor, "b c h w"]
-) -> Float[Tensor, "b"]:
-    return objective(network.record(pictures, objective.layers)).cpu()

@@ -10,8 +10,9 @@ from torch import Tensor
 from phosphene.canvas import Spectrum
 from phosphene.errors import ObjectiveError
 from phosphene.maximize.recipe import STANDARD, Recipe, on_screen, paint
+from phosphene.maximize.score import aim_at, score
 from phosphene.network import Network
-from phosphene.objectives import Blend, Term, of_unit
+from phosphene.objectives import Blend, Term
 from phosphene.results import Result
 from phosphene.streams import Streams
 from phosphene.types import Unit
@@ -74,16 +75,10 @@ def interpolate(
     """
     if count < 2:
         raise ObjectiveError(f"{count} pictures lead nowhere; ask for two ends at least")
-    ends = [_objective(network, end) for end in (first, second)]
+    ends = [aim_at(network, end) for end in (first, second)]
     shares = tuple(i / (count - 1) for i in range(count))
     blend = Blend(ends[0], ends[1], shares)
     streams = Streams.seeded(seed, [f"{ends[0]} to {ends[1]}"] * count)
     pictures = on_screen(paint(network, blend, recipe, streams, spectrum=spectrum))
-    with torch.no_grad():
-        recording = network.record(pictures, blend.layers)
-        scores = torch.stack([end(recording) for end in ends], dim=1)
-    return Interpolation(network.name, ends[0], ends[1], shares, pictures.cpu(), scores.cpu())
-
-
-def _objective(network: Network, end: Unit | str | Term) -> Term:
-    return end if isinstance(end, Term) else of_unit(network.unit(end))
+    scores = torch.stack([score(network, end, pictures) for end in ends], dim=1)
+    return Interpolation(network.name, ends[0], ends[1], shares, pictures.cpu(), scores)

@@ -11,6 +11,7 @@ from torch import Tensor
 from phosphene.canvas import Spectrum
 from phosphene.errors import ObjectiveError
 from phosphene.maximize.recipe import STANDARD, Recipe, on_screen, paint
+from phosphene.maximize.score import score
 from phosphene.network import Network
 from phosphene.objectives import Direction, Term, unit_maps
 from phosphene.results import Result
@@ -73,8 +74,7 @@ def picture(
         made = on_screen(
             paint(network, objective, recipe, streams, spectrum=spectrum, pictures=start)
         )
-        with torch.no_grad():
-            scores.append(float(objective(network.record(made, objective.layers))[0]))
+        scores.append(float(score(network, objective, made)[0]))
         pictures.append(made[0].cpu())
     return Pictured(network.name, tuple(objectives), torch.stack(pictures), tuple(scores))
 
