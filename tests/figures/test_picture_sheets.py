@@ -104,3 +104,5 @@ def test_attributions_lie_over_the_picture_beside_real_patches(channels: int) ->
     strongest = int(survey.layers["5"].top.images[2, 0])
     small = round(0.8 * DPI) // 20
     assert holds(drawn, picture_to_image(batch.pictures[strongest].numpy()), small)
+    with pytest.raises(InputError, match=r"survey was given without data; expected the pictures"):
+        attributions_sheet(found, picture, units, survey)

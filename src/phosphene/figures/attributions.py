@@ -1,6 +1,6 @@
 """Where units look in one picture, by three methods, beside the real patches that excite them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import torch
@@ -12,7 +12,7 @@ from torch.utils.data import Dataset
 from phosphene.atlas import Atlas
 from phosphene.attribution import Attribution, deconvnet, gradient, guided
 from phosphene.data import Example, read
-from phosphene.errors import RectifierError
+from phosphene.errors import InputError, RectifierError
 from phosphene.examples import Survey, seen_from
 from phosphene.examples import crop as cut
 from phosphene.figures.crops import covers, crop
@@ -58,7 +58,7 @@ def attributions_sheet(
 
     Raises:
         UnknownLayerError, UnknownUnitError: with the nearest names.
-        InputError, ChannelError, SizeError: the picture does not fit.
+        InputError, ChannelError, SizeError: the picture does not fit, or a survey without `data`.
         AtlasError: the atlas does not keep the layer.
 
     *Source:* Cogswell 2016, "How do you recognize this cat?"; Zeiler & Fergus 2013, fig. 2.
@@ -69,14 +69,24 @@ def attributions_sheet(
         "right the real patches that excite the unit most, above their guided gradients. Blue "
         "speaks for the unit, red against it.",
     )
+    patches = _patches(network, found, data)
     for unit in units:
-        if isinstance(found, Atlas):
-            patches = _kept(found, network.unit(unit))
-        else:
-            assert data is not None
-            patches = _surveyed(network, network.unit(unit), found, data)
-        _strip(paper, network, picture, unit, patches)
+        _strip(paper, network, picture, unit, patches(network.unit(unit)))
     return paper.image()
+
+
+def _patches(
+    network: Network, found: Survey | Atlas, data: Dataset[object] | None
+) -> Callable[[Unit], list[Seen]]:
+    """What finds the strongest real patches of a unit."""
+    if isinstance(found, Atlas):
+        return partial(_kept, Viewer(found))
+    if data is None:
+        raise InputError(
+            "a survey was given without data; expected the pictures that it went over, since it "
+            "holds none itself: attributions_sheet(network, picture, units, survey, data)"
+        )
+    return partial(_surveyed, network, found, data)
 
 
 def _strip(
@@ -150,7 +160,7 @@ def _objective(network: Network, unit: Unit, places: tuple[int, ...]) -> Term:
     return Neuron(unit.layer, index, rows, columns)
 
 
-def _kept(atlas: Atlas, unit: Unit) -> list[Seen]:
+def _kept(viewer: Viewer, unit: Unit) -> list[Seen]:
     """What an atlas keeps of the patches that excite the unit most."""
     return [
         (
@@ -158,11 +168,11 @@ def _kept(atlas: Atlas, unit: Unit) -> list[Seen]:
             on_paper(patch.guided),
             patch.value if patch.name is None else f"{patch.name}: {patch.value}",
         )
-        for patch in Viewer(atlas).patches(unit.layer, unit.index)[:PATCHES]
+        for patch in viewer.patches(unit.layer, unit.index)[:PATCHES]
     ]
 
 
-def _surveyed(network: Network, unit: Unit, survey: Survey, data: Dataset[object]) -> list[Seen]:
+def _surveyed(network: Network, survey: Survey, data: Dataset[object], unit: Unit) -> list[Seen]:
     """The strongest patches, their guided gradients, and what the unit answers to each."""
     top = survey.layers[unit.layer].top
     found = [
