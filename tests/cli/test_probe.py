@@ -117,6 +117,8 @@ def test_a_model_is_probed_without_an_atlas(run: Run, folder: Path) -> None:
 def test_a_message_is_read_by_its_network_alone(run: Run, folder: Path) -> None:
     status, printed = run("probe", "hide", "a.atlas", "to be", "--into", "m.png")
     assert status == 0, printed
+    with Atlas.open(folder / "a.atlas") as atlas:
+        assert "A hidden message of 5 characters" in {probe.title for probe in atlas.probes()}
     assert run("probe", "reveal", "a.atlas", "m.png") == (0, "to be")
     status, printed = run(
         *("probe", "reveal", "model.py:make", "--weights", "w1.safetensors", "m.png")

@@ -6,12 +6,7 @@ from typing import Annotated
 import typer
 
 from phosphene.cli import options
-from phosphene.cli.arguments import (
-    Image,
-    Rate,
-    Slice,
-    Steps,
-)
+from phosphene.cli.arguments import Image, Rate, Slice, Steps
 from phosphene.cli.output import console
 from phosphene.cli.subject import Subject
 from phosphene.data import batches
@@ -38,6 +33,7 @@ from phosphene.probes import (
     scalings,
     shifts,
 )
+from phosphene.words import plural
 
 AIMS = {"logp": LogProbability, "p": Probability, "logit": Logit}
 FAMILIES = ("shift", "rotation", "scale")
@@ -231,7 +227,13 @@ def hide_command(
     """Hide a text in noise that this network reads back. A demonstration, not security."""
     message = hide(subject.network, text, seed=subject.seed, confidence=confidence, steps=steps)
     save_message(message.pictures, into)
-    subject.answer("hide", "A hidden message", lambda: message, text=text, confidence=confidence)
+    subject.answer(
+        "hide",
+        f"A hidden message of {plural(len(text), 'character')}",
+        lambda: message,
+        text=text,
+        confidence=confidence,
+    )
     console.print(f"The message itself: [b]{into}[/]", highlight=False, soft_wrap=True)
 
 
