@@ -8,10 +8,7 @@ from PIL.Image import Image
 from rich.table import Table
 
 from phosphene.atlas import Atlas
-from phosphene.cli.arguments import (
-    Device,
-    Weights,
-)
+from phosphene.cli.arguments import Device, Weights
 from phosphene.cli.output import console, in_characters, say
 from phosphene.cli.subject import check_picture, subject
 from phosphene.errors import UnknownUnitError

@@ -9,25 +9,14 @@ from torch import Tensor
 
 from phosphene.canvas import Fourier, Spectrum
 from phosphene.cli import options
-from phosphene.cli.arguments import (
-    Slice,
-    Steps,
-)
+from phosphene.cli.arguments import Slice, Steps
 from phosphene.cli.subject import Subject
 from phosphene.data import batches
 from phosphene.data.dataset import length
 from phosphene.evaluation import nearest_neighbours
 from phosphene.figures import filters_sheet, weights_sheet
 from phosphene.maximize import Recipe, draw
-from phosphene.probes import (
-    Restarts,
-    Weights,
-    dissect,
-    misread,
-    restart,
-    units,
-    weights,
-)
+from phosphene.probes import Restarts, Weights, dissect, misread, restart, units, weights
 from phosphene.types import Unit
 
 
