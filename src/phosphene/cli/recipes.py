@@ -1,15 +1,19 @@
 """Recipes: classes from blank, dreams, inversions, caricatures, facets, mixtures."""
 
+from dataclasses import replace
 from typing import Annotated
 
 import typer
 
-from phosphene.canvas import Spectrum
 from phosphene.cli import options
-from phosphene.cli.arguments import Image
+from phosphene.cli.arguments import Image, Steps
 from phosphene.cli.subject import Subject
-from phosphene.data import batches
 from phosphene.maximize import caricature, class_models, dream, facets, interpolate, invert
+from phosphene.maximize.caricature import CARICATURE
+from phosphene.maximize.classes import BLANK
+from phosphene.maximize.dream import DREAM
+from phosphene.maximize.inversion import INVERT
+from phosphene.maximize.recipe import STANDARD
 
 Layer = Annotated[str, typer.Argument(help="Which layer.")]
 Layers = Annotated[list[str], typer.Option(help="Which layers. Repeatable.")]
@@ -22,15 +26,19 @@ def classes_command(
         str | None, typer.Option("--to", help="Only these classes, by name: cat,dog. Default: all.")
     ] = None,
     decay: Annotated[float, typer.Option(help="How much large values are held back.")] = 1.0,
+    steps: Steps = BLANK.steps,
 ) -> None:
     """Draw classes from a blank picture, after Simonyan."""
     targets = subject.classes(towards)
     subject.answer(
         "classes",
         f"{towards or 'All classes'} from blank",
-        lambda: class_models(subject.network, targets, decay=decay, seed=subject.seed),
+        lambda: class_models(
+            subject.network, targets, replace(BLANK, steps=steps), decay=decay, seed=subject.seed
+        ),
         targets=targets,
         decay=decay,
+        steps=steps,
     )
 
 
@@ -43,6 +51,7 @@ def dream_command(
     ] = None,
     octaves: Annotated[int, typer.Option(help="Sizes worked on.", min=1)] = 4,
     whole: Annotated[bool, typer.Option("--whole", help="Keep an image file's own size.")] = False,
+    steps: Annotated[int, typer.Option(help="How many steps at each size.", min=1)] = DREAM.steps,
 ) -> None:
     """Let a layer see more of what it sees in a picture: DeepDream."""
     picture = subject.whole_picture(image) if whole else subject.picture(image)[0]
@@ -51,7 +60,13 @@ def dream_command(
         "dream",
         f"{layer} dreams of {image}",
         lambda: dream(
-            subject.network, picture, layer, units=chosen, octaves=octaves, seed=subject.seed
+            subject.network,
+            picture,
+            layer,
+            units=chosen,
+            recipe=replace(DREAM, steps=steps),
+            octaves=octaves,
+            seed=subject.seed,
         ),
         on_data=image.isdecimal(),
         layer=layer,
@@ -59,6 +74,7 @@ def dream_command(
         units=units,
         octaves=octaves,
         whole=whole,
+        steps=steps,
     )
 
 
@@ -69,32 +85,49 @@ def invert_command(
     variation: Annotated[
         float, typer.Option(help="Weight of total variation, which keeps pictures smooth.")
     ] = 0.1,
+    steps: Steps = INVERT.steps,
 ) -> None:
     """Find what else a layer would take for this picture: what it kept, and what it forgot."""
     picture, _ = subject.picture(image)
     subject.answer(
         "invert",
         f"What {', '.join(layers)} kept of {image}",
-        lambda: invert(subject.network, picture, layers, variation=variation, seed=subject.seed),
+        lambda: invert(
+            subject.network,
+            picture,
+            layers,
+            replace(INVERT, steps=steps),
+            variation=variation,
+            seed=subject.seed,
+        ),
         on_data=image.isdecimal(),
         layers=layers,
         image=subject.image_key(image),
         variation=variation,
+        steps=steps,
     )
 
 
-def caricature_command(subject: Subject, layers: Layers, image: Image) -> None:
+def caricature_command(
+    subject: Subject, layers: Layers, image: Image, steps: Steps = CARICATURE.steps
+) -> None:
     """Exaggerate what a layer sees in a picture."""
     picture, _ = subject.picture(image)
     subject.answer(
         "caricature",
         f"A caricature of {image} by {', '.join(layers)}",
         lambda: caricature(
-            subject.network, picture, layers, seed=subject.seed, spectrum=_spectrum(subject)
+            subject.network,
+            picture,
+            layers,
+            replace(CARICATURE, steps=steps),
+            seed=subject.seed,
+            spectrum=subject.spectrum,
         ),
         on_data="data" in subject.source,
         layers=layers,
         image=subject.image_key(image),
+        steps=steps,
     )
 
 
@@ -105,6 +138,7 @@ def facets_command(
         str | None, typer.Option(help="In which layer they must differ. Default: the unit's own.")
     ] = None,
     count: Annotated[int, typer.Option(help="How many pictures.", min=2)] = 4,
+    steps: Steps = STANDARD.steps,
 ) -> None:
     """Draw several pictures of one unit that are unlike one another."""
     chosen = subject.unit(unit)
@@ -116,13 +150,15 @@ def facets_command(
             chosen,
             layer or chosen.layer,
             count=count,
+            recipe=replace(STANDARD, steps=steps),
             seed=subject.seed,
-            spectrum=_spectrum(subject),
+            spectrum=subject.spectrum,
         ),
         on_data="data" in subject.source,
         unit=str(chosen),
         layer=layer,
         count=count,
+        steps=steps,
     )
 
 
@@ -131,6 +167,7 @@ def interpolate_command(
     first: UnitText,
     second: UnitText,
     count: Annotated[int, typer.Option(help="How many pictures.", min=2)] = 7,
+    steps: Steps = STANDARD.steps,
 ) -> None:
     """Draw what lies between two units."""
     ends = subject.unit(first), subject.unit(second)
@@ -138,16 +175,15 @@ def interpolate_command(
         "interpolate",
         f"From {first} to {second}",
         lambda: interpolate(
-            subject.network, *ends, count=count, seed=subject.seed, spectrum=_spectrum(subject)
+            subject.network,
+            *ends,
+            count=count,
+            recipe=replace(STANDARD, steps=steps),
+            seed=subject.seed,
+            spectrum=subject.spectrum,
         ),
         on_data="data" in subject.source,
         units=[str(end) for end in ends],
         count=count,
+        steps=steps,
     )
-
-
-def _spectrum(subject: Subject) -> Spectrum | None:
-    """That of the data, where there is any."""
-    if "data" not in subject.source:
-        return None
-    return Spectrum.measure(batch.pictures for batch in batches(subject.data))

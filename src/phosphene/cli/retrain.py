@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from torch import Tensor
 
-from phosphene.canvas import Decoded, Spectrum
+from phosphene.canvas import Decoded
 from phosphene.cli import options
 from phosphene.cli.output import bar, follow_training
 from phosphene.cli.subject import Subject
@@ -224,7 +225,7 @@ def _trained(
 
 
 def _maker(subject: Subject, make: str, *, confidence: float, rate: float, images: int) -> Make:
-    """What makes the pictures for one network, and their targets."""
+    """What makes the pictures for one network, and their targets; only then are data looked at."""
     if make == "fool":
         return lambda net: fool(
             net,
@@ -234,11 +235,10 @@ def _maker(subject: Subject, make: str, *, confidence: float, rate: float, image
             seed=subject.seed,
         ).first(confidence)
     if make == "morph":
-        batch = next(iter(batches(subject.data, images)))
-        return lambda net: _morphed(net, batch, rate, confidence)
+        first = cache(lambda: next(iter(batches(subject.data, images))))
+        return lambda net: _morphed(net, first(), rate, confidence)
     if make == "classes":
-        spectrum = Spectrum.measure(batch.pictures for batch in batches(subject.data))
-        return lambda net: class_pictures(net, seed=subject.seed, spectrum=spectrum)
+        return lambda net: class_pictures(net, seed=subject.seed, spectrum=subject.spectrum)
     raise SpecError(f"no pictures are called {make!r}; {nearest(make, MAKES)}")
 
 

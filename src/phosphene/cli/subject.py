@@ -20,6 +20,7 @@ from torch import Tensor
 from torch.utils.data import Dataset, Subset
 
 from phosphene.atlas import Atlas
+from phosphene.canvas import Spectrum
 from phosphene.cli import options
 from phosphene.cli.output import console, errors, in_characters, say
 from phosphene.data import batches, fingerprint, load_data, read, read_image
@@ -118,6 +119,13 @@ class Subject:
         if "data" not in self.source:
             raise SpecError("this probe needs pictures; give --data digits, mnist:FOLDER, a folder")
         return load_data(self.source["data"], self.network.input.channels, self.network.input.size)
+
+    @cached_property
+    def spectrum(self) -> Spectrum | None:
+        """That of the data, where there is any; they are gone over when it is first asked for."""
+        if "data" not in self.source:
+            return None
+        return Spectrum.measure(batch.pictures for batch in batches(self.data))
 
     def picture(self, image: str) -> tuple[Float[Tensor, "c h w"], int | None]:
         """A picture and its class, by its number in the data or from an image file."""

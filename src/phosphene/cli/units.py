@@ -7,7 +7,7 @@ import typer
 from PIL.Image import Image as Picture
 from torch import Tensor
 
-from phosphene.canvas import Fourier, Spectrum
+from phosphene.canvas import Fourier
 from phosphene.cli import options
 from phosphene.cli.arguments import Slice, Steps
 from phosphene.cli.subject import Subject
@@ -72,9 +72,6 @@ def restarts_command(
         return nearest_neighbours(pictures, batches(subject.data), 5).distances.mean(1)
 
     def ask() -> Restarts:
-        spectrum = None
-        if on_data:
-            spectrum = Spectrum.measure(batch.pictures for batch in batches(subject.data))
         near = distance if on_data and subject.is_class(chosen) else None
         return restart(
             network,
@@ -82,7 +79,7 @@ def restarts_command(
             Recipe(steps=steps),
             starts=starts,
             seed=subject.seed,
-            spectrum=spectrum,
+            spectrum=subject.spectrum,
             distance=near,
         )
 
