@@ -3,7 +3,6 @@
 import pickle
 import shutil
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,7 +12,6 @@ from safetensors.torch import save_file
 
 from network import libraries
 from phosphene.atlas import Atlas
-from phosphene.cli import main
 from phosphene.data import digits
 from phosphene.zoo import hvass, seeded
 
@@ -23,25 +21,6 @@ from phosphene.zoo import hvass
 def make():
     return hvass(widths=(2, 3), dense=(8,))
 """
-
-Run = Callable[..., tuple[int, str]]
-
-
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    """Run a command line; its exit status, and all it printed in one line."""
-
-    def call(*words: object) -> tuple[int, str]:
-        monkeypatch.setattr("sys.argv", ["phosphene", *map(str, words)])
-        status: str | int | None = 0
-        try:
-            main()
-        except SystemExit as end:
-            status = end.code
-        printed = capsys.readouterr()
-        return int(status or 0), " ".join((printed.out + printed.err).split())
-
-    return call
 
 
 @pytest.fixture

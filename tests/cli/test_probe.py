@@ -1,7 +1,8 @@
 """The probe commands: each answers, draws, keeps, and says what is wrong in words."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,10 @@ from PIL import Image
 from safetensors.torch import save_file
 
 from phosphene.atlas import Atlas
-from phosphene.cli import main
+from phosphene.canvas import Spectrum
+from phosphene.cli import retrain
+from phosphene.maximize import Recipe
+from phosphene.probes import class_pictures
 from phosphene.zoo import hvass, seeded
 
 pytestmark = pytest.mark.slow  # many small studies and trainings
@@ -36,27 +40,14 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return here
 
 
-@pytest.fixture
-def run(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Iterator[Run]:
+@pytest.fixture(autouse=True)
+def atlas(folder: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The folder is where the commands run, and its atlas is there."""
     monkeypatch.chdir(folder)
-
-    def call(*words: object) -> tuple[int, str]:
-        monkeypatch.setattr("sys.argv", ["phosphene", *map(str, words)])
-        status: str | int | None = 0
-        try:
-            main()
-        except SystemExit as end:
-            status = end.code
-        printed = capsys.readouterr()
-        return int(status or 0), " ".join((printed.out + printed.err).split())
-
     if not (folder / "a.atlas").exists():
         words = ["build", "model.py:make", "--weights", "w0.safetensors", "--data", "digits"]
-        status, printed = call(*words, "--out", "a.atlas", "--steps", 1, "--layers", "fc*")
+        status, printed = run(*words, "--out", "a.atlas", "--steps", 1, "--layers", "fc*")
         assert status == 0, printed
-    return call
 
 
 def kept(folder: Path, kind: str) -> int:
@@ -79,12 +70,12 @@ ASKED = {
     "filters": ["weights", "--layer", "conv2", "--image", 1, "--steps", 1],
     "dissect": ["dissect", "fc1"],
     "errors": ["errors", "--slice", "10:30"],
-    "classes": ["classes", "--to", "3"],
-    "dream": ["dream", "conv2", "--image", 1, "--octaves", 1],
-    "invert": ["invert", "--layers", "conv1", "--image", 1],
-    "caricature": ["caricature", "--layers", "conv2", "--image", 1],
-    "facets": ["facets", "fc1:0", "--count", 2],
-    "interpolate": ["interpolate", "3", "fc1:1", "--count", 2],
+    "classes": ["classes", "--to", "3", "--steps", 2],
+    "dream": ["dream", "conv2", "--image", 1, "--octaves", 1, "--steps", 1],
+    "invert": ["invert", "--layers", "conv1", "--image", 1, "--steps", 2],
+    "caricature": ["caricature", "--layers", "conv2", "--image", 1, "--steps", 2],
+    "facets": ["facets", "fc1:0", "--count", 2, "--steps", 2],
+    "interpolate": ["interpolate", "3", "fc1:1", "--count", 2, "--steps", 2],
     "transfer": ["transfer", "--also", "w1.safetensors", "--images", 1, "--confidence", 0.11],
 }
 
@@ -163,9 +154,23 @@ def test_classes_are_imagined_by_a_decoder_trained_once(run: Run, folder: Path) 
     assert kept(folder, "imagine") == 1
 
 
+def test_what_is_kept_already_is_told_without_a_look_at_the_data(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    brief = partial(class_pictures, recipe=Recipe(steps=1))
+    monkeypatch.setattr(retrain, "class_pictures", brief)
+    words = ["probe", "transfer", "a.atlas", "--make", "classes", "--also", "w1.safetensors"]
+    status, printed = run(*words)
+    assert status == 0, printed
+    monkeypatch.setattr(Spectrum, "measure", lambda _: pytest.fail("data were measured"))
+    status, printed = run(*words)
+    assert (status, "kept in a.atlas since 20" in printed) == (0, True), printed
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
+        (["interpolate", "a.atlas", "3", "fc1:1", "--steps", "0"], "Invalid value for '--steps'"),
         (["fool", "a.atlas", "--to", "eleven"], "no class 'eleven'; there are: 0, 1, 2"),
         (["fool", "a.atlas", "--aim", "logitt"], "no aim 'logitt'; nearest: logit"),
         (["fool", "a.atlas", "--start", "no.png"], "no.png"),
