@@ -26,6 +26,7 @@ def test_public_names_are_these_and_exist():
     assert all(hasattr(phosphene, name) for name in phosphene.__all__)
 
 
+@pytest.mark.slow
 def test_importing_draws_no_random_number_and_keeps_threads():
     code = (
         "import torch; s = torch.get_rng_state(), torch.get_num_threads(), "

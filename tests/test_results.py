@@ -2,6 +2,7 @@
 
 import io
 import json
+from collections.abc import Callable
 
 import pytest
 import torch
@@ -37,37 +38,10 @@ from phosphene.results import Result
 from phosphene.types import Unit
 
 
-def answers() -> dict[str, Result]:
+def make_network() -> Network:
     torch.manual_seed(0)
     module = nn.Sequential(nn.Conv2d(1, 3, 3), nn.ReLU(), nn.Flatten(), nn.Linear(300, 3))
-    network = Network(module, Input(1, (12, 12)), ("cat", "dog", "cup"))
-    pictures = torch.rand(6, 1, 12, 12)
-    batch = Batch(torch.arange(6), pictures, torch.arange(6) % 3, ())
-    brief = Recipe(steps=2)
-    data = ArrayDataset(
-        (pictures * 255).byte(), batch.labels, name="six", classes=("cat", "dog", "cup")
-    )
-    return {
-        "fooling": fool(network, steps=2),
-        "morph": morph(network, pictures[:2], [0, 1], steps=2),
-        "transfer": transfer([network], lambda net: class_pictures(net, brief)),
-        "moves": move_map(network, pictures[0], 1, shifts(1)),
-        "turns": move_map(network, pictures[0], 1, rotations([-10, 0, 10])),
-        "flips": flips(network, [batch], shifts(1)),
-        "strokes": read_strokes(network),
-        "restarts": restart(network, Unit("3", 1), brief, starts=4),
-        "imagined": imagine(network, brief, per_class=2),
-        "ablation": ablate(network, "0", [batch]),
-        "rates": FlipRates((flips(network, [batch], shifts(1)),) * 2),
-        "distances": morph_distances(network, data, steps=3),
-        "misread": misread(network, data, keep=2),
-        "units": units(network, data),
-        "comparison": compare({"one": network, "other": network}, data, recipe=brief),
-        "detectors": dissect(network, data, "0"),
-        "message": hide(network, "hi", confidence=0.4),
-        "unit": draw(network, [Unit("3", 1)], brief)[0],
-        "drawing": read_drawing(drawing(), network),
-    }
+    return Network(module, Input(1, (12, 12)), ("cat", "dog", "cup"))
 
 
 def drawing() -> Image.Image:
@@ -76,12 +50,38 @@ def drawing() -> Image.Image:
     return image
 
 
-ANSWERS = answers()
+NET = make_network()
+PICTURES = torch.rand(6, 1, 12, 12)
+BATCH = Batch(torch.arange(6), PICTURES, torch.arange(6) % 3, ())
+BRIEF = Recipe(steps=2)
+DATA = ArrayDataset((PICTURES * 255).byte(), BATCH.labels, name="six", classes=NET.classes)
+
+ANSWERS: dict[str, Callable[[], Result]] = {
+    "fooling": lambda: fool(NET, steps=2),
+    "morph": lambda: morph(NET, PICTURES[:2], [0, 1], steps=2),
+    "transfer": lambda: transfer([NET], lambda net: class_pictures(net, BRIEF)),
+    "moves": lambda: move_map(NET, PICTURES[0], 1, shifts(1)),
+    "turns": lambda: move_map(NET, PICTURES[0], 1, rotations([-10, 0, 10])),
+    "flips": lambda: flips(NET, [BATCH], shifts(1)),
+    "strokes": lambda: read_strokes(NET),
+    "restarts": lambda: restart(NET, Unit("3", 1), BRIEF, starts=4),
+    "imagined": lambda: imagine(NET, BRIEF, per_class=2),
+    "ablation": lambda: ablate(NET, "0", [BATCH]),
+    "rates": lambda: FlipRates((flips(NET, [BATCH], shifts(1)),) * 2),
+    "distances": lambda: morph_distances(NET, DATA, steps=3),
+    "misread": lambda: misread(NET, DATA, keep=2),
+    "units": lambda: units(NET, DATA),
+    "comparison": lambda: compare({"one": NET, "other": NET}, DATA, recipe=BRIEF),
+    "detectors": lambda: dissect(NET, DATA, "0"),
+    "message": lambda: hide(NET, "hi", confidence=0.4),
+    "unit": lambda: draw(NET, [Unit("3", 1)], BRIEF)[0],
+    "drawing": lambda: read_drawing(drawing(), NET),
+}
 
 
 @pytest.mark.parametrize("name", ANSWERS)
 def test_an_answer_tells_itself_in_words_json_and_a_picture(name: str) -> None:
-    answer = ANSWERS[name]
+    answer = ANSWERS[name]()
     assert answer.summary.strip()
     assert "nan" not in answer.summary
     assert repr(answer) == f"<{type(answer).__name__}: {answer.summary}>"

@@ -52,6 +52,7 @@ def build_words(model: Path, data: object, **more: object) -> list[object]:
     return words
 
 
+@pytest.mark.slow
 def test_build_show_layers_and_export(run, model, few):
     status, printed = run(*build_words(model, few))
     assert status == 0
@@ -67,6 +68,7 @@ def test_build_show_layers_and_export(run, model, few):
     assert len(list((model / "site").glob("unit-*.html"))) == 2 + 3 + 8 + 10
 
 
+@pytest.mark.slow
 def test_the_overview_shows_as_many_classes_as_it_can(run, model, few):
     assert run(*build_words(model, few, layers="fc2"))[0] == 0
     with Atlas.open(model / "a.atlas") as atlas:
@@ -85,6 +87,7 @@ def test_layers_of_a_model(run, model):
     assert "whole picture 80" in printed  # multiply-adds of fc2: 8 times 10
 
 
+@pytest.mark.slow
 def test_a_librarys_network_is_studied_and_made_again_from_its_atlas(run, few, monkeypatch):
     for name, module in libraries.torchvision().items():
         monkeypatch.setitem(sys.modules, name, module)
@@ -114,6 +117,7 @@ def test_train_writes_weights_that_build_takes(run, tmp_path):
     assert run(*words)[0] == 0
 
 
+@pytest.mark.slow
 def test_every_article_trains_on_its_own_classes(run, tmp_path):
     for name, held_out in (("softmax", 360), ("krishna", 72), ("pytorch", 360)):
         out = tmp_path / f"{name}.safetensors"
@@ -139,6 +143,7 @@ def test_mistakes_in_training_are_told(run, tmp_path, words, said):
     assert (status, said in printed) == (2, True), printed
 
 
+@pytest.mark.slow
 def test_an_unreadable_image_is_left_out_counted_and_said(run, model, few):
     whole = next(few.rglob("*.png"))
     (few / "3" / "cut.png").write_bytes(whole.read_bytes()[:60])
@@ -201,6 +206,7 @@ def test_a_file_given_as_a_module_is_meant_as_a_file(run, model, monkeypatch):
     assert run("layers", "model.py:make")[0] == 0
 
 
+@pytest.mark.slow
 def test_layers_may_be_named_together(run, model, few):
     assert run(*build_words(model, few, layers="conv2,fc*"))[0] == 0
     with Atlas.open(model / "a.atlas") as atlas:
@@ -243,6 +249,7 @@ def test_a_file_that_is_no_atlas_is_left_alone(run, model, few):
     assert (model / "a.atlas").read_text() == "my notes"
 
 
+@pytest.mark.slow
 def test_another_networks_atlas_is_left_alone(run, model, few):
     assert run(*build_words(model, few))[0] == 0
     with Atlas.open(model / "a.atlas") as atlas:
@@ -256,6 +263,7 @@ def test_another_networks_atlas_is_left_alone(run, model, few):
         assert atlas.fingerprint() == before
 
 
+@pytest.mark.slow
 def test_unknown_units(run, model, few):
     run(*build_words(model, few))
     for unit, said in (

@@ -40,6 +40,7 @@ def test_reads_plain_and_gzipped(folder: Path) -> None:
     assert data.classes == tuple("0123456789")
 
 
+@pytest.mark.slow
 def test_real_files(shared_data: Path) -> None:
     train, test = mnist(shared_data / "mnist", "train"), mnist(shared_data / "mnist", "test")
     assert tuple(train.pictures.shape) == (60_000, 1, 28, 28)

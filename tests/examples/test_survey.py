@@ -314,6 +314,7 @@ def endless(batch: int) -> Iterator[Batch]:
         start += batch
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_data(network: Network) -> None:
     found, sizes = Survey(network, LAYERS, k=K), {}
     for number, batch in zip(range(1, 101), endless(8), strict=False):

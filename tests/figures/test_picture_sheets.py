@@ -24,6 +24,8 @@ from phosphene.objectives import Neuron
 from phosphene.types import Unit
 from phosphene.zoo import TrainingStep
 
+pytestmark = pytest.mark.slow  # together more than a few seconds
+
 
 @pytest.mark.parametrize(("channels", "count", "side"), [(1, 3, 1.4), (3, 10, 1.4), (1, 23, 0.875)])
 def test_every_picture_is_shown(channels: int, count: int, side: float) -> None:

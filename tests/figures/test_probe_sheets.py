@@ -47,6 +47,8 @@ from phosphene.probes import (
 )
 from phosphene.types import Unit
 
+pytestmark = pytest.mark.slow  # together more than a few seconds
+
 
 @pytest.mark.parametrize("channels", [1, 2, 3])
 def test_a_film_shows_frames_and_the_signed_change(channels: int) -> None:

@@ -80,6 +80,7 @@ def test_pictures_have_the_levels_of_a_screen(name: str, network: Network) -> No
 
 
 class TestClassPictures:
+    @pytest.mark.slow
     def test_each_is_what_the_network_likes_better_than_blank(self, network: Network) -> None:
         made = class_models(network, decay=0.0)
         blank = torch.tensor(network.input.zero).view(1, -1, 1, 1)
@@ -87,6 +88,7 @@ class TestClassPictures:
         assert made.targets == (0, 1, 2)
         assert (network.class_scores(made.pictures).diagonal() > before).all()
 
+    @pytest.mark.slow
     def test_decay_holds_pictures_back(self, network: Network) -> None:
         zero = float(torch.tensor(network.input.zero).mean())
         loose, tight = (
@@ -95,6 +97,7 @@ class TestClassPictures:
         )
         assert tight < 0.5 * loose
 
+    @pytest.mark.slow
     def test_a_class_that_blank_keeps_closed_is_drawn_too(self) -> None:
         module = nn.Sequential(nn.Conv2d(1, 3, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten())
         module[0].weight.data.copy_(torch.arange(27.0).view(3, 1, 3, 3) / 27)  # type: ignore
@@ -169,6 +172,7 @@ class TestDream:
 
 
 class TestInversion:
+    @pytest.mark.slow
     def test_a_layer_that_keeps_everything_gives_the_picture_back(self) -> None:
         module = nn.Sequential(nn.Conv2d(1, 1, 1, bias=False), nn.ReLU())
         module[0].weight.data.fill_(1.0)  # type: ignore[union-attr]
@@ -192,6 +196,7 @@ class TestInversion:
             invert(network, photograph(network), "conv1")
 
 
+@pytest.mark.slow
 def test_a_caricature_goes_the_same_way_and_further(network: Network) -> None:
     original = photograph(network)
     made = caricature(network, original, ["conv1", "conv2"])
@@ -262,6 +267,7 @@ def test_ends_of_an_interpolation_are_those_of_the_units(network: Network) -> No
         interpolate(network, "conv2:0", "conv2:3", count=1)
 
 
+@pytest.mark.slow
 def test_facets_are_less_alike_than_pictures_of_their_own(network: Network) -> None:
     recipe = Recipe(steps=30)
     alike = facets(network, "conv2:0", "conv1", count=3, diversity=0.0, recipe=recipe)

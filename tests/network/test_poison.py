@@ -106,6 +106,7 @@ def made(name: str) -> Network:
 
 
 @pytest.mark.parametrize("name", [*NETWORKS, *tiny.NETWORKS])
+@pytest.mark.slow
 def test_extents_equal_those_of_the_exhaustive_search(name: str) -> None:
     network = made(name) if name in NETWORKS else tiny.network(name)
     rows, columns = exhaustive(network, ROWS), exhaustive(network, COLUMNS)

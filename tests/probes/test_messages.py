@@ -140,6 +140,7 @@ def test_another_network_reads_nothing(hidden: tuple[Network, Message]) -> None:
         reveal(steep(net.input.channels, seed=1), message.pictures)
 
 
+@pytest.mark.slow
 def test_a_picture_depends_on_seed_and_place_alone() -> None:
     net = steep(1)
     whole = hide(net, "ab", confidence=0.9, seed=3)

@@ -90,6 +90,7 @@ class TestMorph:
             morph(network, tiny.pictures(network, 1), [])
 
 
+@pytest.mark.slow
 class TestDistances:
     @pytest.mark.parametrize("targets", [None, [0], [3, 1], [0, 1, 2, 3]])
     def test_are_those_of_one_picture_at_a_time(
