@@ -378,6 +378,7 @@ def test_fingerprint_tells_contents_apart(tmp_path: Path, key: str) -> None:
     assert fingerprint(whole) != fingerprint(part)
 
 
+@pytest.mark.slow
 def test_fingerprint_sees_every_column(path: Path) -> None:
     fill(path, *every_record())
     seen = {fingerprint(path)}

@@ -43,6 +43,7 @@ def per_picture_value(network: Network) -> Tensor:
         (guided, lambda m, x: captum.attr.GuidedBackprop(m).attribute(x, target=list(CLASSES))),
     ],
 )
+@pytest.mark.slow
 def test_gradients_under_rules(
     ours: Callable[..., Tensor],
     theirs: Callable[..., Tensor],
@@ -74,6 +75,7 @@ def test_gradient_x_input(network: Network, pictures: Tensor) -> None:
 
 
 @pytest.mark.parametrize("steps", [1, 7, 50])
+@pytest.mark.slow
 def test_integrated_gradients(steps: int, network: Network, pictures: Tensor) -> None:
     start = pictures.flip(0) / 2
     expected = captum.attr.IntegratedGradients(network.module).attribute(

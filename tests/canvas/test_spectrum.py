@@ -122,6 +122,7 @@ def test_resizing_to_the_same_size_changes_nothing() -> None:
 
 
 @pytest.mark.parametrize("size", [(5, 5), (13, 8), (1, 7)])
+@pytest.mark.slow
 def test_a_smaller_spectrum_is_that_of_all_windows(crops: Tensor, size: tuple[int, int]) -> None:
     """Cut every window, also across the border, out of real pictures and measure those."""
     few = meeting(crops[::60])

@@ -109,6 +109,7 @@ def test_a_librarys_network_is_studied_and_made_again_from_its_atlas(run, few, m
     assert (status, "fetch https://example.org/small-1234.pth" in printed) == (2, True)
 
 
+@pytest.mark.slow
 def test_train_writes_weights_that_build_takes(run, tmp_path):
     status, printed = run("train", "digits", "--out", tmp_path / "w.safetensors", "--steps", 3)
     assert (status, "of 360 test pictures" in printed) == (0, True)

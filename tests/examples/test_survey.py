@@ -133,6 +133,7 @@ def slow(network: Network, data: Pictures) -> Slow:
 
 
 class TestAgainstEverythingInMemory:
+    @pytest.mark.slow
     def test_top_examples(self, found: Survey, slow: Slow) -> None:
         for name, layer in found.layers.items():
             units = slow.values[name].shape[1]

@@ -73,6 +73,7 @@ def test_dense_units_get_whole_pictures(network: Network) -> None:
 
 
 @pytest.mark.parametrize("recipe", RECIPES, ids=repr)
+@pytest.mark.slow
 def test_a_unit_does_not_depend_on_the_others(
     recipe: Recipe, make_network: Callable[..., Network]
 ) -> None:
@@ -103,6 +104,7 @@ def test_repeatable_and_seeded(make_network: Callable[..., Network]) -> None:
 class TestSilence:
     @pytest.mark.parametrize("recipe", RECIPES, ids=repr)
     @pytest.mark.parametrize("layer", ["conv2", "relu2"])
+    @pytest.mark.slow
     def test_a_unit_that_cannot_fire_is_said_to_be_silent(
         self, recipe: Recipe, layer: str, network: Network
     ) -> None:
@@ -180,6 +182,7 @@ class TestSilence:
 _STRAIGHT = "from noise, gradients straight through rectifiers"
 
 
+@pytest.mark.slow
 def test_more_steps_excite_more(network: Network) -> None:
     few, many = (
         draw(

@@ -54,12 +54,14 @@ class TestBatchesAreIndependent:
         ],
         ids=repr,
     )
+    @pytest.mark.slow
     def test_for_every_canvas_and_transform(
         self, kind: str, transform: Transform | None, network: Network
     ) -> None:
         self.check(network, CANVASES[kind](), transform=transform)
 
     @pytest.mark.parametrize("name", OPTIMIZERS)
+    @pytest.mark.slow
     def test_for_every_optimizer(self, name: str, make_network: Callable[..., Network]) -> None:
         optimizer = Optimizer(name, 0.01)
         self.check(make_network(3), Pixels(spread=0.5), optimizer=optimizer)

@@ -102,6 +102,7 @@ def test_the_first_scores_of_a_named_tuple_are_the_logits() -> None:
 
 
 @pytest.mark.parametrize("name", MODERN)
+@pytest.mark.slow
 def test_recording_and_replacing_agree(name: str) -> None:
     network = made(name)
     pictures = tiny.pictures(network)

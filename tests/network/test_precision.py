@@ -12,6 +12,7 @@ from phosphene.zoo import hvass, seeded
 
 
 @pytest.mark.parametrize("precision", [torch.float64, torch.bfloat16])
+@pytest.mark.slow
 def test_a_network_of_any_precision_is_studied(precision: torch.dtype) -> None:
     single = Network(seeded(hvass, 0), Input(1, (28, 28)))
     network = Network(seeded(hvass, 0).to(precision), Input(1, (28, 28)))

@@ -169,6 +169,7 @@ def test_every_way_to_write_relu_equals_the_reference(kind: str, rule: Rule) -> 
 
 @by_name
 @pytest.mark.parametrize("kind", RELU6S)
+@pytest.mark.slow
 def test_every_way_to_write_relu6_equals_the_reference(kind: str, rule: Rule) -> None:
     network = tiny.rectified(RELU6S[kind])
     with torch.no_grad():  # so that many units reach 6
@@ -339,6 +340,7 @@ REFUSED: dict[str, tuple[Callable[[Tensor], Tensor], str]] = {
 
 @pytest.mark.parametrize("rule", [GUIDED, DECONVNET, STRAIGHT], ids=str)
 @pytest.mark.parametrize("kind", REFUSED)
+@pytest.mark.slow
 def test_what_was_not_caught_is_refused_by_name(kind: str, rule: Rule) -> None:
     rectify, node = REFUSED[kind]
     network = tiny.rectified(rectify)

@@ -219,6 +219,7 @@ def test_truncated_files_are_refused_at_every_length(
 
 
 @by_format
+@pytest.mark.slow
 def test_damaged_files_are_read_or_refused_but_never_crash(
     tmp_path: Path, save: Callable[[Any, Path], None]
 ) -> None:

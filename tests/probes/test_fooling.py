@@ -53,6 +53,7 @@ AIMS: dict[str, tuple[Callable[[int], Aim], Callable[[Tensor, int], Tensor]]] = 
 class TestFrames:
     @pytest.mark.parametrize("name", CLASSIFIERS)
     @pytest.mark.parametrize("aim", AIMS)
+    @pytest.mark.slow
     def test_are_those_of_a_slow_reference(self, name: str, aim: str) -> None:
         network = tiny.network(name)
         make, score = AIMS[aim]

@@ -159,6 +159,7 @@ class TestGroups:
     recipe = Recipe(canvas=Pixels(spread=1.0, learning_rate=0.1), steps=40, transform=Identity())
 
     @pytest.mark.parametrize("layer", ["pixels", "0"])
+    @pytest.mark.slow
     def test_what_one_unit_likes_in_two_ways(self, layer: str) -> None:
         found = restart(two_faced(), Unit("3", 0), self.recipe, starts=12, layer=layer)
         left = found.pictures[..., :4].mean((1, 2, 3)) > found.pictures[..., 4:].mean((1, 2, 3))

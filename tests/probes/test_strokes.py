@@ -39,6 +39,7 @@ def supersampled(sketch: Sketch, size: tuple[int, int], finer: int = 16) -> Tens
 
 @pytest.mark.parametrize("sketch", SKETCHES, ids=lambda sketch: sketch.name)
 @pytest.mark.parametrize("size", [(28, 28), (20, 31)])
+@pytest.mark.slow
 def test_sketches_are_antialiased(sketch: Sketch, size: tuple[int, int]) -> None:
     drawn = sketch.picture(size)[0]
     expected = supersampled(sketch, size)
@@ -86,6 +87,7 @@ FORMS = [
 @pytest.mark.parametrize(("dark", "mode"), FORMS)
 @pytest.mark.parametrize("wanted", [True, False])
 @pytest.mark.parametrize("centre", [True, False])
+@pytest.mark.slow
 def test_one_drawing_in_every_form_is_one_picture(
     dark: bool, mode: str, wanted: bool, centre: bool
 ) -> None:

@@ -72,6 +72,7 @@ class TestMatrix:
         assert found.convinced.tolist() == expected
         assert (found.own, found.carried) == (1.0, pytest.approx(1 / 3))
 
+    @pytest.mark.slow
     def test_of_morphs_and_class_pictures(self, networks: list[Network]) -> None:
         start = torch.full((1, 1, 4, 4), 0.5)
 

@@ -201,6 +201,7 @@ class TestData:
     [(SOFTMAX, 0.85), (KRISHNA, 0.98), (replace(HVASS, classes=("3", "5")), 0.9), (PYTORCH, 0.9)],
     ids=lambda value: value.title if isinstance(value, Article) else "",
 )
+@pytest.mark.slow
 def test_they_learn(article: Article, share: float, tmp_path: Path) -> None:
     training, _ = article.split(digits("train", (16, 16)))
     network = article((1, 16, 16))

@@ -57,6 +57,7 @@ def test_a_picture_moves_differently_each_time() -> None:
 
 
 @pytest.mark.parametrize("stop", [1, 5, 6, 12])
+@pytest.mark.slow
 def test_a_killed_training_resumes_to_the_same_weights(
     stop: int, data: TensorDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -81,6 +82,7 @@ def test_weights_know_how_their_pictures_were_changed(data: TensorDataset, tmp_p
             list(train(make(), INPUT, data, Recipe(steps=2, augment=other), path))
 
 
+@pytest.mark.slow
 def test_shifted_pictures_are_learnt(data: TensorDataset, tmp_path: Path) -> None:
     """What was trained on shifts reads shifted pictures; what was not, reads fewer of them."""
     pictures, labels = data.tensors

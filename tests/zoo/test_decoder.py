@@ -138,6 +138,7 @@ def of_digits(tmp_path_factory: pytest.TempPathFactory) -> VariationalAutoencode
     return made
 
 
+@pytest.mark.slow
 def test_a_trained_one_redraws_pictures_it_has_not_seen(of_digits: VariationalAutoencoder) -> None:
     data = digits("test", (8, 8))
     pictures = torch.stack([data[i].picture for i in range(200)])

@@ -72,6 +72,7 @@ def same(one: nn.Module, other: nn.Module) -> bool:
 
 @pytest.mark.parametrize("make", [plain, dropout])
 @pytest.mark.parametrize("optimizer", ["Adam", "SGD", "RMSprop", "NAdam"])
+@pytest.mark.slow
 def test_a_killed_training_resumes_to_the_same_weights(
     make: Make, optimizer: str, data: TensorDataset, tmp_path: Path
 ) -> None:
@@ -99,6 +100,7 @@ def test_a_killed_training_resumes_to_the_same_weights(
 
 
 @pytest.mark.parametrize("stop", [1, 4, 5, 6, 10, 22])
+@pytest.mark.slow
 def test_the_same_module_can_go_on(stop: int, data: TensorDataset, tmp_path: Path) -> None:
     whole, _ = run(dropout, data, tmp_path / "whole.safetensors")
     module, path = dropout(), tmp_path / "cut.safetensors"
@@ -127,6 +129,7 @@ def test_a_finished_training_is_loaded(make: Make, data: TensorDataset, tmp_path
     assert same(module, fresh)
 
 
+@pytest.mark.slow
 def test_numbers_depend_on_the_seed_alone(data: TensorDataset, tmp_path: Path) -> None:
     torch.manual_seed(0)
     state = torch.random.get_rng_state()
