@@ -106,6 +106,11 @@ class TestStarts:
         for picture, (_, other) in zip(found.pictures, expected, strict=True):
             torch.testing.assert_close(picture, other, atol=1.5 / 255, rtol=0)
 
+    def test_the_canvas_may_have_a_size_of_its_own(self) -> None:
+        recipe = Recipe(canvas=Fourier(), steps=2, size=(9, 11))
+        found = restart(tiny.network("rectified"), Unit("conv1", 2), recipe, starts=2)
+        assert found.pictures.shape[2:] == (9, 11)
+
     def test_fifty_different_ones_by_default(self) -> None:
         network = tiny.network("dense")
         with unchanged(network.module):

@@ -163,13 +163,11 @@ def _draw(
     network: Network, unit: Unit, recipe: Recipe, streams: Streams, spectrum: Spectrum | None
 ) -> tuple[Tensor, Tensor, Tensor]:
     """What the network saw at the end, the part of it that the unit sees, and its activations."""
-    objective = of_unit(unit)
-    size, box = network.input.size, (0, 0, *network.input.size)
+    objective, shape, box = of_unit(unit), None, None
     if recipe.aim == "neuron":
         patch = network.patch(unit.layer)
         objective = Neuron(unit.layer, unit.index, patch.y, patch.x)
-        size, box = patch.size, patch.box
-    shape = (network.input.channels, *size)
+        shape, box = (network.input.channels, *patch.size), patch.box
     shown = on_screen(paint(network, objective, recipe, streams, shape=shape, spectrum=spectrum))
     with torch.no_grad():
         recording = network.record(shown, [unit.layer])
@@ -177,7 +175,7 @@ def _draw(
         activations = objective(recording)
     else:
         activations = unit_maps(recording[unit.layer])[:, unit.index].amax(1)
-    top, left, bottom, right = box
+    top, left, bottom, right = box or (0, 0, *shown.shape[2:])
     return shown.cpu(), shown[:, :, top:bottom, left:right].cpu(), activations.cpu()
 
 
