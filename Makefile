@@ -6,7 +6,7 @@ READY := .venv/.ready
 ZOO := .venv-zoo/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo walkthroughs notebooks test quick zoo check format browser wheel pins clean
+.PHONY: help demo walkthroughs notebooks test quick zoo bench check format browser wheel pins clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -42,6 +42,13 @@ $(ZOO): requirements-zoo.txt
 zoo: $(ZOO) ## what holds for the networks of torchvision, timm and transformers: docs/zoo.md
 	PYTHONPATH=src .venv-zoo/bin/python -m pytest -q tests/network/test_libraries.py
 	PYTHONPATH=src:tests .venv-zoo/bin/python benchmarks/zoo.py docs/zoo.md
+
+DATA ?= ../shared/data
+bench: $(ZOO) ## beside Lucent, Captum and Horama on DATA's SqueezeNet and photographs: docs/benchmarks.md
+	@test -d $(DATA)/imagenet_sample || { echo "no $(DATA)/imagenet_sample; try: make bench DATA=folder"; exit 1; }
+	PYTHONPATH=src .venv-zoo/bin/python benchmarks/peers.py torchvision:squeezenet1_1 $(DATA)/imagenet_sample \
+	  --weights $(DATA)/squeezenet1_1/squeezenet1_1.safetensors \
+	  --layers features.3 features.4 features.6 features.7 features.9 features.10 features.11 features.12 output
 
 check: $(READY) ## format, lint, types, floors
 	$(BIN)/ruff format --check .
