@@ -134,7 +134,7 @@ class Conclude(StudyJob):
         figures = {"read": right, "count": len(drawn)}
         if getattr(self.study.data, "classes", ()) and self._enough(layer):
             near = nearest_neighbours(
-                pictures, batches(self.study.data, self.study.settings.batch), NEIGHBOURS
+                pictures, batches(self.study.data, self.study.batch), NEIGHBOURS
             )
             voted = near.votes(len(self.study.classes)).argmax(1).tolist()
             alike = sum(p.unit == v for p, v in zip(drawn, voted, strict=True))

@@ -11,9 +11,11 @@ from phosphene.canvas import Fourier
 from phosphene.data import fingerprint
 from phosphene.data.dataset import length
 from phosphene.errors import SpecError, UnknownLayerError, nearest
-from phosphene.maximize import Recipe
+from phosphene.maximize import Recipe, batch_size
 from phosphene.network import Layer, Network
 from phosphene.transforms import RandomAffine
+
+_MEMORY = 2**32  # bytes; a pass forward keeps less than the ascent that batch_size is made for
 
 CHANNELS = Recipe("channel")
 NEURONS = Recipe("neuron", Fourier(), transform=RandomAffine())
@@ -75,6 +77,15 @@ class Study:
     def data_name(self) -> str:
         """What to call the data."""
         return str(getattr(self.data, "name", type(self.data).__name__))
+
+    @property
+    def batch(self) -> int:
+        """How many pictures go through the network at once.
+
+        As many as the settings say, but no more than a few gibibytes of values: see `batch_size`.
+        """
+        *_, deepest = self.network.layers
+        return min(self.settings.batch, batch_size(self.network, deepest, _MEMORY))
 
     def recipes(self, layer: Layer) -> list[Recipe]:
         """How units of `layer` are drawn: neurons where it has positions, sizes where it can."""

@@ -17,7 +17,7 @@ from phosphene.examples import crop, seen_from
 from phosphene.maximize import Drawing, Recipe, draw
 from phosphene.network import GUIDED, PLAIN, Layer, Network, Rule
 from phosphene.objectives import Channel, Neuron, Term
-from phosphene.study.images import image_records, picture
+from phosphene.study.images import picture
 from phosphene.study.job import StudyJob
 from phosphene.types import Unit
 
@@ -75,7 +75,6 @@ class Examples(StudyJob):
                     )
                 )
             yield (unit - self.units.start + 1) / len(self.units)
-        writer.add(*image_records(self.study, seen))
 
 
 @dataclass(frozen=True)

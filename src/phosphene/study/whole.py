@@ -13,7 +13,7 @@ from phosphene.data import batches
 from phosphene.errors import DataError
 from phosphene.examples import LayerSurvey, Survey
 from phosphene.network import Layer
-from phosphene.study.images import image_records, picture
+from phosphene.study.images import image_records
 from phosphene.study.job import StudyJob
 from phosphene.study.plan import Study
 
@@ -76,7 +76,7 @@ class Pass(StudyJob):
         layers = [layer.name for layer in study.layers]
         survey = Survey(study.network, layers, len(study.classes), study.settings.examples)
         count = study.describe_data()["count"]
-        for batch in batches(study.data, study.settings.batch, study.settings.workers):
+        for batch in batches(study.data, study.batch, study.settings.workers):
             survey.add(batch)
             yield (survey.count + len(survey.skipped)) / max(1, count)
         if survey.count == 0:
@@ -102,20 +102,32 @@ class Pass(StudyJob):
 
 @dataclass(frozen=True)
 class Shown(StudyJob):
-    """The pictures that the overview shows: some that were read right, some that were not."""
+    """The pictures that pages show: those that units answer to most, some read right, some not.
+
+    Many units answer to the same picture, so all are kept by one job, once.
+    """
 
     kind: ClassVar[str] = "shown"
 
     @property
     def title(self) -> str:
-        return "examples and errors"
+        return "keeping the pictures that are shown"
+
+    @property
+    def params(self) -> dict[str, Any]:
+        layers = [layer.name for layer in self.study.layers]
+        return {"layers": layers, "examples": self.study.settings.examples}
 
     def run(self, atlas: Atlas, writer: JobWriter) -> Iterator[float]:
         evaluation = atlas.documents().get("evaluation", {"examples": [], "errors": []})
-        indices = dict.fromkeys(evaluation["examples"] + evaluation["errors"])
-        pictures = {index: picture(self.study, index) for index in indices}
-        writer.add(*image_records(self.study, pictures))
-        yield 1.0
+        indices = {*evaluation["examples"], *evaluation["errors"]}
+        for layer in self.study.layers:
+            indices.update(*atlas.document(f"top {layer.name}")["images"])
+        ordered = sorted(indices)
+        for start in range(0, len(ordered), self.study.batch):
+            some = ordered[start : start + self.study.batch]
+            writer.add(*image_records(self.study, some))
+            yield (start + len(some)) / len(ordered)
 
 
 @dataclass(frozen=True)
@@ -130,7 +142,7 @@ class MeasureSpectrum(StudyJob):
 
     def run(self, atlas: Atlas, writer: JobWriter) -> Iterator[float]:
         settings = self.study.settings
-        found = batches(self.study.data, settings.batch, settings.workers)
+        found = batches(self.study.data, self.study.batch, settings.workers)
         spectrum = Spectrum.measure(batch.pictures for batch in found if len(batch.indices))
         arrays = {name: array.tolist() for name, array in spectrum.arrays().items()}
         writer.document("spectrum", arrays)
