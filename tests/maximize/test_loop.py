@@ -112,6 +112,18 @@ class TestSteps:
         assert (steps[-1].scores > steps[0].scores).all()
         assert not torch.equal(steps[0].pictures, steps[1].pictures)
 
+    @pytest.mark.parametrize("canvas", [Pixels(spread=0.5), Fourier(), Maco()], ids=repr)
+    def test_the_gradient_is_that_of_the_score_by_the_picture(
+        self, canvas: Description, network: Network
+    ) -> None:
+        objective = Channel("conv2", (0, 3))
+        for step in climb(network, objective, ["a", "b"], canvas, steps=2):
+            leaf = step.pictures.clone().requires_grad_()
+            score = objective(network.record(leaf, ["conv2"])).sum()
+            (expected,) = torch.autograd.grad(score, leaf)
+            torch.testing.assert_close(step.gradient, expected)
+            assert expected.abs().max() > 0
+
     def test_no_steps_show_the_start(self, network: Network) -> None:
         (only,) = climb(network, Logit(0), ["a"], Pixels(), steps=0)
         assert only.index == 0

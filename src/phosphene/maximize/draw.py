@@ -12,7 +12,8 @@ from torch.nn import functional as F
 
 from phosphene.canvas import Spectrum
 from phosphene.errors import ObjectiveError
-from phosphene.maximize.recipe import Recipe, on_screen, paint
+from phosphene.maximize.recipe import Recipe, follow, on_screen
+from phosphene.maximize.transparency import opacity, traced
 from phosphene.network import PLAIN, STRAIGHT, Network, Patch, Rule
 from phosphene.objectives import Channel, Neuron, Term, unit_maps
 from phosphene.results import Result
@@ -28,6 +29,7 @@ class Drawing(Result):
     The picture has the 256 levels of a screen, and `activation` is what the unit answers to just
     that picture: its largest value over all positions, or a neuron's value at its position. A
     `silent` unit never rose above zero; `attempts` says in words what was tried to wake it.
+    `alpha` is how opaque each place is, by how much the ascent asked of it: see `opacity`.
     """
 
     unit: Unit
@@ -35,6 +37,7 @@ class Drawing(Result):
     activation: float
     silent: bool
     attempts: tuple[str, ...]
+    alpha: Float[Tensor, "h w"] | None = None
 
     @property
     def summary(self) -> str:
@@ -44,7 +47,7 @@ class Drawing(Result):
         return f"{self.unit} answers {number(self.activation)} to the picture drawn for it."
 
     def to_json(self) -> dict[str, Any]:
-        """All but the picture as plain values for JSON."""
+        """All but the pictures as plain values for JSON."""
         return {
             "unit": str(self.unit),
             "activation": self.activation,
@@ -83,9 +86,10 @@ def draw(
         if not waiting or (attempt.from_real and starts is None):
             continue
         chosen = [wanted[i] for i in waiting]
-        pictures = easel.draw(chosen, attempt, starts[waiting] if starts is not None else None)
-        for unit, picture, value in zip(chosen, *easel.judge(chosen, pictures), strict=True):
-            found[unit] = _better(found.get(unit), Drawing(unit, picture, value, value <= 0, ()))
+        drawn = easel.draw(chosen, attempt, starts[waiting] if starts is not None else None)
+        for unit, picture, value, alpha in zip(chosen, *easel.judge(chosen, *drawn), strict=True):
+            drawing = Drawing(unit, picture, value, value <= 0, (), alpha)
+            found[unit] = _better(found.get(unit), drawing)
             note = f"{attempt.name}: reached {value:.3g}"
             found[unit] = replace(found[unit], attempts=(*found[unit].attempts, note))
     return [found[unit] for unit in wanted]
@@ -154,12 +158,14 @@ class _Easel:
             return Neuron(self.layer, index, self.patch.y, self.patch.x)
         return Channel(self.layer, index)
 
-    def draw(self, units: Sequence[Unit], attempt: _Attempt, starts: Tensor | None) -> Tensor:
-        """The pictures of `units` after one ascent, `b c h w`."""
+    def draw(
+        self, units: Sequence[Unit], attempt: _Attempt, starts: Tensor | None
+    ) -> tuple[Float[Tensor, "b c h w"], Float[Tensor, "b h w"]]:
+        """The pictures of `units` after one ascent, and how much it asked of each place."""
         shape = (self.network.input.channels, *self.patch.size)
         real = _resized(starts, self.patch.size) if attempt.from_real else None
         streams = Streams.seeded(derived(self.seed, attempt.salt), units)
-        return paint(
+        steps = follow(
             self.network,
             self.objective(units),
             self.recipe,
@@ -169,10 +175,13 @@ class _Easel:
             pictures=real,
             rule=attempt.rule,
         )
+        return traced(steps)
 
     @torch.no_grad()
-    def judge(self, units: Sequence[Unit], pictures: Tensor) -> tuple[list[Tensor], list[float]]:
-        """The pictures as a screen shows them, and what their units answer to them."""
+    def judge(
+        self, units: Sequence[Unit], pictures: Tensor, asked: Tensor
+    ) -> tuple[list[Tensor], list[float], list[Tensor]]:
+        """The pictures as a screen shows them, what their units answer to them, and `alpha`."""
         shown = on_screen(pictures)
         recording = self.network.record(shown, [self.layer])
         if self.recipe.aim == "neuron":
@@ -181,7 +190,8 @@ class _Easel:
             maps = unit_maps(recording[self.layer])
             answers = maps.amax(2)[range(len(units)), [unit.index for unit in units]]
         top, left, bottom, right = self.patch.box
-        return list(shown[:, :, top:bottom, left:right].cpu()), answers.tolist()
+        alphas = opacity(asked[:, top:bottom, left:right])
+        return list(shown[:, :, top:bottom, left:right].cpu()), answers.tolist(), list(alphas.cpu())
 
 
 def _resized(pictures: Tensor | None, size: tuple[int, int]) -> Tensor | None:

@@ -22,14 +22,16 @@ from phosphene.types import Canvas, Transform
 class Step:
     """One moment of an ascent, before its update.
 
-    `scores` are those of the transformed pictures the network saw. `waited` counts, for each
-    image, the steps since its score last rose above its best so far. Once an image has `stopped`
-    its picture no longer changes.
+    `scores` are those of the transformed pictures the network saw, and `gradient` how they change
+    with each value of `pictures`: the ascent passes through it on its way to the canvas. `waited`
+    counts, for each image, the steps since its score last rose above its best so far. Once an
+    image has `stopped` its picture no longer changes.
     """
 
     index: int
     pictures: Float[Tensor, "b c h w"]
     scores: Float[Tensor, "b"]
+    gradient: Float[Tensor, "b c h w"]
     waited: Int[Tensor, "b"]
     stopped: Bool[Tensor, "b"]
 
@@ -102,11 +104,12 @@ def ascend(
             scores = objective(recording)
             _check(scores, index, objective)
             # Before the step is shown: whoever looks at it finds the module as it was.
-            gradients = torch.autograd.grad(-scores.sum(), canvas.parameters)
+            wanted = (*canvas.parameters, pictures)
+            *gradients, descent = torch.autograd.grad(-scores.sum(), wanted)
         shown = scores.detach().cpu()
         waited = torch.where(shown > best, 0, waited + 1)
         best = torch.maximum(best, shown)
-        step = Step(index, pictures.detach(), shown, waited, stopped)
+        step = Step(index, pictures.detach(), shown, -descent, waited, stopped)
         if stop is not None:
             stopped = stopped | stop(step)
         yield step

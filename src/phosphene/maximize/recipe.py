@@ -1,6 +1,7 @@
 """How pictures are made, as a value, and the one ascent that follows it."""
 
 from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -9,7 +10,7 @@ from torch import Tensor
 
 from phosphene.canvas import Bounded, Description, Spectrum
 from phosphene.errors import ObjectiveError
-from phosphene.maximize.loop import ascend
+from phosphene.maximize.loop import Step, ascend
 from phosphene.maximize.optimizers import Optimizer
 from phosphene.network import PLAIN, Network, Rule
 from phosphene.objectives import Term
@@ -71,6 +72,40 @@ STANDARD = Recipe()
 """What an atlas draws a channel by."""
 
 
+def follow(
+    network: Network,
+    objective: Term,
+    recipe: Recipe,
+    streams: Streams,
+    *,
+    shape: tuple[int, int, int] | None = None,
+    spectrum: Spectrum | None = None,
+    pictures: Float[Tensor, "n c h w"] | None = None,
+    rule: Rule = PLAIN,
+) -> Iterator[Step]:
+    """The steps of one ascent by `recipe`, with a picture for each stream.
+
+    `shape` is that of the `pictures` to start from, or as the recipe says, unless told otherwise.
+    Raises what `ascend` and the canvas do.
+    """
+    if shape is None:
+        channels, height, width = network.input.channels, *(recipe.size or network.input.size)
+        if pictures is not None:
+            _, channels, height, width = pictures.shape
+        shape = (channels, height, width)
+    canvas = recipe.canvas.build(streams, shape, spectrum, pictures=pictures, device=network.device)
+    return ascend(
+        network,
+        objective,
+        canvas,
+        streams,
+        steps=recipe.steps,
+        optimizer=recipe.optimizer,
+        transform=recipe.transform,
+        rule=rule,
+    )
+
+
 def paint(
     network: Network,
     objective: Term,
@@ -82,25 +117,15 @@ def paint(
     pictures: Float[Tensor, "n c h w"] | None = None,
     rule: Rule = PLAIN,
 ) -> Float[Tensor, "b c h w"]:
-    """The pictures at the end of one ascent, one for each stream.
-
-    `shape` is that of the `pictures` to start from, or as the recipe says, unless told otherwise.
-    Raises what `ascend` and the canvas do.
-    """
-    if shape is None:
-        channels, height, width = network.input.channels, *(recipe.size or network.input.size)
-        if pictures is not None:
-            _, channels, height, width = pictures.shape
-        shape = (channels, height, width)
-    canvas = recipe.canvas.build(streams, shape, spectrum, pictures=pictures, device=network.device)
-    steps = ascend(
+    """The pictures at the end of what `follow` does with the same arguments."""
+    steps = follow(
         network,
         objective,
-        canvas,
+        recipe,
         streams,
-        steps=recipe.steps,
-        optimizer=recipe.optimizer,
-        transform=recipe.transform,
+        shape=shape,
+        spectrum=spectrum,
+        pictures=pictures,
         rule=rule,
     )
     return deque(steps, maxlen=1).pop().pictures
