@@ -36,6 +36,18 @@ def percent(share: int | float) -> str:
     return f"{text} %".replace(" ", NO_BREAK)
 
 
+def scaled(count: int) -> str:
+    """A large count as people say it, to three figures.
+
+    >>> [scaled(count).split() for count in (0, 640, 45_352, 1_814_073_344)]
+    [['0'], ['640'], ['45.4', 'k'], ['1.81', 'G']]
+    """
+    for size, letter in ((10**9, "G"), (10**6, "M"), (10**3, "k")):
+        if count >= size:
+            return f"{count / size:.3g}{NO_BREAK}{letter}"
+    return str(count)
+
+
 def plural(count: int, noun: str, nouns: str | None = None) -> str:
     """A count with its noun.
 

@@ -12,12 +12,13 @@ import textwrap
 import time
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from phosphene.atlas import Atlas, Document, LayerRecord, ProbeRecord, Skipped, files
-from phosphene.atlas.schema import APPLICATION_ID, PROBES, SCHEMA, SCHEMA_VERSION
+from phosphene.atlas.schema import ADDED, APPLICATION_ID, PROBES, SCHEMA, SCHEMA_VERSION
 from phosphene.errors import (
     AtlasError,
     NewerAtlasError,
@@ -416,10 +417,16 @@ def test_application_id_fits_the_header() -> None:
 
 
 def first_version(path: Path) -> None:
-    """An atlas as the first version wrote it, which knew no probes."""
-    schema = SCHEMA.replace(PROBES, "").replace(
-        f"user_version = {SCHEMA_VERSION}", "user_version = 1"
-    )
+    """An atlas as the first version wrote it, which knew no probes and fewer columns."""
+    stamp = f"user_version = {SCHEMA_VERSION}"
+    earlier(path, SCHEMA.replace(PROBES, "").replace(stamp, "user_version = 1"))
+
+
+def earlier(path: Path, schema: str) -> None:
+    """An empty atlas of a schema without the columns that came later."""
+    for statement in ADDED.values():
+        assert statement in schema
+        schema = schema.replace(statement, "")
     with closing(sqlite3.connect(path)) as connection:
         connection.executescript(schema)
 
@@ -449,3 +456,43 @@ def test_an_atlas_of_the_first_version_is_brought_up_to_date_when_it_is_added_to
         told = "SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL ORDER BY name"
         assert old.execute(told).fetchall() == new.execute(told).fetchall()
         assert old.execute("PRAGMA user_version").fetchone() == (SCHEMA_VERSION,)
+
+
+def a_layer(**later: object) -> LayerRecord:
+    return LayerRecord("fc", 0, "Linear", (10,), 10, None, True, True, **later)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def without_later_columns(path: Path) -> Path:
+    """An atlas of this version with a layer, from before the columns that came later."""
+    earlier(path, SCHEMA)
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute(
+            "INSERT INTO jobs VALUES ('old', 'd', 't', '{}', 0, '0', 'done', 1.0, 'now', NULL)"
+        )
+        connection.execute(
+            "INSERT INTO layers VALUES ('old', 'fc', 0, 'Linear', '[10]', 10, NULL, 1, 1)"
+        )
+    return path
+
+
+def test_columns_that_an_atlas_lacks_count_as_empty(without_later_columns: Path) -> None:
+    before = without_later_columns.read_bytes()
+    with Atlas.open(without_later_columns) as atlas:
+        assert atlas.layers() == (a_layer(),)
+        assert atlas.pictures("fc") == ()
+        read_only = atlas.fingerprint()
+    assert without_later_columns.read_bytes() == before
+    with Atlas.build(without_later_columns) as atlas:
+        assert atlas.fingerprint() == read_only
+
+
+def test_columns_that_an_atlas_lacks_come_when_it_is_added_to(without_later_columns: Path) -> None:
+    new = replace(a_layer(layout="vector", multiply_adds=80), name="new")
+    with Atlas.build(without_later_columns) as atlas, atlas.job("new", "d", "t") as job:
+        job.add(new)
+    with Atlas.open(without_later_columns) as atlas:
+        assert atlas.layer("fc") == a_layer()
+        assert atlas.layer("new") == new
+    with closing(sqlite3.connect(without_later_columns)) as connection:
+        assert connection.execute("PRAGMA user_version").fetchone() == (SCHEMA_VERSION,)

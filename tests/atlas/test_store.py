@@ -28,7 +28,9 @@ from phosphene.errors import AtlasError, UnknownLayerError, UnknownUnitError
 
 
 def a_layer(name: str = "conv1", position: int = 0) -> LayerRecord:
-    return LayerRecord(name, position, "Conv2d", (4, 7, 7), 4, (5, 5), False, True)
+    return LayerRecord(
+        name, position, "Conv2d", (4, 7, 7), 4, (5, 5), False, True, "channels_last", 640
+    )
 
 
 def a_unit(unit: int = 0, layer: str = "conv1", **changes: Any) -> UnitRecord:
@@ -74,6 +76,7 @@ def a_picture(unit: int = 0, canvas: str = "pixels", layer: str = "conv1") -> Pi
         silent=False,
         settings={"steps": 256, "rate": 0.05, "nested": {"a": [1, None]}},
         attempts=("from noise", "wider canvas"),
+        alpha=np.linspace(0, 1, 20).reshape(4, 5),
     )
 
 
@@ -119,7 +122,11 @@ def test_every_record_comes_back(path: Path) -> None:
         (example,) = atlas.examples("conv1", 0)
         assert np.abs(example.guided - an_example().guided).max() < 0.02
         assert same(dataclasses.replace(example, guided=an_example().guided), an_example())
-        picture = dataclasses.replace(a_picture(), picture=quantise(a_picture().picture))
+        picture = dataclasses.replace(
+            a_picture(),
+            picture=quantise(a_picture().picture),
+            alpha=quantise(a_picture().alpha[None])[0],
+        )
         assert same(atlas.pictures("conv1", 0)[0], picture)
         assert atlas.findings() == (
             Finding(0, "accuracy", "It reads 98 % — naïvely.", {"accuracy": 0.98}),
@@ -129,7 +136,7 @@ def test_every_record_comes_back(path: Path) -> None:
 
 
 def test_what_is_absent_comes_back_as_none(path: Path) -> None:
-    layer = dataclasses.replace(a_layer(), field=None, field_whole=True, default=False)
+    layer = LayerRecord("conv1", 0, "Conv2d", (4, 7, 7), 4, None, True, False)
     unit = a_unit(
         class_means=(),
         preferred_class=None,
@@ -139,7 +146,9 @@ def test_what_is_absent_comes_back_as_none(path: Path) -> None:
         weights=None,
     )
     example = dataclasses.replace(an_example(), y=None, x=None)
-    picture = dataclasses.replace(a_picture(), strongest_real=None, silent=True, attempts=())
+    picture = dataclasses.replace(
+        a_picture(), strongest_real=None, silent=True, attempts=(), alpha=None
+    )
     fill(path, layer, unit, example, picture, ImageRecord(0, None, None, None, np.ones((1, 2, 2))))
     with Atlas.open(path) as atlas:
         assert atlas.layers() == (layer,)
@@ -147,6 +156,7 @@ def test_what_is_absent_comes_back_as_none(path: Path) -> None:
         assert atlas.examples("conv1", 0)[0].y is None
         found = atlas.pictures("conv1")[0]
         assert (found.strongest_real, found.silent, found.attempts) == (None, True, ())
+        assert found.alpha is None
         assert atlas.image(0).label is None
 
 

@@ -12,7 +12,7 @@ from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from phosphene.atlas.schema import APPLICATION_ID, SCHEMA, SCHEMA_VERSION, UPGRADES
+from phosphene.atlas.schema import ADDED, APPLICATION_ID, SCHEMA, SCHEMA_VERSION, UPGRADES
 from phosphene.errors import (
     AtlasError,
     NewerAtlasError,
@@ -122,12 +122,23 @@ def connect_to_write(path: Path) -> sqlite3.Connection:
 
 
 def _upgrade(connection: sqlite3.Connection) -> None:
-    """Give an atlas of an earlier version the tables it lacks, all or none of them."""
+    """Give an earlier atlas the tables and columns it lacks, all or none of them."""
     ((version,),) = connection.execute("PRAGMA user_version")
-    if version < SCHEMA_VERSION:
-        missing = "".join(UPGRADES[earlier] for earlier in range(version, SCHEMA_VERSION))
+    missing = [UPGRADES[earlier] for earlier in range(version, SCHEMA_VERSION)]
+    missing += [
+        statement
+        for (table, column), statement in ADDED.items()
+        if column not in columns(connection, table)
+    ]
+    if missing:
         stamp = f"PRAGMA user_version = {SCHEMA_VERSION};"
-        connection.executescript(f"BEGIN IMMEDIATE; {missing} {stamp} COMMIT;")
+        connection.executescript(f"BEGIN IMMEDIATE; {''.join(missing)} {stamp} COMMIT;")
+
+
+def columns(connection: sqlite3.Connection, table: str) -> frozenset[str]:
+    """The columns a table of this file has; none where there is no such table."""
+    found = connection.execute("SELECT name FROM pragma_table_info(?)", (table,))
+    return frozenset(name for (name,) in found)
 
 
 def connect_to_read(path: Path, resources: ExitStack) -> sqlite3.Connection:

@@ -2,11 +2,11 @@
 
 import hashlib
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-from phosphene.atlas.files import translated
+from phosphene.atlas.files import columns, translated
 from phosphene.atlas.records import (
     Document,
     ExampleRecord,
@@ -185,13 +185,14 @@ class Reader:
         """
         digest = hashlib.blake2b(digest_size=16)
         for table in (JOBS, *ARTEFACTS):
-            columns = [column for column in table.columns if column not in _WALL_CLOCK]
             owner = [] if table is JOBS else ["job"]
-            chosen, order = ", ".join(owner + columns), ", ".join([*table.key, *owner])
-            digest.update(f"{table.name} {chosen}\n".encode())
+            chosen = [column for column in table.columns if column not in _WALL_CLOCK]
+            order = ", ".join([*table.key, *owner])
+            digest.update(f"{table.name} {', '.join(owner + chosen)}\n".encode())
             if not self._has(table):  # in an atlas of an earlier version: as good as empty
                 continue
-            statement = f"SELECT {chosen} FROM {table.name} ORDER BY {order}"
+            cells = self._cells(table, owner + chosen)
+            statement = f"SELECT {cells} FROM {table.name} ORDER BY {order}"
             with translated(self.path):
                 for row in self._connection.execute(statement):  # one at a time: blobs are large
                     digest.update(repr(row).encode() + b"\n")
@@ -199,7 +200,14 @@ class Reader:
 
     def _has(self, table: Table[Any]) -> bool:
         """Whether the atlas is new enough to have `table`."""
-        return bool(self._query("SELECT 1 FROM sqlite_master WHERE name = ?", table.name))
+        with translated(self.path):
+            return bool(columns(self._connection, table.name))
+
+    def _cells(self, table: Table[Any], wanted: Sequence[str]) -> str:
+        """What to select for the `wanted` columns; those that the atlas is too old for are NULL."""
+        with translated(self.path):
+            known = columns(self._connection, table.name)
+        return ", ".join(column if column in known else "NULL" for column in wanted)
 
     def _require_unit(self, layer: str, unit: int) -> None:
         count = self.layer(layer).units
@@ -209,9 +217,8 @@ class Reader:
             )
 
     def _select(self, table: Table[R], clauses: str, *values: Any) -> tuple[R, ...]:
-        rows = self._query(
-            f"SELECT {', '.join(table.columns)} FROM {table.name} {clauses}", *values
-        )
+        cells = self._cells(table, table.columns)
+        rows = self._query(f"SELECT {cells} FROM {table.name} {clauses}", *values)
         return tuple(table.read(row) for row in rows)
 
     def _query(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:

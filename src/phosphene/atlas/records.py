@@ -17,6 +17,8 @@ class LayerRecord:
     """One layer. `shape` leaves out the batch; `field` is the receptive field `(h, w)` in pixels.
 
     `field` is None where it could not be found; `field_whole` says that it takes in the image.
+    `layout` says how the network itself has the values, and `multiply_adds` what the layer costs
+    for one image, with all that runs inside it; both are None in an atlas that does not know.
     """
 
     name: str
@@ -27,6 +29,8 @@ class LayerRecord:
     field: tuple[int, int] | None
     field_whole: bool
     default: bool
+    layout: str | None = None
+    multiply_adds: int | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,7 +94,8 @@ class PictureRecord:
     """A picture made for a unit: `kind` says of what, `canvas` how it was held.
 
     `strongest_real` is the unit's activation for the strongest real image. `silent` says that
-    nothing woke the unit, and `attempts` what was tried.
+    nothing woke the unit, and `attempts` what was tried. `alpha` is how opaque each place of the
+    picture is, by how much was asked of it, in [0, 1] and in fewer pixels than a large picture has.
     """
 
     layer: str
@@ -103,6 +108,7 @@ class PictureRecord:
     silent: bool
     settings: dict[str, Any]
     attempts: tuple[str, ...]
+    alpha: Float[ndarray, "h2 w2"] | None = None
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,17 @@ CREATE INDEX probes_of_job ON probes (job);
 UPGRADES = {1: PROBES}
 """What an atlas of each earlier version lacks to be one of the next."""
 
+ADDED = {
+    ("layers", "layout"): "ALTER TABLE layers ADD COLUMN layout TEXT;\n",
+    ("layers", "multiply_adds"): "ALTER TABLE layers ADD COLUMN multiply_adds INTEGER;\n",
+    ("pictures", "alpha"): "ALTER TABLE pictures ADD COLUMN alpha BLOB;\n",
+}
+"""Columns that came later and may be empty, with what adds them.
+
+They make no new version: who does not know them reads the others, and where they are missing they
+count as empty.
+"""
+
 SCHEMA = f"""
 PRAGMA application_id = {APPLICATION_ID};
 PRAGMA user_version = {SCHEMA_VERSION};
@@ -144,5 +155,6 @@ CREATE INDEX examples_of_job ON examples (job);
 CREATE INDEX pictures_of_job ON pictures (job);
 CREATE INDEX findings_of_job ON findings (job);
 CREATE INDEX skipped_of_job ON skipped (job);
-{PROBES}"""
+{PROBES}
+{"".join(ADDED.values())}"""
 """The primary keys that begin with `(layer, unit)` are the indexes readers need."""

@@ -39,6 +39,9 @@ _BOOL = Codec(int, bool)
 _JSON = Codec(codec.canonical_json, json.loads)
 _TUPLE = Codec(codec.canonical_json, lambda text: tuple(json.loads(text)))
 _PICTURE = Codec(codec.encode_picture, codec.decode_picture)
+_GREY = Codec(
+    lambda map_: codec.encode_picture(map_[None]), lambda blob: codec.decode_picture(blob)[0]
+)
 _SIGNED = Codec(codec.encode_signed, codec.decode_signed)
 _EXACT = Codec(codec.encode_exact, codec.decode_exact)
 
@@ -112,7 +115,7 @@ PICTURES = Table(
     "pictures",
     PictureRecord,
     ("layer", "unit", "kind", "canvas"),
-    {"picture": _PICTURE, "silent": _BOOL, "settings": _JSON, "attempts": _TUPLE},
+    {"picture": _PICTURE, "silent": _BOOL, "settings": _JSON, "attempts": _TUPLE, "alpha": _GREY},
 )
 FINDINGS = Table("findings", Finding, ("position",), {"figures": _JSON})
 PROBES = Table("probes", ProbeRecord, ("name",), {"figures": _JSON})

@@ -8,6 +8,7 @@ from rich.table import Table
 
 from phosphene.atlas import LayerRecord
 from phosphene.network import Layer, Network
+from phosphene.words import scaled
 
 _DOT = re.compile(r"\.(?![^\[]*\])")  # keys of dictionaries may hold dots
 
@@ -24,7 +25,7 @@ def table_of_network(network: Network) -> Table:
         field = fields[name]
         cells = _cells(layer, depth, field.size, field.whole)
         cost = 0 if layer.layout == "token" else costs.get(name, 0)
-        table.add_row(*cells, _cost(cost))
+        table.add_row(*cells, scaled(cost) if cost else "")
     return table
 
 
@@ -89,15 +90,3 @@ def _indented(name: str, depth: int) -> str:
     cut = dots[-1] if dots else 0
     dimmed = f"[dim]{escape(name[:cut])}[/]" if cut else ""
     return "  " * depth + dimmed + escape(name[cut:])
-
-
-def _cost(count: int) -> str:
-    """A count as people say it, to three figures.
-
-    >>> _cost(0), _cost(45_352), _cost(1_814_073_344)
-    ('', '45.4 k', '1.81 G')
-    """
-    for size, letter in ((10**9, " G"), (10**6, " M"), (10**3, " k")):
-        if count >= size:
-            return f"{count / size:.3g}{letter}"
-    return str(count or "")

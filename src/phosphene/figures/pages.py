@@ -85,6 +85,7 @@ class Pages:
         records = viewer.units(layer.name)
         return {
             "layer": layer,
+            "inside": viewer.inside(layer),
             "cards": [
                 self._unit_card(record, drawings.get(record.unit), strongest.get(record.unit))
                 for record in records
@@ -109,7 +110,11 @@ class Pages:
             "patches": [self._patch(p) for p in viewer.patches(layer.name, record.unit)],
             "map_rule": viewer.map_rule(layer.name, record.unit),
             "drawings": [
-                {"drawing": drawing, "tile": self._tile(drawing.image)}
+                {
+                    "drawing": drawing,
+                    "tile": self._tile(drawing.image),
+                    "mask": self._tile(drawing.alpha),
+                }
                 for drawing in viewer.drawings(layer.name, record.unit)
             ],
             "histogram": histogram(

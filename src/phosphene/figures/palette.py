@@ -8,6 +8,9 @@ are equally light, so that magnitude alone decides how strongly a pixel stands o
 import numpy as np
 from jaxtyping import Float, UInt8
 from numpy import ndarray
+from PIL import Image
+
+BILINEAR = Image.Resampling.BILINEAR
 
 POSITIVE = (45, 120, 214)
 NEGATIVE = (214, 63, 47)
@@ -56,6 +59,20 @@ def on_paper(
     """
     alpha = rgba[..., 3:] / 255
     return np.rint(rgba[..., :3] * alpha + np.array(paper) * (1 - alpha)).astype(np.uint8)
+
+
+def faded(
+    image: UInt8[ndarray, "h w"] | UInt8[ndarray, "h w 3"], alpha: Float[ndarray, "h2 w2"]
+) -> UInt8[ndarray, "h w 4"]:
+    """An image as opaque as `alpha` in [0, 1] says, which is enlarged smoothly to its size.
+
+    >>> faded(np.array([[10, 20]], dtype=np.uint8), np.array([[0.0, 1.0]])).tolist()
+    [[[10, 10, 10, 0], [20, 20, 20, 255]]]
+    """
+    height, width = image.shape[:2]
+    shares = Image.fromarray(picture_to_image(alpha[None])).resize((width, height), BILINEAR)
+    colour = image if image.ndim == 3 else np.dstack([image] * 3)
+    return np.dstack([colour, np.asarray(shares)])
 
 
 def _scaled(values: Float[ndarray, "..."], limit: float | None) -> Float[ndarray, "..."]:

@@ -110,15 +110,14 @@ def _pictures(paper: Paper, viewer: Viewer, record: UnitRecord) -> None:
             paper.heading("No picture")
             words = "Nothing woke the unit. Tried: " + "; ".join(drawing.attempts) + "."
             paper.top += paper.write(words, color=SOFT)
-    shown: list[tuple[AnyImage, str]] = [
-        (
-            drawing.image,
-            f"{drawing.title}, {drawing.canvas}: {drawing.activation}"
-            + (f", {drawing.compared}" if drawing.compared else ""),
-        )
-        for drawing in drawings
-        if drawing.image is not None
-    ]
+    shown: list[tuple[AnyImage, str]] = []
+    for drawing in drawings:
+        if drawing.image is not None:
+            words = f"{drawing.title}, {drawing.canvas}: {drawing.activation}"
+            compared = f", {drawing.compared}" if drawing.compared else ""
+            shown.append((drawing.image, words + compared))
+        if drawing.faded is not None:
+            shown.append((on_paper(drawing.faded), "The same, faded where little was asked of it"))
     headings = ["synthetic pictures"] if shown else []
     weights = viewer.weights_image(record)
     if weights is not None:

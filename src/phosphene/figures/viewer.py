@@ -24,11 +24,18 @@ from phosphene.atlas import (
 from phosphene.errors import UnfinishedAtlasError
 from phosphene.figures.captions import strength
 from phosphene.figures.crops import Box, covers, crop
-from phosphene.figures.palette import picture_to_image, signed_to_rgba
+from phosphene.figures.palette import faded, picture_to_image, signed_to_rgba
 from phosphene.figures.png import AnyImage, mosaic
-from phosphene.words import class_name, number, percent, plural
+from phosphene.words import class_name, number, percent, plural, scaled
 
 MOST_KERNELS = 64
+
+_LAYOUTS = {
+    "channels_last": "The network itself has the channels last.",
+    "tokens": "The network itself has the places as a row of tokens.",
+    "token": "It is one token of the network’s row.",
+    "flat_maps": "The network itself has each map as one row.",
+}
 
 
 @dataclass(frozen=True)
@@ -49,9 +56,14 @@ class Patch:
 
 @dataclass(frozen=True)
 class Drawing:
-    """One synthetic picture; `image` is None where the unit could not be woken."""
+    """One synthetic picture; `image` is None where the unit could not be woken.
+
+    `alpha` is how opaque its places are, white on transparent, and `faded` the picture with it.
+    """
 
     image: AnyImage | None
+    alpha: UInt8[ndarray, "h2 w2 2"] | None
+    faded: UInt8[ndarray, "h w 4"] | None
     title: str
     canvas: str
     activation: str
@@ -110,6 +122,12 @@ class Viewer:
         if self.is_output(layer):
             return f"class {class_name(self.labels, unit)}"
         return f"{'channel' if len(layer.shape) == 3 else 'unit'} {unit}"
+
+    def inside(self, layer: LayerRecord) -> str:
+        """What a layer costs, and how the network has its values where that is unusual."""
+        cost = layer.multiply_adds
+        said = [f"{scaled(cost)} multiply-adds for one image."] if cost else []
+        return " ".join([*said, _LAYOUTS.get(layer.layout or "", "")]).strip()
 
     def is_output(self, layer: LayerRecord) -> bool:
         """Whether the layer's units are the classes: the last layer, one unit per label."""
@@ -195,8 +213,12 @@ class Viewer:
     def drawing(self, record: PictureRecord) -> Drawing:
         """One synthetic picture with what can be said of it."""
         share, compared = strength(record.activation, record.strongest_real)
+        image = None if record.silent else picture_to_image(record.picture)
+        alpha = None if image is None else record.alpha
         return Drawing(
-            image=None if record.silent else picture_to_image(record.picture),
+            image=image,
+            alpha=None if alpha is None else _mask(alpha),
+            faded=None if alpha is None or image is None else faded(image, alpha),
             title=self._title(record),
             canvas=record.canvas,
             activation=number(record.activation),
@@ -269,6 +291,11 @@ def require_begun(atlas: Atlas) -> None:
         f"{failed[-1] if failed else ''} "
         "Run the command that began it once more, `phosphene build`, and it goes on from there"
     )
+
+
+def _mask(alpha: Float[ndarray, "h w"]) -> UInt8[ndarray, "h w 2"]:
+    shares = picture_to_image(alpha[None])
+    return np.dstack([np.full_like(shares, 255), shares])
 
 
 def _plain(value: Any) -> str:

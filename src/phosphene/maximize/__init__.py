@@ -11,7 +11,8 @@ from phosphene.maximize.inversion import Inversion, invert
 from phosphene.maximize.loop import Above, Plateau, Step, Stop, ascend
 from phosphene.maximize.optimizers import NormalizedGradient, Optimizer
 from phosphene.maximize.pictured import Pictured, direction, picture
-from phosphene.maximize.recipe import Recipe, on_screen, paint
+from phosphene.maximize.recipe import Recipe, follow, on_screen, paint
+from phosphene.maximize.transparency import coarse, opacity, traced
 
 __all__ = [
     "Above",
@@ -34,14 +35,18 @@ __all__ = [
     "batch_size",
     "caricature",
     "class_models",
+    "coarse",
     "confirm",
     "direction",
     "draw",
     "dream",
     "facets",
+    "follow",
     "interpolate",
     "invert",
     "on_screen",
+    "opacity",
     "paint",
     "picture",
+    "traced",
 ]

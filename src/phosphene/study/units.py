@@ -7,6 +7,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 import torch
+from jaxtyping import Float
+from numpy import ndarray
 from torch import Tensor
 
 from phosphene.atlas import Atlas, ExampleRecord, JobWriter, PictureRecord
@@ -14,7 +16,7 @@ from phosphene.attribution import gradient
 from phosphene.canvas import Spectrum
 from phosphene.errors import RectifierError
 from phosphene.examples import crop, seen_from
-from phosphene.maximize import Drawing, Recipe, draw
+from phosphene.maximize import Drawing, Recipe, coarse, draw
 from phosphene.network import GUIDED, PLAIN, Layer, Network, Rule
 from phosphene.objectives import Channel, Neuron, Term
 from phosphene.study.images import picture
@@ -129,6 +131,7 @@ class Pictures(StudyJob):
             silent=drawing.silent,
             settings=self.recipe.to_json(),
             attempts=drawing.attempts,
+            alpha=_alpha(drawing),
         )
 
 
@@ -139,6 +142,13 @@ def _at(layer: Layer, unit: int, places: Sequence[int]) -> Term:
     width = layer.shape[2] if layer.spatial else layer.shape[0]
     rows, columns = zip(*(divmod(place, width) for place in places), strict=True)
     return Neuron(layer.name, unit, y=rows, x=columns)
+
+
+def _alpha(drawing: Drawing) -> Float[ndarray, "h2 w2"] | None:
+    """The transparency of a picture in colour; grey would not be told from the paper behind."""
+    if drawing.alpha is None or drawing.silent or len(drawing.picture) != 3:
+        return None
+    return coarse(drawing.alpha[None])[0].numpy()
 
 
 def _map_rule(network: Network, layer: Layer) -> tuple[Rule, str | None]:

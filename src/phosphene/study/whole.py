@@ -50,6 +50,10 @@ class Describe(StudyJob):
                     field=field.size,
                     field_whole=field.whole,
                     default=layer.default,
+                    layout=layer.layout,
+                    multiply_adds=None
+                    if layer.layout == "token"
+                    else network.costs.get(layer.name),
                 )
             )
         yield 1.0
