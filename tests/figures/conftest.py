@@ -157,6 +157,8 @@ def build(path: Path, material: Material) -> Path:
                         field=field,
                         field_whole=field is None,
                         default=True,
+                        layout="channels_last" if position == 1 else "maps",
+                        multiply_adds=1_234_567,
                     )
                 )
                 for record in _units(name, values, weights, material):
@@ -278,6 +280,7 @@ def _pictures(
                 "transforms": ["shift 2", "rotate 5", "scale 0.95 to 1.05"],
             },
             attempts=(),
+            alpha=np.linspace(0, 1, 12).reshape(3, 4) if len(picture) == 3 else None,
         )
         for kind, picture in made
     ]

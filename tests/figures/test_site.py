@@ -143,6 +143,25 @@ def test_outputs_are_called_by_their_class(photographs_atlas: Path, tmp_path: Pa
     assert "grey is zero" in pages["unit-conv1-0.html"].text
 
 
+def test_pictures_in_colour_can_be_faded(
+    photographs_atlas: Path, digits_atlas: Path, tmp_path: Path
+) -> None:
+    export(photographs_atlas, tmp_path / "colour")
+    page = (tmp_path / "colour" / "unit-conv1-0.html").read_text()
+    assert page.count("--alpha:url(data:image/png;base64,") == 2  # the channel's and the neuron's
+    assert page.count('type="checkbox"') == 1
+    pages = export(digits_atlas, tmp_path / "grey")
+    assert not any("input" in page.tags for page in pages.values())
+
+
+def test_a_layer_says_what_it_costs_and_how_it_lies(digits_atlas: Path, tmp_path: Path) -> None:
+    pages = export(digits_atlas, tmp_path)
+    assert "1.23 M multiply-adds for one image." in pages["layer-conv1.html"].text
+    assert "itself" not in pages["layer-conv1.html"].text
+    said = "1.23 M multiply-adds for one image. The network itself has the channels last."
+    assert said in pages["layer-conv2.html"].text
+
+
 def test_exporting_again_changes_nothing(digits_atlas: Path, tmp_path: Path) -> None:
     export(digits_atlas, tmp_path)
     before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.*")}

@@ -1,10 +1,13 @@
 """The pages in a real browser: phone and desktop, light and dark, with and without scripts."""
 
+import io
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from phosphene.atlas import Atlas
 from phosphene.figures.site import export_site
@@ -95,6 +98,28 @@ def test_pages_work_without_scripts(browser: object, digits_atlas: Path, tmp_pat
     page.get_by_role("link", name="channel 1 →").click()
     assert "unit-conv1-1.html" in page.url
     context.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_faded_pictures_let_the_paper_through(
+    browser: object, photographs_atlas: Path, tmp_path: Path, scheme: str
+) -> None:
+    with Atlas.open(photographs_atlas) as atlas:
+        index = export_site(atlas, tmp_path)
+    page = browser.new_page(color_scheme=scheme)
+    page.goto(index.with_name("unit-conv1-0.html").as_uri())
+    paper = page.evaluate("() => getComputedStyle(document.body).backgroundColor")
+    drawn = page.locator(".drawing img").first
+    plain = np.asarray(Image.open(io.BytesIO(drawn.screenshot())).convert("RGB"))
+    page.get_by_label("Fade the places").check()
+    faded = np.asarray(Image.open(io.BytesIO(drawn.screenshot())).convert("RGB"))
+    page.close()
+    expected = [int(n) for n in paper[4:-1].split(",")]
+    middle = plain.shape[1] // 2
+    assert np.abs(faded[4, 4] - np.array(expected)).max() <= 4  # alpha is 0 there
+    assert np.abs(plain[4, 4] - np.array(expected)).max() > 12
+    assert np.abs(faded[-4, -4].astype(int) - plain[-4, -4]).max() <= 4  # and 1 here
+    assert not np.array_equal(faded[:, middle], plain[:, middle])
 
 
 def test_dark_pages_are_dark(browser: object, digits_atlas: Path, tmp_path: Path) -> None:

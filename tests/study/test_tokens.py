@@ -78,3 +78,31 @@ def test_pages_and_sheets_are_made(opened: tuple[str, Atlas], tmp_path: Path) ->
     picture = photographs()[0].picture
     sheet = attributions_sheet(made(name), picture, [Unit(LAYERS[name][0], 1)], atlas)
     assert np.asarray(sheet).std() > 10
+
+
+def test_layers_keep_how_the_network_has_them_and_what_they_cost(
+    opened: tuple[str, Atlas],
+) -> None:
+    name, atlas = opened
+    network = made(name)
+    expected = {"vit": {"places": "tokens", "blocks.1[class]": "token"}}.get(
+        name, {"features.1": "channels_last"}
+    )
+    for layer, layout in expected.items():
+        record = atlas.layer(layer)
+        assert record.layout == layout
+        cost = None if layout == "token" else network.costs[layer]
+        assert record.multiply_adds == cost
+
+
+def test_pictures_in_colour_keep_their_transparency(opened: tuple[str, Atlas]) -> None:
+    name, atlas = opened
+    pictures = atlas.pictures(LAYERS[name][0])
+    assert pictures
+    for record in pictures:
+        if record.silent:
+            assert record.alpha is None
+        else:
+            assert record.alpha is not None
+            assert record.alpha.shape == record.picture.shape[1:]
+            assert 0 <= record.alpha.min() < record.alpha.max() == 1

@@ -94,6 +94,11 @@ class SiteFolder:
             return Tile(data_uri(png), width, height)
         return Tile(self._image(png), width, height)
 
+    def mask(self, image: AnyImage) -> Tile:
+        """What fades an image. Always inline: from disk, browsers take no mask out of a file."""
+        height, width = image.shape[:2]
+        return Tile(data_uri(png_bytes(image)), width, height)
+
     def _image(self, png: bytes) -> str:
         name = f"img/{hashlib.blake2b(png, digest_size=16).hexdigest()}.png"
         if self.folder / name not in self.written:

@@ -113,7 +113,7 @@ class Pages:
                 {
                     "drawing": drawing,
                     "tile": self._tile(drawing.image),
-                    "mask": self._tile(drawing.alpha),
+                    "mask": None if drawing.alpha is None else self.folder.mask(drawing.alpha),
                 }
                 for drawing in viewer.drawings(layer.name, record.unit)
             ],
