@@ -243,6 +243,24 @@ def test_show_says_where_units_look_in_a_picture(run: Run, folder: Path) -> None
     assert "has no layer 'conv1'" in printed
 
 
+def test_show_looks_by_the_methods_that_are_named(run: Run, folder: Path) -> None:
+    look = ["show", "a.atlas", "fc1:3", "--image", 4, "--out", "m.png"]
+    widths = []
+    for methods in (["guided"], ["integrated-gradients", "gradient", "guided", "captum:Occlusion"]):
+        status, printed = run(*look, *(word for name in methods for word in ("--method", name)))
+        assert status == 0, printed
+        with Image.open(folder / "m.png") as image:
+            widths.append(image.width)
+    assert widths[0] < widths[1]
+    for words, said in (
+        ([*look, "--method", "guidde"], "nearest: guided"),
+        ([*look, "--method", "captum:Oclusion"], "nearest: Occlusion"),
+        (["show", "a.atlas", "fc1:3", "--method", "guided"], "give --image cat.png too"),
+    ):
+        status, printed = run(*words)
+        assert (status, said in printed) == (2, True), printed
+
+
 def test_show_draws_each_of_several_units(run: Run, folder: Path) -> None:
     assert run("show", "a.atlas", "fc1:0", "fc1:1", "--out", "u.png")[0] == 0
     assert (folder / "u-fc1-0.png").exists()

@@ -6,7 +6,7 @@ import torch
 from torch.utils.data import TensorDataset
 
 from drawn import edges_are_blank, holds, network, some_data
-from phosphene.attribution import gradient
+from phosphene.attribution import gradient, method
 from phosphene.errors import InputError
 from phosphene.examples import Survey
 from phosphene.figures import (
@@ -20,7 +20,7 @@ from phosphene.figures import (
 from phosphene.figures.palette import on_paper, picture_to_image, signed_to_rgba
 from phosphene.figures.paper import DPI
 from phosphene.maximize import Drawing
-from phosphene.objectives import Neuron
+from phosphene.objectives import Channel, Neuron
 from phosphene.types import Unit
 from phosphene.zoo import TrainingStep
 
@@ -87,6 +87,20 @@ def test_a_training_is_shown_with_and_without_validation(validation: float | Non
     assert edges_are_blank(np.asarray(training_sheet(steps[:1])))
     with pytest.raises(InputError, match=r"no steps"):
         training_sheet([])
+
+
+def test_maps_that_do_not_tell_colours_apart_are_blue_and_red() -> None:
+    found, batch = network(3), some_data(3)
+    survey = Survey(found, ["5"])
+    survey.add(batch)
+    data, picture = TensorDataset(batch.pictures, batch.labels), batch.pictures[2]
+    methods = ("gradient x input", "captum:Occlusion")
+    drawn = attributions_sheet(found, picture, [Unit("5", 2)], survey, data, methods=methods)
+    large = round(1.3 * DPI) // 20
+    in_colour, hidden = (method(m)(found, picture[None], Channel("5", 2))[0] for m in methods)
+    assert holds(np.asarray(drawn), on_paper(signed_to_rgba(in_colour.numpy())), large)
+    assert holds(np.asarray(drawn), on_paper(signed_to_rgba(hidden[0].numpy())), large)
+    assert torch.equal(hidden[0], hidden[2])
 
 
 @pytest.mark.parametrize("channels", [1, 3])

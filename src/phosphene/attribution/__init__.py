@@ -12,10 +12,12 @@ from phosphene.attribution.gradients import (
     guided,
     integrated_gradients,
 )
+from phosphene.attribution.names import called, method
 
 __all__ = [
     "METHODS",
     "Attribution",
+    "called",
     "captum",
     "cross",
     "deconvnet",
@@ -24,4 +26,5 @@ __all__ = [
     "gradient_x_input",
     "guided",
     "integrated_gradients",
+    "method",
 ]

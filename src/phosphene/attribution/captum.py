@@ -16,6 +16,9 @@ from phosphene.errors import InputError, SpecError, nearest
 from phosphene.network import Network, frozen
 from phosphene.objectives import Term
 
+_OURS = {"self", "model", "forward_func", "inputs", "target", "additional_forward_args"}
+"""What the methods of Captum are told by the adapter."""
+
 
 def captum(
     network: Network,
@@ -33,13 +36,15 @@ def captum(
     for example `sliding_window_shapes=(1, 5, 5)`. Methods about a layer (`LayerGradCam`, ...) need
     `layer`, and their maps are enlarged to the pictures' size. `smooth`, where given, holds the
     settings of Captum's `NoiseTunnel` around the method: SmoothGrad is
-    `captum(..., "Saliency", abs=False, smooth={"nt_samples": 32, "stdevs": 0.1})`.
+    `captum(..., "Saliency", abs=False, smooth={"nt_samples": 32, "stdevs": 0.1})`. `Occlusion`
+    hides an eighth of each side at a time, in steps of half of that, unless settings say otherwise.
 
     Whatever Captum's classes mean by their input is in picture space here, [0, 1], before
     normalisation. Note that its backward rules act on ReLU modules only; ours act on all.
 
     Raises:
-        SpecError: Captum is not installed; it has no such method; a layer is missing or too much.
+        SpecError: Captum is not installed; it has no such method or setting; one, or a layer, is
+            missing or too much; Captum itself refuses.
         UnknownLayerError: with the nearest names.
         InputError: pictures outside [0, 1]; a map that is no picture.
 
@@ -47,14 +52,11 @@ def captum(
     """
     network.input.check_shape(pictures)
     network.input.check_values(pictures)
+    asked = settings | ({} if layer is None else {"layer": layer})
+    check_settings(method, asked)
     kind = _method(method)
     known = inspect.signature(kind).parameters
-    if ("layer" in known) != (layer is not None):
-        raise SpecError(
-            f"{method} is about a layer; give layer='conv1', say"
-            if layer is None
-            else f"{method} is about the pictures; leave out layer={layer!r}"
-        )
+    settings = _usual(method, network.input.shape) | settings
     own = {name: settings.pop(name) for name in list(settings) if name in known}
     if layer is not None:
         own["layer"] = _module(network, layer)
@@ -79,6 +81,38 @@ def captum(
     return nn.functional.interpolate(found, pictures.shape[2:], mode="bilinear")
 
 
+def check_settings(method: str, settings: Mapping[str, Any]) -> None:
+    """Whether Captum's `method` can be asked with `settings`, `layer` and `smooth` among them.
+
+    Raises:
+        SpecError: Captum is not installed; what it does not know or does not get, with the nearest.
+    """
+    kind = _method(method)
+    made, asked = (dict(inspect.signature(part).parameters) for part in (kind, kind.attribute))
+    known = {n: p for n, p in (made | asked).items() if n not in _OURS and p.kind != p.VAR_KEYWORD}
+    if "layer" in settings and "layer" not in known:
+        raise SpecError(f"{method} is about the pictures; leave out layer={settings['layer']!r}")
+    for name in settings:
+        if name not in {*known, "smooth"}:
+            raise SpecError(f"{method} has no setting {name!r}; {nearest(name, known)}")
+    needed = {n for n, p in known.items() if p.default is p.empty}
+    missing = needed - settings.keys() - _usual(method, (1, 1, 1)).keys()
+    if "layer" in missing:
+        raise SpecError(f"{method} is about a layer; give layer='conv1', say")
+    if missing:
+        raise SpecError(f"{method} needs {', '.join(sorted(missing))}, which is not given")
+
+
+def _usual(method: str, shape: tuple[int, ...]) -> dict[str, Any]:
+    """Settings that Captum asks for and that go without saying for pictures of a shape."""
+    if method != "Occlusion":
+        return {}
+    channels, *size = shape
+    sides = [max(1, -(-side // 8)) for side in size]
+    strides = [max(1, side // 2) for side in sides]
+    return {"sliding_window_shapes": (channels, *sides), "strides": (channels, *strides)}
+
+
 class _Scored(nn.Module):
     """Pictures to the scores of an objective; the network is a submodule, so hooks find it."""
 
@@ -100,7 +134,18 @@ def _attribute(
 ) -> Tensor:
     leaf = pictures.detach().clone().requires_grad_()
     around = asked if smooth is None else _attr().NoiseTunnel(asked)
-    maps: Tensor = around.attribute(leaf, **(smooth or {}), **settings)
+    try:
+        maps: Tensor = around.attribute(leaf, **(smooth or {}), **settings)
+    except (AssertionError, TypeError, ValueError) as error:  # ours are of other kinds
+        name = type(asked).__name__
+        raise SpecError(f"Captum's {name} refuses with {settings}: {error}") from error
+    except RuntimeError as error:
+        if "not have been used" not in str(error):
+            raise
+        raise SpecError(
+            f"the unit does not depend on the layer that Captum's {type(asked).__name__} was asked "
+            "about; give one that comes before it"
+        ) from error
     return maps
 
 
@@ -113,12 +158,12 @@ def _attr() -> ModuleType:
         ) from error
 
 
-def _method(name: str) -> type:
+def _method(name: str) -> Any:
     attr = _attr()
     methods = {
         key: kind
         for key, kind in vars(attr).items()
-        if isinstance(kind, type) and issubclass(kind, attr.Attribution)
+        if isinstance(kind, type) and hasattr(kind, "attribute")
     }
     if name not in methods:
         raise SpecError(f"Captum has no method {name!r}; {nearest(name, methods)}")

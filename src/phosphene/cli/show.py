@@ -8,11 +8,13 @@ from PIL.Image import Image
 from rich.table import Table
 
 from phosphene.atlas import Atlas
+from phosphene.attribution import method
 from phosphene.cli.arguments import Device, Weights
 from phosphene.cli.output import console, in_characters, say
 from phosphene.cli.subject import check_picture, subject
-from phosphene.errors import UnknownUnitError
+from phosphene.errors import SpecError, UnknownUnitError
 from phosphene.figures import attributions_sheet, layer_sheet, unit_sheet
+from phosphene.figures.attributions import METHODS
 from phosphene.types import Unit
 
 
@@ -26,6 +28,14 @@ def show(
         str | None,
         typer.Option(help="Show where the units look in this picture: a file, or a number."),
     ] = None,
+    methods: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--method",
+            help="With --image, and as often as you like: gradient, gradient-x-input, deconvnet, "
+            "guided, integrated-gradients, or Captum's by name, such as captum:Occlusion.",
+        ),
+    ] = None,
     model: Annotated[
         str | None, typer.Option(help="With --image: how to make the network, if not as built.")
     ] = None,
@@ -38,10 +48,16 @@ def show(
     """Print what is known of a unit and draw it; give a layer's name for all of its units.
 
     With --image, one figure shows where each of the units looks in that picture, by plain gradient,
-    DeconvNet and guided backpropagation, beside the real patches that excite it most.
+    DeconvNet and guided backpropagation or by each --method, beside the real patches that excite it
+    most. Settings of Captum's methods are written as in Python:
+    'captum:LayerGradCam(layer="conv2")'.
     """
     check_picture(out)
+    for name in methods or ():
+        method(name)  # told now, before the network is made
     if image is None:
+        if methods:
+            raise SpecError("--method says how to look at a picture; give --image cat.png too")
         for name in units:
             path = out or Path(f"{name.replace('/', '-').replace(':', '-')}.png")
             if out is not None and len(units) > 1:
@@ -53,7 +69,9 @@ def show(
     picture, _ = about.picture(image)
     chosen = [Unit.parse(name) for name in units]
     with Atlas.open(atlas) as opened:
-        figure = attributions_sheet(about.network, picture, chosen, opened)
+        figure = attributions_sheet(
+            about.network, picture, chosen, opened, methods=methods or METHODS
+        )
     named = "-".join(name.replace("/", "-").replace(":", "-") for name in units[:3])
     _draw_to(out or Path(f"{named}-in-{Path(image).stem}.png"), figure)
 

@@ -1,16 +1,17 @@
-"""Where units look in one picture, by three methods, beside the real patches that excite them."""
+"""Where units look in one picture, by several methods, beside the real patches that excite them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, UInt8
+from numpy import ndarray
 from PIL import Image
 from torch import Tensor
 from torch.utils.data import Dataset
 
 from phosphene.atlas import Atlas
-from phosphene.attribution import Attribution, deconvnet, gradient, guided
+from phosphene.attribution import Attribution, called, guided, method
 from phosphene.data import Example, read
 from phosphene.errors import InputError, RectifierError
 from phosphene.examples import Survey, seen_from
@@ -25,7 +26,7 @@ from phosphene.figures.viewer import Viewer
 from phosphene.network import Network
 from phosphene.objectives import Channel, Neuron, Term, unit_maps
 from phosphene.types import Unit
-from phosphene.words import class_name, number
+from phosphene.words import class_name, number, plural
 
 LARGE, LARGE_GAP = 1.3, 0.16
 SMALL_SIDE, SMALL_GAP = 0.8, 0.12
@@ -34,11 +35,8 @@ PATCHES = 4
 Seen = tuple[AnyImage, AnyImage, str]
 """A real patch, the map over it, and its words."""
 
-METHODS: dict[str, Attribution] = {
-    "gradient": partial(gradient),
-    "DeconvNet": deconvnet,
-    "guided gradient": guided,
-}
+METHODS = ("gradient", "deconvnet", "guided")
+"""What is shown unless something else is asked for."""
 
 
 def attributions_sheet(
@@ -47,9 +45,12 @@ def attributions_sheet(
     units: Sequence[Unit],
     found: Survey | Atlas,
     data: Dataset[object] | None = None,
+    *,
+    methods: Sequence[str] = METHODS,
 ) -> Image.Image:
     """A strip for each unit: maps over the whole picture, then its strongest real patches.
 
+    `methods` are names such as "guided" or "captum:Occlusion": see `phosphene.attribution.method`.
     Maps are of the unit at the position where it answers to the picture most, or at its own
     position if it has one; they are signed, blue for more and red for less, each in a range of its
     own. A method that the network's activations do not allow is told in words. The patches are
@@ -60,18 +61,23 @@ def attributions_sheet(
         UnknownLayerError, UnknownUnitError: with the nearest names.
         InputError, ChannelError, SizeError: the picture does not fit, or a survey without `data`.
         AtlasError: the atlas does not keep the layer.
+        SpecError: no such method.
 
     *Source:* Cogswell 2016, "How do you recognize this cat?"; Zeiler & Fergus 2013, fig. 2.
     """
+    asked = {called(name): method(name) for name in methods}
+    ways = plural(len(asked), "method")
     paper = titled(
         "Where units look",
-        "On the left the picture, and what in it the unit answers to, by three methods. On the "
-        "right the real patches that excite the unit most, above their guided gradients. Blue "
-        "speaks for the unit, red against it.",
+        f"On the left the picture, and what in it the unit answers to, by {ways}. On the right the "
+        "real patches that excite the unit most, above their guided gradients. "
+        f"{_legend(network.input.channels)}",
+        2 * MARGIN + (1 + len(asked)) * (LARGE + LARGE_GAP) + PATCHES * (SMALL_SIDE + SMALL_GAP),
     )
     patches = _patches(network, found, data)
     for unit in units:
-        _strip(paper, network, picture, unit, patches(network.unit(unit)))
+        shown = patches(network.unit(unit))
+        _strip(paper, network, picture, unit, methods=asked, patches=shown)
     return paper.image()
 
 
@@ -94,6 +100,8 @@ def _strip(
     network: Network,
     picture: Float[Tensor, "c h w"],
     unit: Unit,
+    *,
+    methods: Mapping[str, Attribution],
     patches: Sequence[Seen],
 ) -> None:
     place, value = _strongest(network, picture, unit)
@@ -102,13 +110,13 @@ def _strip(
     fires = "answers" if value > 0 else "does not fire and answers"
     paper.heading(f"{name}, which {fires} {number(value)} here")
     shown: list[Captioned] = [(picture_to_image(picture.cpu().numpy()), "the picture")]
-    for name, method in METHODS.items():
+    for name, attribution in methods.items():
         try:
-            (values,) = method(network, picture[None], at).cpu().numpy()
+            (values,) = attribution(network, picture[None], at).cpu().numpy()
         except RectifierError:
             shown.append((None, f"{name}: not defined for this network's activations"))
         else:
-            shown.append((on_paper(signed_to_rgba(values)), name))
+            shown.append((on_paper(_coloured(values)), name))
     top, left, lowest = paper.top, MARGIN, 0.0
     for image, words in shown:
         images = [] if image is None else [image]
@@ -119,6 +127,21 @@ def _strip(
         lowest = max(lowest, end)
         left += SMALL_SIDE + SMALL_GAP
     paper.top = lowest + 0.05
+
+
+def _legend(channels: int) -> str:
+    blue = "lue speaks for the unit, red against it."
+    if channels != 3:
+        return f"B{blue}"
+    return (
+        "Grey is zero, and a colour says which way each of red, green and blue pulls; where "
+        f"they are one, b{blue}"
+    )
+
+
+def _coloured(values: Float[ndarray, "c h w"]) -> UInt8[ndarray, "h w 4"]:
+    """A map in colour, unless it says the same of all colours."""
+    return signed_to_rgba(values[:1] if (values == values[:1]).all() else values)
 
 
 def _stacked(

@@ -1,0 +1,83 @@
+"""Attribution methods by the names that people, captions and the command line have for them."""
+
+import ast
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from phosphene.attribution.captum import captum, check_settings
+from phosphene.attribution.gradients import METHODS, Attribution, Maps
+from phosphene.errors import SpecError, nearest
+from phosphene.network import Network
+from phosphene.objectives import Term
+
+_CAPTUM = "captum:"
+_CALLED = {"deconvnet": "DeconvNet", "guided": "guided gradient"}
+
+
+def method(text: str) -> Attribution:
+    """The attribution of a name: one of `METHODS`, or `captum:NAME`, with settings as in Python.
+
+    Hyphens stand for spaces. Whatever chance there is in a method is the same each time.
+
+    Raises:
+        SpecError: no such method or setting, with the nearest; Captum is not installed.
+
+    >>> method("guided").__name__
+    'guided'
+    >>> cam = method('captum:LayerGradCam(layer="conv2")')
+    """
+    if text.startswith(_CAPTUM):
+        name, settings = _call(text)
+        check_settings(name, settings)
+        return partial(_seeded, partial(captum, method=name, **settings))
+    known = _plain(text)
+    if known not in METHODS:
+        raise SpecError(
+            f"no attribution method {text!r}; {nearest(known, METHODS, listing=True)}. "
+            "Captum's have names such as captum:Occlusion"
+        )
+    return METHODS[known]
+
+
+def called(text: str) -> str:
+    """What a caption calls a method.
+
+    >>> called("guided"), called("integrated-gradients")
+    ('guided gradient', 'integrated gradients')
+    >>> called('captum:LayerGradCam(layer="conv2")')
+    'Captum’s LayerGradCam, layer conv2'
+    """
+    if not text.startswith(_CAPTUM):
+        return _CALLED.get(_plain(text), _plain(text))
+    name, settings = _call(text)
+    return ", ".join([f"Captum’s {name}", *(f"{k} {v}" for k, v in settings.items())])
+
+
+def _plain(text: str) -> str:
+    return text.replace("-", " ").casefold()
+
+
+def _call(text: str) -> tuple[str, dict[str, Any]]:
+    """A name and its settings, written as a call or as the name alone."""
+    try:
+        asked = ast.parse(text.removeprefix(_CAPTUM).strip(), mode="eval").body
+        call = asked if isinstance(asked, ast.Call) else ast.Call(asked, [], [])
+        settings = {str(given.arg): ast.literal_eval(given.value) for given in call.keywords}
+    except (SyntaxError, ValueError):
+        call = None
+    if call is None or not isinstance(call.func, ast.Name) or call.args:
+        raise SpecError(
+            f"{text!r} cannot be read; expected a name of Captum's with settings, such as "
+            'captum:LayerGradCam(layer="conv2")'
+        )
+    return call.func.id, settings
+
+
+def _seeded(asked: Attribution, network: Network, pictures: Maps, objective: Term) -> Tensor:
+    """Captum draws from PyTorch's own random numbers, which are given back as they were."""
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        return asked(network, pictures, objective)
