@@ -37,6 +37,13 @@ def test_captums_with_settings_as_in_python(net: Network, some: Tensor) -> None:
     settings = {"sliding_window_shapes": (3, 4, 4), "strides": (3, 4, 4)}
     expected = captum(net, some, Logit(1), "Occlusion", **settings)
     assert torch.equal(asked(net, some, Logit(1)), expected)
+    trapezoids = method('captum:IntegratedGradients(n_steps=8, method="riemann_trapezoid")')
+    assert not torch.allclose(
+        trapezoids(net, some, Logit(1)),
+        method("captum:IntegratedGradients(n_steps=8)")(net, some, Logit(1)),
+        rtol=0,
+        atol=1e-7,
+    )
     cam = method('captum:LayerGradCam(layer="0")')(net, some, Logit(1))
     assert torch.equal(cam, captum(net, some, Logit(1), "LayerGradCam", layer="0"))
 

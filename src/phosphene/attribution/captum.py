@@ -25,6 +25,7 @@ def captum(
     pictures: Maps,
     objective: Term,
     method: str,
+    /,
     *,
     layer: str | None = None,
     smooth: Mapping[str, Any] | None = None,

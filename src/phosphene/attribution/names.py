@@ -1,10 +1,12 @@
 """Attribution methods by the names that people, captions and the command line have for them."""
 
 import ast
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from phosphene.attribution.captum import captum, check_settings
@@ -32,7 +34,7 @@ def method(text: str) -> Attribution:
     if text.startswith(_CAPTUM):
         name, settings = _call(text)
         check_settings(name, settings)
-        return partial(_seeded, partial(captum, method=name, **settings))
+        return partial(_captum, name, settings)
     known = _plain(text)
     if known not in METHODS:
         raise SpecError(
@@ -76,8 +78,10 @@ def _call(text: str) -> tuple[str, dict[str, Any]]:
     return call.func.id, settings
 
 
-def _seeded(asked: Attribution, network: Network, pictures: Maps, objective: Term) -> Tensor:
+def _captum(
+    name: str, settings: Mapping[str, Any], network: Network, pictures: Maps, objective: Term
+) -> Float[Tensor, "b c2 h w"]:
     """Captum draws from PyTorch's own random numbers, which are given back as they were."""
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        return asked(network, pictures, objective)
+        return captum(network, pictures, objective, name, **settings)

@@ -21,7 +21,7 @@ from phosphene.figures.layout import SMALL, Captioned, titled
 from phosphene.figures.palette import on_paper, picture_to_image, signed_to_rgba
 from phosphene.figures.paper import MARGIN, SOFT, Paper
 from phosphene.figures.png import AnyImage
-from phosphene.figures.sheet import OUTSIDE
+from phosphene.figures.sheet import OUTSIDE, WIDTH
 from phosphene.figures.viewer import Viewer
 from phosphene.network import Network
 from phosphene.objectives import Channel, Neuron, Term, unit_maps
@@ -29,7 +29,7 @@ from phosphene.types import Unit
 from phosphene.words import class_name, number, plural
 
 LARGE, LARGE_GAP = 1.3, 0.16
-SMALL_SIDE, SMALL_GAP = 0.8, 0.12
+SMALL_SIDE, SMALL_PITCH = 0.8, 0.92
 PATCHES = 4
 
 Seen = tuple[AnyImage, AnyImage, str]
@@ -72,7 +72,7 @@ def attributions_sheet(
         f"On the left the picture, and what in it the unit answers to, by {ways}. On the right the "
         "real patches that excite the unit most, above their guided gradients. "
         f"{_legend(network.input.channels)}",
-        2 * MARGIN + (1 + len(asked)) * (LARGE + LARGE_GAP) + PATCHES * (SMALL_SIDE + SMALL_GAP),
+        max(WIDTH, 2 * MARGIN + (1 + len(asked)) * (LARGE + LARGE_GAP) + PATCHES * SMALL_PITCH),
     )
     patches = _patches(network, found, data)
     for unit in units:
@@ -125,7 +125,7 @@ def _strip(
     for real, values, words in patches[:PATCHES]:
         end = _stacked(paper, [real, values], words, left=left, top=top, side=SMALL_SIDE)
         lowest = max(lowest, end)
-        left += SMALL_SIDE + SMALL_GAP
+        left += SMALL_PITCH
     paper.top = lowest + 0.05
 
 

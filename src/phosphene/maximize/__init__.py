@@ -12,7 +12,7 @@ from phosphene.maximize.loop import Above, Plateau, Step, Stop, ascend
 from phosphene.maximize.optimizers import NormalizedGradient, Optimizer
 from phosphene.maximize.pictured import Pictured, direction, picture
 from phosphene.maximize.recipe import Recipe, follow, on_screen, paint
-from phosphene.maximize.transparency import coarse, opacity, traced
+from phosphene.maximize.transparency import opacity, traced
 
 __all__ = [
     "Above",
@@ -35,7 +35,6 @@ __all__ = [
     "batch_size",
     "caricature",
     "class_models",
-    "coarse",
     "confirm",
     "direction",
     "draw",

@@ -16,7 +16,8 @@ from phosphene.attribution import gradient
 from phosphene.canvas import Spectrum
 from phosphene.errors import RectifierError
 from phosphene.examples import crop, seen_from
-from phosphene.maximize import Drawing, Recipe, coarse, draw
+from phosphene.maximize import Drawing, Recipe, draw
+from phosphene.maximize.transparency import coarse
 from phosphene.network import GUIDED, PLAIN, Layer, Network, Rule
 from phosphene.objectives import Channel, Neuron, Term
 from phosphene.study.images import picture
