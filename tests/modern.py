@@ -98,6 +98,35 @@ class Outputs(NamedTuple):
     aux: Tensor
 
 
+class Windows(nn.Module):
+    """Dense mixing of the positions in a window; a grid of one window is not cut, as in TinyViT.
+
+    With `fitting` the windows of a small grid are made as small as it is for good, as those of
+    transformers' Swin are; otherwise the grid is padded to whole windows.
+    """
+
+    def __init__(self, window: int, fitting: bool) -> None:
+        super().__init__()
+        self.window, self.fitting = window, fitting
+        self.conv, self.mix = nn.Conv2d(3, 4, 2, 2), nn.MultiheadAttention(4, 2, batch_first=True)
+        self.merged, self.head = nn.Identity(), nn.Linear(4, 5)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.conv(x)
+        if self.fitting:
+            self.window = min(self.window, *x.shape[2:])
+        height, width = x.shape[2:]
+        bottom, right = -height % self.window, -width % self.window
+        x = F.pad(x, (0, right, 0, bottom)).unfold(2, self.window, self.window)
+        x = x.unfold(3, self.window, self.window)  # b c rows columns window window
+        b, _, rows, columns = x.shape[:4]
+        x = x.permute(0, 2, 3, 4, 5, 1).flatten(3, 4).flatten(0, 2)
+        x = self.mix(x, x, x)[0]
+        x = x.view(b, rows, columns, self.window, self.window, 4).permute(0, 5, 1, 3, 2, 4)
+        x = x.flatten(4).flatten(2, 3)[:, :, :height, :width]
+        return self.head(self.merged(x).mean((2, 3)))
+
+
 class Inception(nn.Module):
     """Branches that are joined; a second head; both heads' scores in a named tuple."""
 

@@ -95,6 +95,8 @@ NETWORKS: dict[str, tuple[Callable[[], nn.Module], tuple[int, int]]] = {
     "divided": (Divided, (36, 40)),
     "vit": (modern.ViT, (32, 40)),
     "swin": (modern.Swin, (32, 36)),
+    "one window": (lambda: modern.Windows(16, fitting=False), (32, 32)),
+    "windows": (lambda: modern.Windows(8, fitting=True), (32, 32)),
     "mobile": (modern.Mobile, (33, 35)),
     "detector": (modern.Detector, (12, 34)),
 }

@@ -19,6 +19,7 @@ from phosphene.network.catalogue import LIBRARIES, Entry, from_library
 from phosphene.network.frozen import frozen
 from phosphene.network.inputs import Input
 from phosphene.network.record import Network
+from phosphene.network.settings import kept_settings
 from phosphene.network.weights import load_weights
 
 _SIZES = (28, 32, 48, 64, 96, 128, 160, 192, 224, 227, 240, 256, 299, 384)
@@ -125,7 +126,10 @@ def guess_input(module: nn.Module) -> Input:
     running = []
     with frozen(module), torch.no_grad():
         for size in _SIZES:
-            with suppress(Exception):  # a size that does not fit may fail in any way
+            with (
+                suppress(Exception),
+                kept_settings(module),
+            ):  # a size that does not fit may fail in any way
                 module(torch.zeros(1, first.in_channels, size, size, device=device))
                 running.append(size)
     if len(running) == 1:

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from phosphene.network.hollow import Hollow
 from phosphene.network.layers import Layer
+from phosphene.network.settings import kept_settings
 from phosphene.network.tap import tap
 
 Extent = tuple[int, int]
@@ -117,12 +118,14 @@ class Poison:
         sites = [self.layers[name].site for name in names]
         # A dense layer may refuse this size; what came before it is recorded.
         with (
+            kept_settings(self.module),
             Hollow() if self.hollow else nullcontext(),
             tap(self.module, sites, take=lambda value: _marks(value, axis)) as marks,
             suppress(Exception),
         ):
             self.module(inputs)
-        return marks
+        # Where this size is cut into windows, a layer may have a row for each of them.
+        return {name: found for name, found in marks.items() if len(found) == len(spans)}
 
     def extents(self, axis: int) -> dict[str, tuple[Extent, ...]]:
         """For each position along `axis`: the first and last line it sees, with what lies between.

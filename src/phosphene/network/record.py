@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Collection, Iterable, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from functools import cached_property
 from math import prod
 from typing import Any
@@ -31,6 +31,7 @@ from phosphene.network.receptive import (
     receptive_fields,
     smallest_patch,
 )
+from phosphene.network.settings import kept_settings
 from phosphene.network.tap import tap
 from phosphene.types import LOGITS, Recording, Unit
 
@@ -206,16 +207,24 @@ class Network:
         missing = {site.name for site in sites.values()} - set(values)
         if missing:
             raise NetworkError(f"layers {sorted(missing)} were not reached on this input")
+        uneven = sorted(name for name, value in values.items() if len(value) != len(pictures))
+        if uneven:
+            raise SizeError(
+                f"on pictures of {pictures.shape[2]} x {pictures.shape[3]} layers {uneven} of "
+                f"{self.name} have no row for each picture, as where they are cut into windows; "
+                f"give pictures of its own size {self.input.size[0]} x {self.input.size[1]}"
+            )
         return Recording(pictures, {name: values[site.name] for name, site in sites.items()})
 
     def _run(self, pictures: Tensor) -> Any:
         inputs = self._inputs(pictures, self._discovered[2])
+        size = (pictures.shape[2], pictures.shape[3])
         try:
-            return self.module(inputs)
+            with nullcontext() if size == self.input.size else kept_settings(self.module):
+                return self.module(inputs)
         except (torch.OutOfMemoryError, PhospheneError):
             raise
         except Exception as error:
-            size = (pictures.shape[2], pictures.shape[3])
             if size == self.input.size:
                 raise
             raise SizeError(
