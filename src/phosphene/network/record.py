@@ -25,6 +25,7 @@ from phosphene.network.defaults import with_defaults
 from phosphene.network.frozen import frozen
 from phosphene.network.inputs import Input
 from phosphene.network.layers import Discovery, Layer, discover
+from phosphene.network.logits import find_logits
 from phosphene.network.receptive import (
     Patch,
     ReceptiveField,
@@ -98,7 +99,7 @@ class Network:
                     f"{self.name} failed on one picture of its own input size {self.input}, "
                     f"or on two: {error}. Check the number of channels and the size you gave"
                 ) from error
-        logits = _find_logits(found)
+        logits = find_logits(found)
         return with_defaults(found.layers, logits), logits, order
 
     def _discover(self, pictures: Tensor) -> tuple[Discovery, torch.memory_format]:
@@ -341,25 +342,3 @@ def check_finite(state: dict[str, Any]) -> None:
             + (f" and {len(bad) - 5} more" if len(bad) > 5 else "")
             + "; training has diverged or the file is damaged. Use an earlier checkpoint"
         )
-
-
-def _find_logits(found: Discovery) -> str | None:
-    """The last layer whose softmax is the distribution that the network's output stands for."""
-    vectors = [name for name in found.ends if len(found.layers[name].shape) == 1]
-    if not vectors:
-        return None
-    last = vectors[0]
-    output = found.values[last]
-    total = output.sum(1)
-    if bool((output >= 0).all()) and torch.allclose(total, torch.ones_like(total), atol=1e-4):
-        log_probabilities = output.log()
-    else:  # logits and log-probabilities alike: log-softmax leaves the latter as they are
-        log_probabilities = output.log_softmax(1)
-    matching = [
-        name
-        for name, value in found.values.items()
-        if value.shape == output.shape
-        and torch.allclose(value.log_softmax(1), log_probabilities, atol=1e-3)
-    ]
-    weighted = [name for name in matching if found.layers[name].default]
-    return weighted[-1] if weighted else (matching[0] if matching else last)
