@@ -13,7 +13,7 @@ from torch.utils.data import Dataset
 
 from phosphene.data import Batch, Unreadable, batches
 from phosphene.errors import DataError, UnknownLayerError
-from phosphene.examples import Survey
+from phosphene.examples import LayerSurvey, Moments, Survey
 from phosphene.network import Input, Network
 from phosphene.types import LOGITS
 
@@ -324,6 +324,62 @@ def test_memory_does_not_grow_with_the_data(network: Network) -> None:
         sizes[number] = len(pickle.dumps([vars(part) for part in parts]))
     assert found.count == 800
     assert abs(sizes[100] - sizes[10]) < 0.001 * sizes[10]  # integers need more digits
+
+
+def held(thing: object) -> int:
+    """How many numbers the tensors in `thing` hold."""
+    if isinstance(thing, Tensor):
+        return thing.numel()
+    parts = thing.values() if isinstance(thing, dict) else vars(thing).values()
+    return sum(held(p) for p in parts if isinstance(p, dict | Tensor) or hasattr(p, "__dict__"))
+
+
+@pytest.fixture
+def many() -> LayerSurvey:
+    """A survey of 21,841 classes' logits, two pictures of which are labelled."""
+    count = 21_841
+    module = nn.Sequential(nn.Flatten(), nn.Linear(4, count))
+    network = Network(module, Input(1, (2, 2)))
+    found = Survey(network, ["1"])
+    generator = torch.Generator().manual_seed(0)
+    pictures = torch.rand(3, 1, 2, 2, generator=generator)
+    found.add(Batch(torch.arange(3), pictures, torch.tensor([5, -1, 21_840]), ()))
+    assert found.predictions.count == 2
+    assert held(found.predictions) == 0
+    with pytest.raises(DataError, match=r"of 21,841 classes was asked for, .* of 4,096 at most"):
+        _ = found.predictions.confusion
+    return found.layers["1"]
+
+
+def test_memory_grows_with_many_units_but_not_with_their_square(many: LayerSurvey) -> None:
+    assert held(many.top) + held(many.histograms) + held(many.moments) < 200 * 21_841
+    assert held(many.classes) == 21_841
+    for line, what in zip(many.left_out, ("Twins were not", "Answers to classes"), strict=True):
+        assert line.startswith(what)
+
+
+def test_what_is_left_out_of_many_units_is_refused_with_the_reason(many: LayerSurvey) -> None:
+    with pytest.raises(DataError, match=r"21,841 units are not compared .* 4,096 at most"):
+        many.moments.twins()
+    with pytest.raises(DataError, match=r"no means of 21,841 units for 21,841 classes"):
+        _ = many.classes.means
+    assert (many.classes.selectivity.preferred == -1).all()
+    assert not many.classes.selectivity.degree.any()
+
+
+def test_moments_of_uncompared_units_are_those_of_compared_ones(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    values = torch.rand(3, 8, 6, 5, generator=torch.Generator().manual_seed(0)) + 3
+    compared = Moments(6)
+    monkeypatch.setattr("phosphene.examples.moments.MOST_COMPARED", 5)
+    alone = Moments(6)
+    assert (compared.compared, alone.compared) == (True, False)
+    for batch in values:
+        compared.add(batch.movedim(2, 1))
+        alone.add(batch.movedim(2, 1))
+    assert_allclose(alone.deviation, compared.deviation, rtol=1e-6)
+    assert alone.scatter.shape == (6,)
 
 
 def test_the_network_is_given_back_as_it_was(network: Network) -> None:

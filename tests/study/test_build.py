@@ -17,6 +17,7 @@ from phosphene.atlas import Atlas
 from phosphene.data import batches, digits
 from phosphene.errors import AtlasMismatchError, SpecError, StorageError, UnknownLayerError
 from phosphene.examples import Survey
+from phosphene.figures import export_site
 from phosphene.maximize import Recipe
 from phosphene.study import Settings, Study, build, choose, plan
 
@@ -60,6 +61,28 @@ def test_statistics_are_those_of_a_survey(tmp_path, study):
             values = [example.value for example in atlas.examples("3", unit)]
             assert values == pytest.approx(survey.layers["3"].top.values[unit].tolist(), 1e-5)
         assert atlas.document("evaluation")["count"] == 40
+
+
+def test_what_is_left_out_of_layers_with_many_units_is_said(tmp_path, study, monkeypatch):
+    monkeypatch.setattr("phosphene.examples.moments.MOST_COMPARED", 5)
+    monkeypatch.setattr("phosphene.study.findings.MOST_COMPARED", 5)
+    monkeypatch.setattr("phosphene.study.whole.MOST_PROFILED", 50)
+    finished(study, tmp_path / "a.atlas")
+    with Atlas.open(tmp_path / "a.atlas") as atlas:
+        left_out = atlas.document("left out")
+        assert {name: len(said) for name, said in left_out.items()} == {"3": 2, "6": 2}
+        assert all(unit.class_means for unit in atlas.units("0"))
+        assert all(not unit.class_means and unit.twin is None for unit in atlas.units("3"))
+        assert any(unit.selectivity for unit in atlas.units("3"))
+        said = {f.text for f in atlas.findings() if f.topic == "units"}
+        (told,) = [text for text in said if text.startswith("3:")]
+        assert "Twins were not sought: 6 units" in told
+        assert "near-duplicate" not in told
+        (told,) = [text for text in said if text.startswith("0:")]
+        assert "near-duplicate" in told
+        export_site(atlas, tmp_path / "site")
+    page = next(p for p in (tmp_path / "site").rglob("*.html") if "Twins were" in p.read_text())
+    assert "Mean responses to each class were not kept" in page.read_text()
 
 
 def test_workers_change_nothing_but_the_time(tmp_path, study):

@@ -1,14 +1,16 @@
 """What real pictures do to the units: top examples and statistics from one streaming pass."""
 
-from phosphene.examples.classes import ClassMeans, Predictions, Selectivity
+from phosphene.examples.classes import MOST_MEANS, ClassMeans, Predictions, Selectivity
 from phosphene.examples.crops import Box, crop, seen_from
 from phosphene.examples.histogram import Bins, Histograms
-from phosphene.examples.moments import Moments
+from phosphene.examples.moments import MOST_COMPARED, Moments
 from phosphene.examples.responses import Responses, responses
 from phosphene.examples.survey import LayerSurvey, Survey
 from phosphene.examples.top import TopExamples
 
 __all__ = [
+    "MOST_COMPARED",
+    "MOST_MEANS",
     "Bins",
     "Box",
     "ClassMeans",

@@ -1,12 +1,21 @@
 """What each unit answers to each class, and what the network makes of the pictures."""
 
+from collections import Counter
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from phosphene.errors import DataError
 from phosphene.examples.spread import Spread
+
+MOST_MEANS = 2**25
+"""Units times classes: of a layer with more no class means are kept, which would take 268 MB."""
+
+MOST_CLASSES = 4096
+"""Of more classes there is no confusion matrix, only the pairs that were confused."""
 
 
 class Selectivity(NamedTuple):
@@ -17,21 +26,37 @@ class Selectivity(NamedTuple):
 
 
 class ClassMeans:
-    """Mean rectified response of every unit to every class."""
+    """Mean rectified response of every unit to every class.
+
+    Where units times classes are more than `MOST_MEANS` no means are `kept`, and no unit has a
+    preferred class.
+    """
 
     def __init__(self, units: int, classes: int) -> None:
-        self.sums = torch.zeros(classes, units, dtype=torch.double)
+        self.kept = units * classes <= MOST_MEANS
+        # NumPy's zeros take no memory before they are written to: classes that are seen take some.
+        self.sums = torch.from_numpy(np.zeros((classes if self.kept else 0, units)))
         self.counts = torch.zeros(classes, dtype=torch.long)
 
     def add(self, values: Float[Tensor, "b units"], labels: Int[Tensor, "b"]) -> None:
         """Take in a batch of responses; pictures without a label (-1) are passed over."""
         known = labels >= 0
-        self.sums.index_add_(0, labels[known], values.cpu()[known].clamp_min(0).double())
+        if self.kept:
+            self.sums.index_add_(0, labels[known], values.cpu()[known].clamp_min(0).double())
         self.counts += labels[known].bincount(minlength=len(self.counts))
 
     @property
     def means(self) -> Float[Tensor, "classes units"]:
-        """Zero for classes that were never seen."""
+        """Zero for classes that were never seen.
+
+        Raises:
+            DataError: none are kept of so many units and classes.
+        """
+        if not self.kept:
+            raise DataError(
+                f"no means of {self.sums.shape[1]:,} units for {len(self.counts):,} classes are "
+                f"kept, {MOST_MEANS:,} numbers at most; choose a layer with fewer units"
+            )
         return self.sums / self.counts.clamp_min(1)[:, None]
 
     @property
@@ -40,14 +65,15 @@ class ClassMeans:
 
         *Source:* Morcos et al. 2018, arXiv 1803.06959, sec. 2.4.
         """
-        seen = self.means[self.counts > 0]
+        which = self.counts > 0
+        seen = self.sums[which] / self.counts[which, None] if self.kept else self.sums  # empty
         if len(seen) < 2:
             units = self.sums.shape[1]
             return Selectivity(torch.full((units,), -1), torch.zeros(units))
         top, where = seen.max(0)
         rest = (seen.sum(0) - top) / (len(seen) - 1)
         degree = (top - rest) / (top + rest).clamp_min(1e-12)
-        preferred = (self.counts > 0).nonzero().flatten()[where]
+        preferred = which.nonzero().flatten()[where]
         return Selectivity(torch.where(top > 0, preferred, -1), torch.where(top > 0, degree, 0.0))
 
 
@@ -55,10 +81,12 @@ class Predictions:
     """Accuracy, confusion, some pictures and some errors, from class scores as they stream.
 
     At most `keep` of each are kept, spread over the classes and over pairs of true and predicted.
+    `pairs` counts what was taken for what, so that memory depends on the pairs that there are.
     """
 
     def __init__(self, classes: int, keep: int) -> None:
-        self.confusion = torch.zeros(classes, classes, dtype=torch.long)
+        self.classes = classes
+        self.pairs: Counter[tuple[int, int]] = Counter()
         self.within_five = 0
         self._examples, self._errors = Spread(keep), Spread(keep)
 
@@ -72,9 +100,7 @@ class Predictions:
         known = labels >= 0
         scores, labels, images = scores.cpu()[known], labels[known], images[known]
         predicted = scores.argmax(1)
-        classes = len(self.confusion)
-        pairs = (labels * classes + predicted).bincount(minlength=classes**2)
-        self.confusion += pairs.view(classes, classes)
+        self.pairs.update(zip(labels.tolist(), predicted.tolist(), strict=True))
         rank = (scores > scores.gather(1, labels[:, None])).sum(1)
         self.within_five += int((rank < 5).sum())
         self._examples.add(labels.tolist(), images.tolist())
@@ -93,14 +119,32 @@ class Predictions:
         return self._errors.members
 
     @property
+    def confusion(self) -> Int[Tensor, "true predicted"]:
+        """How many pictures of each class were taken for which.
+
+        Raises:
+            DataError: there are more than `MOST_CLASSES` classes.
+        """
+        if self.classes > MOST_CLASSES:
+            raise DataError(
+                f"a confusion matrix of {self.classes:,} classes was asked for, there is one of "
+                f"{MOST_CLASSES:,} at most; read `most_confused` or `pairs`"
+            )
+        matrix = torch.zeros(self.classes, self.classes, dtype=torch.long)
+        for pair, count in self.pairs.items():
+            matrix[pair] = count
+        return matrix
+
+    @property
     def count(self) -> int:
         """How many labelled pictures were seen."""
-        return int(self.confusion.sum())
+        return self.pairs.total()
 
     @property
     def accuracy(self) -> float:
         """The share of labelled pictures that are read as their class."""
-        return float(self.confusion.diagonal().sum()) / max(1, self.count)
+        right = sum(count for (true, predicted), count in self.pairs.items() if true == predicted)
+        return right / max(1, self.count)
 
     @property
     def top5(self) -> float:
@@ -109,8 +153,5 @@ class Predictions:
 
     def most_confused(self, count: int = 5) -> list[tuple[int, int, int]]:
         """(true class, predicted class, how often), the most frequent confusions first."""
-        wrong = self.confusion.clone().fill_diagonal_(0).flatten()
-        order = wrong.sort(descending=True, stable=True).indices[:count]
-        classes = len(self.confusion)
-        found = [(int(i) // classes, int(i) % classes, int(wrong[i])) for i in order]
-        return [entry for entry in found if entry[2] > 0]
+        wrong = [(*pair, times) for pair, times in self.pairs.items() if pair[0] != pair[1]]
+        return sorted(wrong, key=lambda entry: (-entry[2], entry))[:count]

@@ -4,13 +4,18 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from phosphene.errors import DataError
 from phosphene.objectives import unit_maps
+
+MOST_COMPARED = 4096
+"""Of a layer with more units no two are compared; these take 134 MB, and it grows as the square."""
 
 
 class Moments:
     """Count, mean, covariance and maximum of a layer's values over pictures and positions.
 
     Batches are merged by the pairwise update M₂ ← M₂ᵃ + M₂ᵇ + δδᵀ·nₐn_b/n, in double precision.
+    `scatter` is M₂, of more than `MOST_COMPARED` units its diagonal alone.
 
     *Source:* Chan, Golub & LeVeque 1979, "Updating formulae and a pairwise algorithm".
     """
@@ -18,7 +23,9 @@ class Moments:
     def __init__(self, units: int) -> None:
         self.count = 0
         self.mean = torch.zeros(units, dtype=torch.double)
-        self.scatter = torch.zeros(units, units, dtype=torch.double)
+        self.compared = units <= MOST_COMPARED
+        shape = (units, units) if self.compared else (units,)
+        self.scatter = torch.zeros(shape, dtype=torch.double)
         self.maximum = torch.full((units,), -torch.inf, dtype=torch.double)
 
     def add(self, values: Tensor) -> None:
@@ -28,11 +35,12 @@ class Moments:
         columns = unit_maps(values).transpose(0, 1).flatten(1).float()
         mean = columns.mean(1, keepdim=True)
         centred = columns - mean
-        scatter = (centred @ centred.T).double().cpu()
+        scatter = centred @ centred.T if self.compared else centred.square().sum(1)
         shift = mean[:, 0].double().cpu() - self.mean
         count = columns.shape[1]
         total = self.count + count
-        self.scatter += scatter + torch.outer(shift, shift) * (self.count * count / total)
+        shifted = torch.outer(shift, shift) if self.compared else shift.square()
+        self.scatter += scatter.double().cpu() + shifted * (self.count * count / total)
         self.mean += shift * (count / total)
         self.maximum = torch.maximum(self.maximum, columns.amax(1).double().cpu())
         self.count = total
@@ -40,11 +48,21 @@ class Moments:
     @property
     def deviation(self) -> Float[Tensor, "units"]:
         """The standard deviation of each unit."""
-        return (self.scatter.diagonal() / max(1, self.count)).clamp_min(0).sqrt()
+        squares = self.scatter.diagonal() if self.compared else self.scatter
+        return (squares / max(1, self.count)).clamp_min(0).sqrt()
 
     @property
     def correlation(self) -> Float[Tensor, "units units"]:
-        """Pearson's correlation of every pair; NaN where a unit never changes."""
+        """Pearson's correlation of every pair; NaN where a unit never changes.
+
+        Raises:
+            DataError: there are more than `MOST_COMPARED` units.
+        """
+        if not self.compared:
+            raise DataError(
+                f"{len(self.mean):,} units are not compared with each other, {MOST_COMPARED:,} at "
+                "most; choose a layer with fewer"
+            )
         deviation = self.deviation
         # A unit whose deviation is rounding noise beside its mean is constant.
         constant = deviation <= 1e-6 * self.mean.abs() + 1e-12
@@ -52,7 +70,11 @@ class Moments:
         return self.scatter / max(1, self.count) / torch.outer(scale, scale)
 
     def twins(self, threshold: float = 0.95) -> list[tuple[int, float] | None]:
-        """For each unit the one it correlates with most, and how much, if above `threshold`."""
+        """For each unit the one it correlates with most, and how much, if above `threshold`.
+
+        Raises:
+            DataError: there are more than `MOST_COMPARED` units.
+        """
         correlation = self.correlation.nan_to_num(-torch.inf)
         correlation.fill_diagonal_(-torch.inf)
         best, partner = correlation.max(1)

@@ -7,9 +7,9 @@ from torch import Tensor
 
 from phosphene.data import Batch, Unreadable
 from phosphene.errors import DataError
-from phosphene.examples.classes import ClassMeans, Predictions
+from phosphene.examples.classes import MOST_MEANS, ClassMeans, Predictions
 from phosphene.examples.histogram import Histograms
-from phosphene.examples.moments import Moments
+from phosphene.examples.moments import MOST_COMPARED, Moments
 from phosphene.examples.responses import responses
 from phosphene.examples.top import TopExamples
 from phosphene.network import Layer, Network
@@ -21,6 +21,8 @@ class LayerSurvey:
 
     A unit's *response* to a picture is its largest value over all positions; it *fires* when
     that is above zero. `firing` counts the pictures on which each unit fires.
+
+    Of layers with very many units what would grow with their square is left out, see `left_out`.
     """
 
     def __init__(self, layer: Layer, classes: int, k: int) -> None:
@@ -40,12 +42,30 @@ class LayerSurvey:
         self.classes.add(found.values, batch.labels)
         self.firing += (found.values > 0).sum(0).cpu()
 
+    @property
+    def left_out(self) -> tuple[str, ...]:
+        """What is not known of so many units, in words."""
+        units, classes = self.layer.units, len(self.classes.counts)
+        said = []
+        if not self.moments.compared:
+            said.append(
+                f"Twins were not sought: {units:,} units are more than the {MOST_COMPARED:,} that "
+                "are compared with each other."
+            )
+        if not self.classes.kept and self.classes.counts.any():
+            said.append(
+                f"Answers to classes were not gathered: {units:,} units and {classes:,} classes "
+                f"make more than {MOST_MEANS:,} numbers."
+            )
+        return tuple(said)
+
 
 class Survey:
     """Feed it batches; read off statistics, top examples and accuracy.
 
-    Memory depends on the number of units, k and classes, not on the length of the data. `classes`
-    is the number of labels of the data, for a network that is no classifier itself.
+    Memory depends on the number of units, k and classes, not on the length of the data; beyond
+    `MOST_COMPARED` units and `MOST_MEANS` class means it does not grow with their square.
+    `classes` is the number of labels of the data, for a network that is no classifier itself.
 
     Raises:
         UnknownLayerError: a layer that the network does not have.

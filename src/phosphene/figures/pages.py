@@ -94,6 +94,7 @@ class Pages:
             "weights_channels": self._weights_channels(records[0]) if records else None,
             "silent": sum(record.firing_rate == 0 for record in records),
             "twins": sum(record.twin is not None for record in records),
+            "left_out": viewer.documents.get("left out", {}).get(layer.name, ()),
             "before": viewer.layers[position - 1] if position else None,
             "after": next(iter(viewer.layers[position + 1 :]), None),
         }

@@ -13,8 +13,9 @@ def find_logits(found: Discovery) -> str | None:
     """The last layer with weights whose values, or their (log-)softmax, are the network's output.
 
     A layer must give the output bit by bit: the layers of a network with random weights may
-    resemble each other. Softmax has several formulas and is compared to rounding. Where no layer with weights does (two heads are averaged, say), it is the first other one that
-    does. None for a network that gives back no vectors.
+    resemble each other. Softmax has several formulas and is compared to rounding. Where no layer
+    with weights does (two heads are averaged, say), it is the first other one that does. None for
+    a network that gives back no vectors.
     """
     vectors = [name for name in found.ends if len(found.layers[name].shape) == 1]
     if not vectors:

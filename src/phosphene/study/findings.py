@@ -11,6 +11,7 @@ import torch
 from phosphene.atlas import Atlas, Finding, JobWriter, LayerRecord, UnitRecord
 from phosphene.data import batches
 from phosphene.evaluation import nearest_neighbours
+from phosphene.examples import MOST_COMPARED
 from phosphene.study.job import StudyJob
 
 Said = tuple[str, str, dict[str, Any]]
@@ -69,13 +70,17 @@ class Conclude(StudyJob):
             yield "accuracy", f"Confused most: {', '.join(worst)}.", {}
 
     def _units(self, atlas: Atlas) -> Iterator[Said]:
+        left_out = atlas.documents().get("left out", {})
         for layer in self._hidden(atlas):
             units = atlas.units(layer.name)
             silent = [u.unit for u in units if u.firing_rate == 0]
             pairs = [(u.unit, u.twin) for u in units if u.twin is not None]
+            sought = len(units) <= MOST_COMPARED
+            twins = f"; {_twins(len(pairs))}" if sought else ""
+            told = f"{layer.name}: {_firing(len(silent), len(units))}{twins}."
             yield (
                 "units",
-                f"{layer.name}: {_firing(len(silent), len(units))}; {_twins(len(pairs))}.",
+                " ".join([told, *left_out.get(layer.name, ())]),
                 {"layer": layer.name, "silent": silent, "duplicates": pairs},
             )
         if self.study.classes:

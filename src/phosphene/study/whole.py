@@ -99,6 +99,11 @@ class Pass(StudyJob):
                     "places": top.places.tolist(),
                 },
             )
+        left_out = {
+            layer.name: said for layer in study.layers if (said := _left_out(survey, layer))
+        }
+        if left_out:
+            writer.document("left out", left_out)
         predictions = survey.predictions
         if predictions is not None and predictions.count:
             writer.document("evaluation", _evaluation(survey, len(study.classes)))
@@ -153,13 +158,34 @@ class MeasureSpectrum(StudyJob):
         yield 1.0
 
 
+MOST_PROFILED = 2**22
+"""Units times classes: of a layer with more an atlas has no class means, 80 MB of text and more."""
+
+
+def _profiled(found: LayerSurvey) -> bool:
+    return found.layer.units * len(found.classes.counts) <= MOST_PROFILED
+
+
+def _left_out(survey: Survey, layer: Layer) -> list[str]:
+    """What is not known or not kept of a layer with very many units, in words."""
+    found = survey.layers[layer.name]
+    said = list(found.left_out)
+    if found.classes.kept and not _profiled(found) and found.classes.counts.any():
+        said.append(
+            f"Mean responses to each class were not kept: {layer.units:,} units and "
+            f"{survey.classes:,} classes make more than {MOST_PROFILED:,} numbers."
+        )
+    return said
+
+
 def _unit_records(
     study: Study, layer: Layer, found: LayerSurvey, count: int
 ) -> Iterator[UnitRecord]:
     weights = _weight_pictures(study, layer)
-    means, selectivity = found.classes.means, found.classes.selectivity
-    deviation, twins = found.moments.deviation, found.moments.twins()
-    labelled = bool(found.classes.counts.any())
+    profiled = _profiled(found) and bool(found.classes.counts.any())
+    means = found.classes.means if profiled else None
+    selectivity, deviation = found.classes.selectivity, found.moments.deviation
+    twins = found.moments.twins() if found.moments.compared else [None] * layer.units
     for unit in range(layer.units):
         bins, twin = found.histograms.bins(unit), twins[unit]
         preferred = int(selectivity.preferred[unit])
@@ -173,7 +199,7 @@ def _unit_records(
             histogram_counts=bins.counts,
             histogram_low=bins.low,
             histogram_width=bins.width,
-            class_means=tuple(means[:, unit].tolist()) if labelled else (),
+            class_means=() if means is None else tuple(means[:, unit].tolist()),
             preferred_class=preferred if preferred >= 0 else None,
             selectivity=float(selectivity.degree[unit]) if preferred >= 0 else None,
             twin=None if twin is None else twin[0],
