@@ -1,6 +1,7 @@
 """Figures of probes: nothing cut, every picture there, whatever the channels and names."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -154,6 +155,40 @@ def test_names_of_classes_stay_on_their_line(labels: tuple[str, ...], seen: Seen
 def test_flips_have_ticks_at_their_levels(seen: Seen) -> None:
     flips_sheet(flips(network(1), [some_data(1)], shifts(2)))
     assert [label.get_text() for label in seen.charts[0].get_xticklabels()] == ["0", "1", "2"]
+
+
+def test_the_lines_of_classes_have_names_apart_from_each_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    found = flips(network(1), [some_data(1)], shifts(2))
+    names = (*(f"class {i}" for i in range(20)), "a very long name of a class")
+    counts = torch.full((21,), 10)
+    flipped = torch.tensor([[0, 5, min(i, 10)] for i in range(20)] + [[0, 0, 0]])
+    counts[19] = 0
+    found = replace(found, classes=names, count=100, flipped=torch.tensor([0, 5, 50]),
+                    class_count=counts, class_flipped=flipped)  # fmt: skip
+    written: dict[str, float] = {}
+    write = Paper.write
+
+    def listen(paper: Paper, words: str, *args: Any, **kwargs: Any) -> float:
+        height = write(paper, words, *args, **kwargs)
+        if words.startswith(("class", "a very")):
+            assert words not in written
+            written[words] = args[1]
+            assert height < 0.13, "one line"
+        return height
+
+    monkeypatch.setattr(Paper, "write", listen)
+    assert edges_are_blank(np.asarray(flips_sheet(found)))
+    assert len(written) == 12
+    assert {"class 0", "a very long nam…", "class 18"} <= written.keys()  # 0, 0 and 100 %
+    assert not {"class 5", "class 19"} & written.keys()  # as all pictures are; never seen
+    tops = sorted(written.values())
+    assert min(b - a for a, b in pairwise(tops)) > 0.12
+    assert {name for name, top in written.items() if top in tops[-2:]} == {
+        "class 0",
+        "a very long nam…",
+    }
 
 
 def test_ranks_are_whole_and_counts_agree_with_their_verbs(seen: Seen) -> None:

@@ -7,12 +7,12 @@ from phosphene.figures.crops import crop
 from phosphene.figures.detectors import dissection_sheet
 from phosphene.figures.distances import distances_sheet
 from phosphene.figures.filters import filters_sheet, weights_sheet
+from phosphene.figures.flip_charts import flips_sheet
 from phosphene.figures.inventory import ablation_sheet, comparison_sheet, units_sheet
 from phosphene.figures.palette import on_paper, picture_to_image, signed_to_rgba
 from phosphene.figures.pictures import drawings_sheet, mosaic_sheet, pictures_sheet
 from phosphene.figures.png import data_uri, png_bytes
 from phosphene.figures.probe_charts import (
-    flips_sheet,
     move_sheet,
     transfer_sheet,
 )

@@ -1,4 +1,4 @@
-"""What probes measured, as one figure each: transfer, moves, flips."""
+"""What probes measured, as one figure each: transfer and moves."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -16,12 +16,9 @@ from phosphene.figures.layout import BLUE, GREY, SMALL, cells, depths, titled
 from phosphene.figures.palette import picture_to_image
 from phosphene.figures.paper import INK, LINE, MARGIN, SOFT, Paper
 from phosphene.figures.sheet import WIDTH
-from phosphene.probes import FlipRates, Flips, Move, MoveMap, Transfer
+from phosphene.probes import Move, MoveMap, Transfer
 from phosphene.results import sheet
-from phosphene.words import class_name, number, percent, plural
-
-TICK = 0.35
-"""Inches that a number under a chart takes."""
+from phosphene.words import class_name, number, percent
 
 MOST_COLOURS = 8
 """Classes with a colour of their own in a map; the rest share a grey."""
@@ -190,76 +187,6 @@ def _legend(paper: Paper, moves: MoveMap, colours: dict[int, str], names: Sequen
             words = f"{name}: {percent(count / total)} of the moves"
             tallest = max(tallest, paper.write(words, left + 0.2, width=pitch - 0.4, size=SMALL))
         paper.top += tallest + 0.06
-
-
-@sheet.register
-def flips_sheet(first: Flips, *others: Flips) -> Image.Image:
-    """The share of pictures that flip, by how far they are moved: one panel per pass.
-
-    Blue is all pictures, grey lines are single classes; panels of one row have the same scale of
-    shares.
-    """
-    paper = titled(
-        "How many pictures flip",
-        "The share of pictures that some move within each extent makes the network read otherwise. "
-        "Blue: all pictures. Grey: the pictures of one class each.",
-    )
-    runs = (first, *others)
-    highest = max(_highest(found) for found in runs)
-    columns = min(3, len(runs))
-    pitch = (paper.width - 2 * MARGIN + 0.3) / columns
-    for start in range(0, len(runs), columns):
-        paper.top += 0.2
-        ends = [
-            _panel(paper, found, left=MARGIN + i * pitch, width=pitch - 0.3, highest=highest)
-            for i, found in enumerate(runs[start : start + columns])
-        ]
-        paper.top = max(ends)
-    return paper.image()
-
-
-@sheet.register
-def _(rates: FlipRates) -> Image.Image:
-    return flips_sheet(*rates.runs)
-
-
-def _highest(found: Flips) -> float:
-    return max(float(found.share.max()), float(found.share_by_class.max()), 0.01)
-
-
-def _panel(paper: Paper, found: Flips, *, left: float, width: float, highest: float) -> float:
-    top = paper.top + paper.write(found.network, left, width=width, size=9.5, weight="bold") + 0.12
-    axes = paper.chart(left + 0.4, top, width - 0.5, 1.7)
-    for share, seen in zip(found.share_by_class, found.class_count, strict=True):
-        if seen:
-            axes.plot(found.levels, share.numpy(), color=GREY, linewidth=0.7)
-    axes.plot(found.levels, found.share.numpy(), color=BLUE, linewidth=2, marker="o", markersize=3)
-    axes.set_ylim(-0.02 * highest, 1.05 * highest)
-    places = _apart(found.levels, (found.levels[-1] - found.levels[0]) * TICK / (width - 0.5))
-    axes.set_xticks(places, [number(level) for level in places])
-    axes.yaxis.set_major_formatter(lambda share, _: percent(share))
-    axes.grid(axis="y", color=LINE, linewidth=0.6)
-    below = top + 1.7 + 0.28
-    words = f"{found.family.name}, in {found.family.unit}"
-    below += paper.write(words, left + 0.4, below, width - 0.4, SMALL, color=SOFT) + 0.05
-    words = (
-        f"{percent(float(found.share[-1]))} of {plural(found.count, 'picture')} flip within "
-        f"{number(found.levels[-1])}."
-    )
-    return below + paper.write(words, left, below, width, SMALL) + 0.05
-
-
-def _apart(levels: Sequence[float], gap: float) -> list[float]:
-    """Those of rising `levels` that are at least `gap` from the one chosen before.
-
-    >>> _apart([0.0, 1.0, 1.1, 2.0, 2.9], 1.0)
-    [0.0, 1.0, 2.0]
-    """
-    chosen = [levels[0]]
-    for level in levels[1:]:
-        if level - chosen[-1] >= gap:
-            chosen.append(level)
-    return chosen
 
 
 def _frame(row: int, column: int) -> Rectangle:

@@ -209,7 +209,7 @@ class Network:
         if missing:
             raise NetworkError(f"layers {sorted(missing)} were not reached on this input")
         uneven = sorted(name for name, value in values.items() if len(value) != len(pictures))
-        if uneven:
+        if uneven and pictures.shape[2:] != self.input.size:  # on its own size an edit may do it
             raise SizeError(
                 f"on pictures of {pictures.shape[2]} x {pictures.shape[3]} layers {uneven} of "
                 f"{self.name} have no row for each picture, as where they are cut into windows; "

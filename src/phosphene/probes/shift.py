@@ -200,6 +200,7 @@ class Flips(Result):
     """
 
     network: str
+    classes: tuple[str, ...]
     family: Family
     count: int
     flipped: Int[Tensor, "levels"]
@@ -242,6 +243,7 @@ class Flips(Result):
             "unit": self.family.unit,
             "levels": list(self.levels),
             "count": self.count,
+            "classes": list(self.classes),
             "share": self.share.tolist(),
             "class_count": self.class_count.tolist(),
             "share_by_class": self.share_by_class.tolist(),
@@ -301,7 +303,7 @@ def flips(
         count += len(batch.indices)
     if count == 0:
         raise DataError("no picture was given; a share of pictures needs at least one")
-    return Flips(network.name, family, count, flipped, class_count, class_flipped)
+    return Flips(network.name, network.classes, family, count, flipped, class_count, class_flipped)
 
 
 def _scores(
