@@ -80,6 +80,19 @@ class Divided(nn.Module):
         return self.same(spread / spread.square().mean(1, keepdim=True).sqrt()).mean((2, 3))
 
 
+class Branches(nn.Module):
+    """Full resolution and an eighth of it, joined; sides that are no multiples of 8 do not fit."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fine, self.coarse = nn.Conv2d(3, 2, 3, padding=1), nn.Conv2d(3, 2, 9, 8, 4)
+        self.joined = nn.Identity()
+
+    def forward(self, x: Tensor) -> Tensor:
+        coarse = F.interpolate(self.coarse(x), scale_factor=8)
+        return self.joined(self.fine(x) + coarse).mean((2, 3))
+
+
 def dilated() -> nn.Module:
     return nn.Sequential(
         nn.Conv2d(3, 4, 3, padding=8, dilation=8), nn.ReLU(),
@@ -93,6 +106,7 @@ NETWORKS: dict[str, tuple[Callable[[], nn.Module], tuple[int, int]]] = {
     "turned": (Turned, (36, 40)),
     "fixed": (Fixed, (36, 40)),
     "divided": (Divided, (36, 40)),
+    "branches": (Branches, (40, 72)),
     "vit": (modern.ViT, (32, 40)),
     "swin": (modern.Swin, (32, 36)),
     "one window": (lambda: modern.Windows(16, fitting=False), (32, 32)),
@@ -127,9 +141,14 @@ def poison(name: str) -> Poison:
 
 
 def test_narrow_pictures_serve_where_they_agree() -> None:
-    assert {"0", "1", "2", "3"} <= poison("dilated").narrow[ROWS]
+    assert {"0", "1", "2", "3"} <= poison("dilated").narrow[ROWS].keys()
     assert "same" not in poison("fixed").narrow[ROWS]
     assert "conv" in poison("fixed").narrow[ROWS]
+
+
+def test_somewhat_narrow_pictures_serve_where_branches_must_fit() -> None:
+    narrow = poison("branches").narrow[ROWS]
+    assert (narrow["fine"], narrow["coarse"], narrow["joined"]) == (0, 0, 1)
 
 
 def test_hollow_layers_are_left_where_they_make_a_nan_of_their_own() -> None:
@@ -188,3 +207,13 @@ def test_what_mixes_everything_is_found_by_few_pictures() -> None:
         network.module.seen = 0
         assert set(probe.extents(ROWS)["inner.blocks.1"]) == {(0, 63)}
     assert network.module.seen <= 4
+
+
+def test_a_class_token_that_has_seen_nothing_yet_is_found_by_few_pictures() -> None:
+    network = Network(Counted(tiny.seeded(modern.ViT)).eval(), Input(3, (64, 64)))
+    name = "inner.blocks.0.norm1[class]"
+    with frozen(network.module), torch.no_grad():
+        probe = Poison(network.module, [network.layers[name]], network.input.shape)
+        network.module.seen = 0
+        assert probe.extents(ROWS)[name] == ((0, 63),)
+    assert network.module.seen < 40  # of 64 lines

@@ -32,8 +32,11 @@ ROWS, COLUMNS = 2, 3
 _NUMBERS = 2**19
 """How many numbers go through at once: layers' values should stay in the cache."""
 
-_NARROW = 6
-"""How often a narrow picture fits into the whole one, side by side."""
+_NARROW = ((6, 1), (3, 32))
+"""How often a narrow picture fits into the whole one, and what its width is a multiple of.
+
+The second is tried where the first is too narrow, or branches of other strides do not fit together.
+"""
 
 _BLOCKS = 8
 """How many blocks of lines a narrow picture has to agree on with the whole one."""
@@ -47,7 +50,7 @@ class Poison:
 
     What depends on which rows does not ask for the picture's full width, as a rule. So layers are
     shown a few blocks of NaN in whole and in narrow pictures, and where both leave the same marks,
-    narrow ones serve for the rest.
+    narrow ones serve for the rest. `narrow` tells, by axis and layer, which of `_NARROW` those are.
     """
 
     def __init__(
@@ -56,14 +59,18 @@ class Poison:
         self.module = module
         self.layers = {layer.name: layer for layer in layers}
         self.shape = shape
-        self.narrow: dict[int, set[str]] = {ROWS: set(), COLUMNS: set()}
+        self.narrow: dict[int, dict[str, int]] = {ROWS: {}, COLUMNS: {}}
+        self.central = False
         self.hollow = True
         self.hollow = self._harmless()
 
     def resized(self, shape: tuple[int, int, int]) -> "Poison":
-        """The same for pictures of another shape, with what was learned of the layers."""
+        """The same for pictures of another shape, with what was learned of the layers.
+
+        Of a layer's positions it looks at the central one alone.
+        """
         other = copy.copy(self)
-        other.shape = shape
+        other.shape, other.central = shape, True
         return other
 
     def _harmless(self) -> bool:
@@ -73,14 +80,19 @@ class Poison:
 
     def _compare(self, axis: int, spans: Sequence[Span], whole: Mapping[str, Tensor]) -> None:
         """Find out for which layers narrow pictures leave the same marks as `whole` ones did."""
-        narrow = self._passes(whole, axis, spans, self._narrowed(axis))
-        self.narrow[axis] |= {n for n in narrow if torch.equal(narrow[n], whole[n])}
+        for kind in range(len(_NARROW)):
+            rest = [name for name in whole if name not in self.narrow[axis]]
+            narrow = self._passes(rest, axis, spans, self._narrowed(axis, kind)) if rest else {}
+            agreeing = [n for n in narrow if torch.equal(narrow[n], whole[n])]
+            self.narrow[axis] |= dict.fromkeys(agreeing, kind)
 
-    def _narrowed(self, axis: int) -> tuple[int, int, int]:
+    def _narrowed(self, axis: int, kind: int) -> tuple[int, int, int]:
+        def less(side: int) -> int:
+            often, multiple = _NARROW[kind]
+            return min(side, -(-side // (often * multiple)) * multiple)
+
         channels, height, width = self.shape
-        if axis == ROWS:
-            return channels, height, -(-width // _NARROW)
-        return channels, -(-height // _NARROW), width
+        return (channels, height, less(width)) if axis == ROWS else (channels, less(height), width)
 
     def reached(
         self, names: Iterable[str], axis: int, spans: Sequence[Span]
@@ -89,9 +101,11 @@ class Poison:
 
         A layer without positions counts as one, a sequence has one for each token.
         """
-        names = set(names)
-        narrow = names & self.narrow[axis]
-        found = self._passes(narrow, axis, spans, self._narrowed(axis)) if narrow else {}
+        names, found = set(names), dict[str, Tensor]()
+        for kind in range(len(_NARROW)):
+            narrow = {name for name in names if self.narrow[axis].get(name) == kind}
+            if narrow:
+                found |= self._passes(narrow, axis, spans, self._narrowed(axis, kind))
         rest = names - found.keys()
         return found | self._passes(rest, axis, spans, self.shape) if rest else found
 
@@ -120,7 +134,7 @@ class Poison:
         with (
             kept_settings(self.module),
             Hollow() if self.hollow else nullcontext(),
-            tap(self.module, sites, take=lambda value: _marks(value, axis)) as marks,
+            tap(self.module, sites, take=lambda value: _marks(value, axis, self.central)) as marks,
             suppress(Exception),
         ):
             self.module(inputs)
@@ -130,29 +144,36 @@ class Poison:
     def extents(self, axis: int) -> dict[str, tuple[Extent, ...]]:
         """For each position along `axis`: the first and last line it sees, with what lies between.
 
-        What mixes all positions is told by the two outermost lines alone. For the rest every line
-        is tried. A position that sees no line, because it sees only padding or a NaN was
-        swallowed, is given all of them.
+        What mixes all positions is told by the two outermost lines alone, what sees none by a few
+        blocks. For the rest every line is tried. A position that sees no line, because it sees
+        only padding or a NaN was swallowed, is given all of them.
         """
         lines = self.shape[axis - 1]
         ends = [(0, 1), (lines - 1, lines)]
         outermost = self._passes(self.layers, axis, ends, self.shape)
-        mixed = {name: marks for name, marks in outermost.items() if marks.all()}
-        self._compare(axis, ends, mixed)
-        found = {name: ((0, lines - 1),) * marks.shape[1] for name, marks in mixed.items()}
-        open_ = [name for name in outermost if name not in found]
+        told = {name: marks for name, marks in outermost.items() if marks.all()}
+        self._compare(axis, ends, told)
+        open_ = [name for name in outermost if name not in told]
+        if open_ and lines >= _FEWEST_LINES:
+            cuts = [i * lines // _BLOCKS for i in range(_BLOCKS + 1)]
+            blocks = [*pairwise(cuts), *ends]
+            blocked = self._passes(open_, axis, blocks, self.shape)
+            self._compare(axis, blocks, blocked)
+            # Blocks hold every line: what none of them reaches, a class token say, sees no line.
+            told |= {name: marks for name, marks in blocked.items() if not marks.any()}
+            open_ = [name for name in open_ if name not in told]
+        found = {name: ((0, lines - 1),) * marks.shape[1] for name, marks in told.items()}
         if open_:
-            if lines >= _FEWEST_LINES:
-                cuts = [i * lines // _BLOCKS for i in range(_BLOCKS + 1)]
-                blocks = [*pairwise(cuts), *ends]
-                self._compare(axis, blocks, self._passes(open_, axis, blocks, self.shape))
             each = self.reached(open_, axis, [(i, i + 1) for i in range(lines)])
             found |= {name: _ends(marks) for name, marks in each.items()}
         return {name: found[name] for name in self.layers if name in found}
 
 
-def _marks(value: Tensor, axis: int) -> Bool[Tensor, "b positions"]:
+def _marks(value: Tensor, axis: int, central: bool) -> Bool[Tensor, "b positions"]:
     """Where along `axis` there is a NaN: a sum that has a NaN among its terms is NaN."""
+    if central and value.ndim > 2:
+        positions = axis if value.ndim == 4 else 1
+        value = value.narrow(positions, value.shape[positions] // 2, 1)
     if value.ndim == 4:
         return value.sum((1, 5 - axis)).isnan()
     return value.sum(2).isnan() if value.ndim == 3 else value.sum(1, keepdim=True).isnan()

@@ -189,12 +189,12 @@ def _central_extents(
     """What the central position sees along one axis, for the layers that are reached."""
     lines = poison.shape[axis - 1]
     whole = poison.reached(names, axis, [(0, lines)])
-    sighted = [name for name, marks in whole.items() if marks[0, marks.shape[1] // 2]]
+    sighted = [name for name, marks in whole.items() if marks.all()]
 
     def edges(span: Callable[[int], Span], guesses: Collection[int]) -> dict[str, int]:
         def reached(distances: Sequence[int], names: Sequence[str]) -> dict[str, Tensor]:
             marks = poison.reached(names, axis, [span(d) for d in distances])
-            return {name: mark[:, mark.shape[1] // 2] for name, mark in marks.items()}
+            return {name: mark[:, 0] for name, mark in marks.items()}
 
         return _bisect(reached, sighted, lines, guesses)
 

@@ -18,9 +18,11 @@ def kept_settings(module: nn.Module) -> Iterator[None]:
     """Put the plain attributes of all submodules back to what they were, also after an exception.
 
     Plain are numbers, texts, tuples and None. Tensors and new attributes are left alone: hooks
-    (Captum's) keep values on modules from one pass to the next.
+    (Captum's) keep values on modules from one pass to the next. PyTorch's own modules, which
+    change no settings of theirs, are passed over.
     """
-    before = [(m, _plain(m)) for m in module.modules()]
+    own = [m for m in module.modules() if not type(m).__module__.startswith("torch.nn.")]
+    before = [(m, _plain(m)) for m in own]
     try:
         yield
     finally:
