@@ -2,6 +2,7 @@
 
 import gzip
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -170,6 +171,66 @@ def test_maps_of_functional_relu_equal_captums_of_module_relu(
     torch.testing.assert_close(ours / scale, theirs / scale, atol=1e-5, rtol=1e-4)
     plain = gradient(resnet20, pictures, Logit((0, 3, 5, 9)))
     assert (ours - plain).abs().amax() > 0.1 * scale
+
+
+Step = Callable[[Tensor], Tensor]
+"""From the gradient above a step to the gradient below it."""
+
+
+class ByHand:
+    """ResNet-20's guided backpropagation step by step, without autograd."""
+
+    def __init__(self, module: ResNet20) -> None:
+        self.module = module.eval()
+
+    def conv_norm(self, x: Tensor, conv: nn.Conv2d, norm: nn.BatchNorm2d) -> tuple[Tensor, Step]:
+        gain = (norm.weight / (norm.running_var + norm.eps).sqrt()).view(-1, 1, 1)
+        more = conv.stride[0] - 1  # a stride of two forgets whether the size was odd or even
+
+        def back(g: Tensor) -> Tensor:
+            return F.conv_transpose2d(g * gain, conv.weight, None, conv.stride, 1, more)
+
+        return norm(conv(x)), back
+
+    def block(self, x: Tensor, block: Block) -> tuple[Tensor, Step]:
+        first, back1 = self.conv_norm(x, block.conv1, block.bn1)
+        second, back2 = self.conv_norm(first.clamp(min=0), block.conv2, block.bn2)
+        stride, grow = block.conv1.stride[0], block.grow
+        total = second + F.pad(x[:, :, ::stride, ::stride], (0, 0, 0, 0, grow, grow))
+
+        def back(g: Tensor) -> Tensor:
+            g = g.clamp(min=0) * (total > 0)
+            deep = back1(back2(g).clamp(min=0) * (first > 0))
+            deep[:, :, ::stride, ::stride] += g[:, grow : g.shape[1] - grow]
+            return deep
+
+        return total.clamp(min=0), back
+
+    @torch.no_grad()
+    def guided(self, inputs: Tensor, classes: list[int]) -> Tensor:
+        """The map of each input for its class."""
+        net = self.module
+        stem, back = self.conv_norm(inputs, net.conv1, net.bn1)
+        x, backs = stem.clamp(min=0), [lambda g: back(g.clamp(min=0) * (stem > 0))]
+        for block in (*net.layer1, *net.layer2, *net.layer3):
+            x, step = self.block(x, block)
+            backs.append(step)
+        height, width = x.shape[2:]
+        g = net.linear.weight[classes][:, :, None, None].expand_as(x) / (height * width)
+        for step in reversed(backs):
+            g = step(g)
+        return g
+
+
+def test_guided_maps_equal_a_backward_pass_written_by_hand(
+    resnet20: Network, shared_data: Path
+) -> None:
+    pictures, classes = cifar(shared_data)[0][4:8], [6, 1, 0, 9]
+    std = torch.tensor(CIFAR.std).view(1, -1, 1, 1)
+    slow = ByHand(resnet20.module).guided(CIFAR.normalise(pictures), classes) / std
+    fast = gradient(resnet20, pictures, Logit(tuple(classes)), rule=GUIDED)
+    scale = slow.abs().amax()
+    torch.testing.assert_close(fast / scale, slow / scale, atol=1e-5, rtol=1e-4)
 
 
 @pytest.mark.parametrize("objective", [Channel("layer2.1.bn2", 7), Neuron("layer3.0.bn1", 11)])
