@@ -17,10 +17,15 @@ from phosphene.figures import (
     pictures_sheet,
     training_sheet,
 )
-from phosphene.figures.palette import on_paper, picture_to_image, signed_to_rgba
+from phosphene.figures.palette import (
+    full_strength,
+    on_paper,
+    picture_to_image,
+    signed_to_rgba,
+)
 from phosphene.figures.paper import DPI
 from phosphene.maximize import Drawing
-from phosphene.objectives import Channel, Neuron
+from phosphene.objectives import Channel, Energy, Neuron
 from phosphene.types import Unit
 from phosphene.zoo import TrainingStep
 
@@ -98,8 +103,8 @@ def test_maps_that_do_not_tell_colours_apart_are_blue_and_red() -> None:
     drawn = attributions_sheet(found, picture, [Unit("5", 2)], survey, data, methods=methods)
     large = round(1.3 * DPI) // 20
     in_colour, hidden = (method(m)(found, picture[None], Channel("5", 2))[0] for m in methods)
-    assert holds(np.asarray(drawn), on_paper(signed_to_rgba(in_colour.numpy())), large)
-    assert holds(np.asarray(drawn), on_paper(signed_to_rgba(hidden[0].numpy())), large)
+    for map_ in (in_colour.numpy(), hidden[0].numpy()):
+        assert holds(np.asarray(drawn), on_paper(signed_to_rgba(map_, full_strength(map_))), large)
     assert torch.equal(hidden[0], hidden[2])
 
 
@@ -115,8 +120,9 @@ def test_attributions_lie_over_the_picture_beside_real_patches(channels: int) ->
     assert edges_are_blank(drawn)
     large = round(1.3 * DPI) // 20
     assert holds(drawn, picture_to_image(picture.numpy()), large)
-    (at,) = gradient(found, picture[None], Neuron("0", 4, 7, 9)).numpy()
-    assert holds(drawn, on_paper(signed_to_rgba(at)), large)
+    for target in (Neuron("0", 4, 7, 9), Energy("3", 1)):
+        (map_,) = gradient(found, picture[None], target).numpy()
+        assert holds(drawn, on_paper(signed_to_rgba(map_, full_strength(map_))), large)
     strongest = int(survey.layers["5"].top.images[2, 0])
     small = round(0.8 * DPI) // 20
     assert holds(drawn, picture_to_image(batch.pictures[strongest].numpy()), small)

@@ -19,6 +19,7 @@ from phosphene.objectives import (
     Channel,
     Direction,
     Diversity,
+    Energy,
     Likeness,
     Logit,
     LogProbability,
@@ -48,6 +49,7 @@ RISING: dict[str, list[Term]] = {
         Direction("act", (1.0, -1.0, 0.5, 0.0)),
         Direction("mix", (1.0, -1.0, 0.5, 0.0, 2.0), cosine_power=2.0),
     ],
+    "Energy": [Energy("conv", (0, 3, 2)), Energy("fc", 1)],
     "Norm": [Norm("conv"), Norm("mix", (1, 3)), Norm("fc")],
     "Diversity": [Diversity("conv")],
     "TotalVariation": [TotalVariation(), -TotalVariation()],
@@ -190,6 +192,19 @@ def test_directions_equal_a_slow_loop(power: float, recording: Recording) -> Non
         assert scores.tolist() == pytest.approx(slow_direction(values, vector, power), abs=1e-5)
     with pytest.raises(ObjectiveError, match=r"2 numbers.*'maps'.*3 units"):
         Direction("maps", (1.0, 0.0))(recording)
+
+
+def test_the_slope_of_energy_is_what_the_unit_answers(recording: Recording) -> None:
+    for layer in ("maps", "tokens", "dense"):
+        values = recording[layer].clone().requires_grad_()
+        seen = Recording(recording.pictures, {layer: values})
+        index = (0, 2, 1, 1)[: len(values)]
+        (slope,) = torch.autograd.grad(Energy(layer, index)(seen).sum(), values)
+        slopes, found = unit_maps(slope), unit_maps(recording[layer])
+        for image, unit in enumerate(index):
+            fired = torch.where(found[image, unit] > 0, found[image, unit], 0.0)
+            torch.testing.assert_close(slopes[image, unit], fired)
+            assert slopes[image].count_nonzero() == fired.count_nonzero()
 
 
 def test_a_direction_along_one_unit_is_its_channel(recording: Recording) -> None:

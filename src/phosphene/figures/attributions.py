@@ -18,13 +18,13 @@ from phosphene.examples import Survey, seen_from
 from phosphene.examples import crop as cut
 from phosphene.figures.crops import covers, crop
 from phosphene.figures.layout import SMALL, Captioned, titled
-from phosphene.figures.palette import on_paper, picture_to_image, signed_to_rgba
+from phosphene.figures.palette import full_strength, on_paper, picture_to_image, signed_to_rgba
 from phosphene.figures.paper import MARGIN, SOFT, Paper
 from phosphene.figures.png import AnyImage
 from phosphene.figures.sheet import OUTSIDE, WIDTH
 from phosphene.figures.viewer import Viewer
 from phosphene.network import Network
-from phosphene.objectives import Channel, Neuron, Term, unit_maps
+from phosphene.objectives import Channel, Energy, Neuron, Term, unit_maps
 from phosphene.types import Unit
 from phosphene.words import class_name, number, plural
 
@@ -51,8 +51,9 @@ def attributions_sheet(
     """A strip for each unit: maps over the whole picture, then its strongest real patches.
 
     `methods` are names such as "guided" or "captum:Occlusion": see `phosphene.attribution.method`.
-    Maps are of the unit at the position where it answers to the picture most, or at its own
-    position if it has one; they are signed, blue for more and red for less, each in a range of its
+    Maps are of the unit wherever it fires, by how strongly (`Energy`), or at its own position if it
+    has one, such as `conv2:17@4,9`; where nothing makes it fire, at its largest value. They are
+    signed, blue for more and red for less, each in a range of its
     own. A method that the network's activations do not allow is told in words. The patches are
     those that an atlas keeps, or those that a finished survey `found` in `data`, each cut to the
     unit's receptive field, above its guided gradient.
@@ -105,10 +106,12 @@ def _strip(
     patches: Sequence[Seen],
 ) -> None:
     place, value = _strongest(network, picture, unit)
-    at = _objective(network, unit, (place,))
+    everywhere = unit.y is None and value > 0 and network.layer(unit.layer).spatial
+    at = Energy(unit.layer, unit.index) if everywhere else _objective(network, unit, (place,))
     name = unit_name(network, unit)
     fires = "answers" if value > 0 else "does not fire and answers"
-    paper.heading(f"{name}, which {fires} {number(value)} here")
+    up_to = "up to " if everywhere else ""
+    paper.heading(f"{name}, which {fires} {up_to}{number(value)} here")
     shown: list[Captioned] = [(picture_to_image(picture.cpu().numpy()), "the picture")]
     for name, attribution in methods.items():
         try:
@@ -141,7 +144,8 @@ def _legend(channels: int) -> str:
 
 def _coloured(values: Float[ndarray, "c h w"]) -> UInt8[ndarray, "h w 4"]:
     """A map in colour, unless it says the same of all colours."""
-    return signed_to_rgba(values[:1] if (values == values[:1]).all() else values)
+    shown = values[:1] if (values == values[:1]).all() else values
+    return signed_to_rgba(shown, full_strength(values))
 
 
 def _stacked(

@@ -36,6 +36,20 @@ def signed_to_rgba(
     return np.dstack([colour, np.rint(255 * np.abs(scaled))]).astype(np.uint8)
 
 
+def full_strength(values: Float[ndarray, "*shape"]) -> float | None:
+    """The magnitude from which on values are shown at full strength; None for a map of zeros.
+
+    A few pixels far above the others would leave these too faint to see, so the strongest in 200
+    are shown alike; but nothing weaker than an eighth of the strongest is.
+
+    >>> full_strength(np.array([0.0] * 999 + [-8.0])), full_strength(np.array([0.0, 2.0, 2.0]))
+    (1.0, 2.0)
+    """
+    strength = np.abs(values)
+    limit = max(float(np.quantile(strength, 0.995)), float(strength.max()) / 8)
+    return limit or None
+
+
 def picture_to_image(
     picture: Float[ndarray, "c h w"],
 ) -> UInt8[ndarray, "h w"] | UInt8[ndarray, "h w 3"]:

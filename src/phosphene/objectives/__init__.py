@@ -8,6 +8,7 @@ from phosphene.objectives.penalties import L1, L2, Penalty, TotalVariation
 from phosphene.objectives.terms import (
     Channel,
     Direction,
+    Energy,
     Logit,
     LogProbability,
     Neuron,
@@ -26,6 +27,7 @@ __all__ = [
     "Combination",
     "Direction",
     "Diversity",
+    "Energy",
     "Likeness",
     "LogProbability",
     "Logit",

@@ -106,6 +106,35 @@ class Neuron(Term):
 
 
 @dataclass(frozen=True)
+class Energy(Term):
+    """How strongly a unit fires over all its positions, each place counted by its own strength.
+
+    score = 1/2 sum_p max(a[unit, p], 0)², so that the gradient hands every position p what the unit
+    answers there. Maps of it keep the place of everything that a unit sees in a picture.
+
+    *Source:* Zeiler & Fergus 2013, arXiv 1311.2901, sec. 2.1: a DeconvNet starts from the rectified
+    map of one unit, with all others at zero.
+    """
+
+    layer: str
+    index: PerImage
+    batched: ClassVar[tuple[str, ...]] = ("index",)
+
+    @property
+    def layers(self) -> frozenset[str]:
+        """The one layer."""
+        return frozenset((self.layer,))
+
+    def __call__(self, recording: Recording) -> Float[Tensor, "b"]:
+        """The energy, per image."""
+        fired = _pick(unit_maps(recording[self.layer]), self.index).clamp(min=0)
+        return fired.square().sum(1) / 2
+
+    def __str__(self) -> str:
+        return f"energy of {_units(self.layer, self.index)}"
+
+
+@dataclass(frozen=True)
 class Logit(Term):
     """The score of a class before the softmax, whichever layer the network has it in."""
 
