@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from phosphene.canvas import Fourier, Maco, Pixels
-from phosphene.errors import ObjectiveError, UnknownLayerError, UnknownUnitError
+from phosphene.errors import ObjectiveError, SizeError, UnknownLayerError, UnknownUnitError
 from phosphene.maximize import Drawing, Optimizer, Recipe, batch_size, draw
 from phosphene.network import Input, Network
 from phosphene.objectives import unit_maps
@@ -41,6 +41,40 @@ def answer(network: Network, drawing: Drawing, recipe: Recipe) -> float:
     whole[:, :, top:bottom, left:right] = picture
     values = network.record(whole, [layer])[layer].detach()
     return float(values[0, index, patch.y, patch.x] if values.ndim == 4 else values[0, index])
+
+
+@pytest.mark.parametrize("size", [(9, 14), (24, 20)], ids=str)
+def test_a_channel_on_a_canvas_of_another_size(size: tuple[int, int], network: Network) -> None:
+    recipe = Recipe(canvas=Pixels(spread=0.5), steps=4, size=size)
+    for drawing in draw(network, units("conv2", 0, 3), recipe):
+        assert drawing.picture.shape[1:] == size
+        assert drawing.activation == pytest.approx(answer(network, drawing, recipe), abs=1e-5)
+    assert recipe.to_json()["size"] == list(size)
+    assert "size" not in Recipe().to_json()  # what atlases of before are known by
+
+
+def test_a_silent_unit_is_woken_from_a_real_picture_of_another_size() -> None:
+    module = nn.Sequential(nn.Conv2d(1, 1, 1), nn.ReLU())
+    with torch.no_grad():
+        module[0].weight.fill_(1.0)
+        module[0].bias.fill_(-0.9)
+    network = Network(module, Input(1, (12, 12)))
+    starts = torch.zeros(1, 1, 12, 12)
+    starts[:, :, :6] = 1.0
+    recipe = Recipe(canvas=Pixels(start="black"), steps=0, transform=Identity(), size=(6, 8))
+    (drawing,) = draw(network, units("0", 0), recipe, starts=starts)
+    assert drawing.picture.shape == (1, 6, 8)
+    assert drawing.activation == pytest.approx(0.1, abs=0.01)
+    assert "from the strongest real picture" in drawing.attempts[-1]
+
+
+def test_sizes_that_cannot_be_are_refused(network: Network) -> None:
+    with pytest.raises(ObjectiveError, match=r"\(8, 8\) for a neuron.*leave size out"):
+        Recipe("neuron", size=(8, 8))
+    with pytest.raises(ObjectiveError, match=r"\(0, 8\) pixels; height and width are at least 1"):
+        Recipe(size=(0, 8))
+    with pytest.raises(SizeError, match=r"9 x 9 were given"):
+        draw(network, units("fc", 0), Recipe(steps=1, size=(9, 9)))
 
 
 @pytest.mark.parametrize("recipe", RECIPES, ids=repr)

@@ -3,6 +3,7 @@
 import os
 import random
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -48,6 +49,32 @@ def test_every_unit_has_statistics_examples_and_pictures(tmp_path, study):
             job = atlas.provenance(picture)
             assert job.params["recipe"] == picture.settings
             assert job.seed == 0
+
+
+def test_every_picture_that_is_shown_is_kept_once(tmp_path, study):
+    finished(study, tmp_path / "a.atlas")
+    with Atlas.open(tmp_path / "a.atlas") as atlas:
+        kept = atlas.images()
+        for layer in atlas.layers():
+            for unit in range(layer.units):
+                assert {e.image for e in atlas.examples(layer.name, unit)} <= kept.keys()
+    with sqlite3.connect(tmp_path / "a.atlas") as rows:
+        ((count, different),) = rows.execute("SELECT count(*), count(DISTINCT image) FROM images")
+    assert count == different == len(kept)
+
+
+def test_a_pass_takes_as_many_pictures_at_once_as_fit(study, monkeypatch):
+    assert study.batch == min(study.settings.batch, 256)
+    monkeypatch.setattr(sys.modules[Study.__module__], "_MEMORY", 1)
+    assert study.batch == 1
+
+
+def test_sizes_are_for_the_layers_that_take_them(study):
+    recipes = (Recipe(size=(20, 20)), Recipe("neuron"))
+    larger = replace(study, settings=replace(study.settings, recipes=recipes))
+    dense, maps = (next(la for la in larger.layers if la.name == name) for name in ("6", "3"))
+    assert larger.recipes(maps) == list(recipes)
+    assert larger.recipes(dense) == [Recipe()]
 
 
 def test_statistics_are_those_of_a_survey(tmp_path, study):

@@ -1,0 +1,31 @@
+"""The choice that commands make about freed memory."""
+
+import ctypes
+
+import pytest
+
+from phosphene.cli import allocator
+
+
+class Library:
+    def __init__(self) -> None:
+        self.told: list[tuple[int, int]] = []
+
+    def mallopt(self, what: int, value: int) -> int:
+        self.told.append((what, value))
+        return 1
+
+
+def test_glibc_is_told_to_keep_what_was_freed(monkeypatch: pytest.MonkeyPatch) -> None:
+    library = Library()
+    monkeypatch.setattr(ctypes, "CDLL", lambda _: library)
+    monkeypatch.setattr("sys.platform", "linux")
+    allocator.keep_freed_memory()
+    assert library.told == [(-4, 0), (-1, 2**31 - 1)]
+
+
+@pytest.mark.parametrize("platform", ["linux", "darwin", "win32"])
+def test_other_systems_are_left_alone(platform: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.platform", platform)
+    monkeypatch.setattr(ctypes, "CDLL", lambda _: object())  # as musl, without mallopt
+    allocator.keep_freed_memory()
