@@ -62,22 +62,22 @@ def _put_back(module: nn.Module, before: dict[str, list[int]]) -> None:
 
 
 def horama_maco(
-    score: Callable[[Tensor], Tensor], steps: int, size: int, input_size: int
+    network: Network, score: Callable[[Tensor], Tensor], steps: int, size: int
 ) -> Float[Tensor, "c h w"]:
     """Horama's MACO picture, in [0, 1].
 
-    Its spectrum must lie in the working directory: see `horama_spectrum`.
+    It draws what goes into the module itself, in -2.5 to 2.5. Its spectrum must lie in the working
+    directory: see `horama_spectrum`.
     """
-    low, high = -2.5, 2.5
     image, _ = maco(
         score,
         total_steps=steps,
         image_size=size,
-        model_input_size=input_size,
-        values_range=(low, high),
+        model_input_size=network.input.size[0],
         device="cpu",
     )
-    return ((image.detach() - low) / (high - low)).clamp(0, 1)
+    mean, std = (torch.tensor(v).view(-1, 1, 1) for v in (network.input.mean, network.input.std))
+    return (image.detach() * std + mean).clamp(0, 1)
 
 
 def horama_spectrum(pictures: Sequence[Tensor], folder: Path) -> None:

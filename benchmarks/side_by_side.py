@@ -6,9 +6,10 @@
 
 For each: how many pictures are read as their class first; its mean probability and score; the
 share of shifted, turned and resized copies still read as the class, on average and at worst;
-seconds per picture. Lucent draws 128 pixels, enlarged for it to 224 as it does itself. Horama's
-own size is 1280 pixels, which takes minutes a picture here; its spectrum, which it would download,
-is measured on the photographs in its own colour axes. Each column of the picture is a class, each
+seconds per picture. Lucent draws 128 pixels, enlarged to 224 as it does itself. Horama fills a
+large picture with things that it looks at through windows of a quarter of the side, so its middle
+third is judged and shown; its own size of 1280 pixels takes minutes a picture on a CPU. Its
+spectrum, which it would download, is measured on the photographs in its own colour axes. Each column of the picture is a class, each
 row a tool.
 """
 
@@ -76,20 +77,19 @@ def lucents(network: Network, steps: int, targets: Sequence[int]) -> Tensor:
 def horamas(
     network: Network, photographs: Sequence[Tensor], asked: argparse.Namespace, targets: list[int]
 ) -> Tensor:
-    side, found = network.input.size[0], []
-    here = Path.cwd()
+    found, here = [], Path.cwd()
     with tempfile.TemporaryDirectory() as folder, frozen(network.module):
         horama_spectrum(photographs, Path(folder))
         os.chdir(folder)  # where it looks for its spectrum
         try:
             for target in targets:
                 score = partial(class_score, network.module, target)
-                found.append(horama_maco(score, asked.steps, asked.horama_size, side))
+                found.append(horama_maco(network, score, asked.steps, asked.horama_size))
         finally:
             os.chdir(here)
-    return F.interpolate(
-        torch.stack(found), network.input.size, mode="bilinear", antialias=True
-    ).clamp(0, 1)
+    third = (asked.horama_size - asked.horama_size // 3) // 2
+    middle = torch.stack(found)[:, :, third:-third, third:-third]
+    return F.interpolate(middle, network.input.size, mode="bicubic", antialias=True).clamp(0, 1)
 
 
 def class_score(module: Callable[[Tensor], Tensor], target: int, pictures: Tensor) -> Tensor:
