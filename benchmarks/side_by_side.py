@@ -9,8 +9,8 @@ share of shifted, turned and resized copies still read as the class, on average 
 seconds per picture. Lucent draws 128 pixels, enlarged to 224 as it does itself. Horama fills a
 large picture with things that it looks at through windows of a quarter of the side, so its middle
 third is judged and shown; its own size of 1280 pixels takes minutes a picture on a CPU. Its
-spectrum, which it would download, is measured on the photographs in its own colour axes. Each column of the picture is a class, each
-row a tool.
+spectrum, which it would download, is measured on the photographs in its own colour axes. Each
+column of the picture is a class, each row a tool.
 """
 
 import argparse
