@@ -32,17 +32,18 @@ class Moments:
         """Take in the values of a batch, `b c h w`, `b t d` or `b d`."""
         if len(values) == 0:
             return
-        columns = unit_maps(values).transpose(0, 1).flatten(1).float()
-        mean = columns.mean(1, keepdim=True)
-        centred = columns - mean
-        scatter = centred @ centred.T if self.compared else centred.square().sum(1)
-        shift = mean[:, 0].double().cpu() - self.mean
-        count = columns.shape[1]
+        # Rows are positions, units beside each other: as maps lie that have their channels last.
+        rows = unit_maps(values).transpose(1, 2).flatten(0, 1).float()
+        mean = rows.mean(0)
+        centred = rows - mean
+        scatter = centred.T @ centred if self.compared else centred.square().sum(0)
+        shift = mean.double().cpu() - self.mean
+        count = len(rows)
         total = self.count + count
         shifted = torch.outer(shift, shift) if self.compared else shift.square()
         self.scatter += scatter.double().cpu() + shifted * (self.count * count / total)
         self.mean += shift * (count / total)
-        self.maximum = torch.maximum(self.maximum, columns.amax(1).double().cpu())
+        self.maximum = torch.maximum(self.maximum, rows.amax(0).double().cpu())
         self.count = total
 
     @property

@@ -102,22 +102,32 @@ def refuse_uncaught(rule: Rule, values: Iterable[Tensor], pictures: Tensor) -> N
 
 
 class _Rectify(torch.autograd.Function):
-    """clamp(x, low, high) whose gradient follows a rule."""
+    """clamp(x, low, high) whose gradient follows a rule.
+
+    A gate is kept as numbers of the gradient's own type, above zero where it is open: for a plain
+    ReLU that is its output. Booleans would take less memory and several times as long.
+    """
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, low: float, high: float, rule: Rule) -> Tensor:
         ctx.rule = rule
-        ctx.save_for_backward((x > low) & (x < high))  # a mask: x itself may change in place
-        return x.clamp(low, high)
+        if (low, high) == (0, inf):
+            gate = y = torch.relu(x)
+        else:
+            y = x.clamp(low, high)
+            gate = ((x > low) & (x < high)).to(x.dtype)
+        if rule.forward_gate:
+            ctx.save_for_backward(gate)
+        return y
 
     @staticmethod
     def backward(ctx: Any, *grads: Any) -> Any:
-        (active,) = ctx.saved_tensors
         (grad,) = grads
         if ctx.rule.forward_gate:
-            grad = grad * active
+            (gate,) = ctx.saved_tensors
+            grad = torch.ops.aten.threshold_backward(grad, gate, 0)
         if ctx.rule.backward_gate:
-            grad = grad.clamp_min(0)
+            grad = grad.clamp_min_(0) if ctx.rule.forward_gate else grad.clamp_min(0)
         return grad, None, None, None
 
 
