@@ -6,7 +6,7 @@ import torch
 from torch.utils.data import TensorDataset
 
 from drawn import edges_are_blank, holds, network, some_data
-from phosphene.attribution import gradient, method
+from phosphene.attribution import deconvnet, gradient, guided, method
 from phosphene.errors import InputError
 from phosphene.examples import Survey
 from phosphene.figures import (
@@ -17,6 +17,7 @@ from phosphene.figures import (
     pictures_sheet,
     training_sheet,
 )
+from phosphene.figures.attributions import PATCH, SIDE
 from phosphene.figures.palette import (
     full_strength,
     on_paper,
@@ -101,7 +102,7 @@ def test_maps_that_do_not_tell_colours_apart_are_blue_and_red() -> None:
     data, picture = TensorDataset(batch.pictures, batch.labels), batch.pictures[2]
     methods = ("gradient x input", "captum:Occlusion")
     drawn = attributions_sheet(found, picture, [Unit("5", 2)], survey, data, methods=methods)
-    large = round(1.3 * DPI) // 20
+    large = round(SIDE * DPI) // 20
     in_colour, hidden = (method(m)(found, picture[None], Channel("5", 2))[0] for m in methods)
     for map_ in (in_colour.numpy(), hidden[0].numpy()):
         assert holds(np.asarray(drawn), on_paper(signed_to_rgba(map_, full_strength(map_))), large)
@@ -118,13 +119,17 @@ def test_attributions_lie_over_the_picture_beside_real_patches(channels: int) ->
     units = [Unit("3", 1), Unit("0", 4, 7, 9), Unit("5", 2)]
     drawn = np.asarray(attributions_sheet(found, picture, units, survey, data))
     assert edges_are_blank(drawn)
-    large = round(1.3 * DPI) // 20
+    large = round(SIDE * DPI) // 20
     assert holds(drawn, picture_to_image(picture.numpy()), large)
     for target in (Neuron("0", 4, 7, 9), Energy("3", 1)):
         (map_,) = gradient(found, picture[None], target).numpy()
         assert holds(drawn, on_paper(signed_to_rgba(map_, full_strength(map_))), large)
     strongest = int(survey.layers["5"].top.images[2, 0])
-    small = round(0.8 * DPI) // 20
-    assert holds(drawn, picture_to_image(batch.pictures[strongest].numpy()), small)
+    small = round(PATCH * DPI) // 20
+    real = batch.pictures[strongest]
+    assert holds(drawn, picture_to_image(real.numpy()), small)
+    for attribution in (gradient, deconvnet, guided):
+        (map_,) = attribution(found, real[None], Channel("5", 2)).numpy()
+        assert holds(drawn, on_paper(signed_to_rgba(map_, full_strength(map_))), small)
     with pytest.raises(InputError, match=r"survey was given without data; expected the pictures"):
         attributions_sheet(found, picture, units, survey)

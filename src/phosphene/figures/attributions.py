@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Float, UInt8
@@ -11,13 +12,13 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from phosphene.atlas import Atlas
-from phosphene.attribution import Attribution, called, guided, method
+from phosphene.attribution import Attribution, called, method
 from phosphene.data import Example, read
 from phosphene.errors import InputError, RectifierError
-from phosphene.examples import Survey, seen_from
+from phosphene.examples import Box, Survey, seen_from
 from phosphene.examples import crop as cut
 from phosphene.figures.crops import covers, crop
-from phosphene.figures.layout import SMALL, Captioned, titled
+from phosphene.figures.layout import SMALL, titled
 from phosphene.figures.palette import full_strength, on_paper, picture_to_image, signed_to_rgba
 from phosphene.figures.paper import MARGIN, SOFT, Paper
 from phosphene.figures.png import AnyImage
@@ -28,15 +29,21 @@ from phosphene.objectives import Channel, Energy, Neuron, Term, unit_maps
 from phosphene.types import Unit
 from phosphene.words import class_name, number, plural
 
-LARGE, LARGE_GAP = 1.3, 0.16
-SMALL_SIDE, SMALL_PITCH = 0.8, 0.92
+SIDE, GAP = 2.2, 0.16
 PATCHES = 4
-
-Seen = tuple[AnyImage, AnyImage, str]
-"""A real patch, the map over it, and its words."""
+PATCH, PATCH_GAP = 1.075, 0.05
+"""Patches stand two by two, as wide together as a map."""
 
 METHODS = ("gradient", "deconvnet", "guided")
 """What is shown unless something else is asked for."""
+
+
+class Patches(NamedTuple):
+    """The real pictures that excite a unit most, where in them, and what it answers there."""
+
+    pictures: Float[Tensor, "n c h w"]
+    places: tuple[int, ...]
+    words: tuple[str, ...]
 
 
 def attributions_sheet(
@@ -48,15 +55,15 @@ def attributions_sheet(
     *,
     methods: Sequence[str] = METHODS,
 ) -> Image.Image:
-    """A strip for each unit: maps over the whole picture, then its strongest real patches.
+    """A strip for each unit: maps over the whole picture, below them its strongest real patches.
 
     `methods` are names such as "guided" or "captum:Occlusion": see `phosphene.attribution.method`.
     Maps are of the unit wherever it fires, by how strongly (`Energy`), or at its own position if it
     has one, such as `conv2:17@4,9`; where nothing makes it fire, at its largest value. They are
-    signed, blue for more and red for less, each in a range of its
-    own. A method that the network's activations do not allow is told in words. The patches are
-    those that an atlas keeps, or those that a finished survey `found` in `data`, each cut to the
-    unit's receptive field, above its guided gradient.
+    signed, blue for more and red for less, each in a range of its own. A method that the network's
+    activations do not allow is told in words. The patches are those that an atlas keeps, or those
+    that a finished survey `found` in `data`, each cut to the unit's receptive field, and so are the
+    maps of what the unit answers there, by the same methods.
 
     Raises:
         UnknownLayerError, UnknownUnitError: with the nearest names.
@@ -70,24 +77,24 @@ def attributions_sheet(
     ways = plural(len(asked), "method")
     paper = titled(
         "Where units look",
-        f"On the left the picture, and what in it the unit answers to, by {ways}. On the right the "
-        "real patches that excite the unit most, above their guided gradients. "
+        f"Above the picture, and what in it the unit answers to, by {ways}. Below the real patches "
+        f"that excite the unit most, and what in them it answers to. "
         f"{_legend(network.input.channels)}",
-        max(WIDTH, 2 * MARGIN + (1 + len(asked)) * (LARGE + LARGE_GAP) + PATCHES * SMALL_PITCH),
+        max(WIDTH, 2 * MARGIN + (1 + len(asked)) * (SIDE + GAP)),
     )
     patches = _patches(network, found, data)
     for unit in units:
-        shown = patches(network.unit(unit))
-        _strip(paper, network, picture, unit, methods=asked, patches=shown)
+        best = patches(network.unit(unit))
+        _strip(paper, network, picture, unit, methods=asked, best=best)
     return paper.image()
 
 
 def _patches(
     network: Network, found: Survey | Atlas, data: Dataset[object] | None
-) -> Callable[[Unit], list[Seen]]:
+) -> Callable[[Unit], Patches]:
     """What finds the strongest real patches of a unit."""
     if isinstance(found, Atlas):
-        return partial(_kept, Viewer(found))
+        return partial(_kept, Viewer(found), network)
     if data is None:
         raise InputError(
             "a survey was given without data; expected the pictures that it went over, since it "
@@ -103,33 +110,52 @@ def _strip(
     unit: Unit,
     *,
     methods: Mapping[str, Attribution],
-    patches: Sequence[Seen],
+    best: Patches,
 ) -> None:
     place, value = _strongest(network, picture, unit)
     everywhere = unit.y is None and value > 0 and network.layer(unit.layer).spatial
     at = Energy(unit.layer, unit.index) if everywhere else _objective(network, unit, (place,))
-    name = unit_name(network, unit)
     fires = "answers" if value > 0 else "does not fire and answers"
     up_to = "up to " if everywhere else ""
-    paper.heading(f"{name}, which {fires} {up_to}{number(value)} here")
-    shown: list[Captioned] = [(picture_to_image(picture.cpu().numpy()), "the picture")]
+    paper.heading(f"{unit_name(network, unit)}, which {fires} {up_to}{number(value)} here")
+    boxes = _boxes(network, unit.layer, best.places)
+    shown = [
+        on_paper(crop(real.numpy(), box), OUTSIDE)
+        for real, box in zip(best.pictures, boxes, strict=True)
+    ]
+    top, left = paper.top, MARGIN
+    lowest = _column(paper, picture_to_image(picture.cpu().numpy()), "the picture", shown, left)
     for name, attribution in methods.items():
+        left += SIDE + GAP
         try:
-            (values,) = attribution(network, picture[None], at).cpu().numpy()
+            (whole,) = attribution(network, picture[None], at).cpu()
+            maps = attribution(network, best.pictures, _objective(network, unit, best.places))
         except RectifierError:
-            shown.append((None, f"{name}: not defined for this network's activations"))
+            words = f"{name}: not defined for this network's activations"
+            lowest = max(lowest, top + paper.write(words, left, top, SIDE, SMALL, color=SOFT))
         else:
-            shown.append((on_paper(_coloured(values)), name))
-    top, left, lowest = paper.top, MARGIN, 0.0
-    for image, words in shown:
-        images = [] if image is None else [image]
-        lowest = max(lowest, _stacked(paper, images, words, left=left, top=top, side=LARGE))
-        left += LARGE + LARGE_GAP
-    for real, values, words in patches[:PATCHES]:
-        end = _stacked(paper, [real, values], words, left=left, top=top, side=SMALL_SIDE)
-        lowest = max(lowest, end)
-        left += SMALL_PITCH
-    paper.top = lowest + 0.05
+            parts = [on_paper(_coloured(part.numpy())) for part in cut(maps.cpu(), boxes)]
+            lowest = max(
+                lowest, _column(paper, on_paper(_coloured(whole.numpy())), name, parts, left)
+            )
+    paper.top = lowest + 0.04
+    paper.top += paper.write("patches: " + ", ".join(best.words), size=SMALL, color=SOFT)
+
+
+def _column(
+    paper: Paper, whole: AnyImage, words: str, parts: Sequence[AnyImage], left: float
+) -> float:
+    """A picture with its caption above patches, two by two; returns where it ends."""
+    top = paper.top + paper.picture(whole, left, paper.top, SIDE) + 0.03
+    top += paper.write(words, left, top, SIDE, SMALL, color=SOFT) + 0.05
+    lowest = top
+    for i, part in enumerate(parts):
+        x, y = i % 2, i // 2
+        height = paper.picture(
+            part, left + x * (PATCH + PATCH_GAP), top + y * (PATCH + PATCH_GAP), PATCH
+        )
+        lowest = max(lowest, top + y * (PATCH + PATCH_GAP) + height)
+    return lowest
 
 
 def _legend(channels: int) -> str:
@@ -146,18 +172,6 @@ def _coloured(values: Float[ndarray, "c h w"]) -> UInt8[ndarray, "h w 4"]:
     """A map in colour, unless it says the same of all colours."""
     shown = values[:1] if (values == values[:1]).all() else values
     return signed_to_rgba(shown, full_strength(values))
-
-
-def _stacked(
-    paper: Paper, images: Sequence[AnyImage], words: str, *, left: float, top: float, side: float
-) -> float:
-    """Pictures of one size, one below the other, and their caption; returns where it ends."""
-    height = side
-    for image in images:
-        height = paper.picture(image, left, top, side)
-        top += height + 0.05
-    inset = max(0.0, side - height) / 2  # pictures that do not fill the side are centred
-    return top + paper.write(words, left + inset, top + 0.01, side, SMALL, color=SOFT)
 
 
 def unit_name(network: Network, unit: Unit) -> str:
@@ -187,54 +201,51 @@ def _objective(network: Network, unit: Unit, places: tuple[int, ...]) -> Term:
     return Neuron(unit.layer, index, rows, columns)
 
 
-def _kept(viewer: Viewer, unit: Unit) -> list[Seen]:
+def _kept(viewer: Viewer, network: Network, unit: Unit) -> Patches:
     """What an atlas keeps of the patches that excite the unit most."""
-    return [
-        (
-            on_paper(patch.crop, OUTSIDE),
-            on_paper(patch.guided),
-            patch.value if patch.name is None else f"{patch.name}: {patch.value}",
-        )
-        for patch in viewer.patches(unit.layer, unit.index)[:PATCHES]
-    ]
+    layer = network.layer(unit.layer)
+    width = layer.shape[-1] if layer.spatial else 1
+    pictures: list[Tensor] = []
+    places: list[int] = []
+    words: list[str] = []
+    for example in viewer.atlas.examples(unit.layer, unit.index)[:PATCHES]:
+        image = viewer.image(example.image)
+        pictures.append(torch.from_numpy(image.picture))
+        places.append((example.y or 0) * width + (example.x or 0))
+        label = None if image.label is None else viewer.class_name(image.label)
+        words.append(_answer(label, example.value))
+    return Patches(torch.stack(pictures), tuple(places), tuple(words))
 
 
-def _surveyed(network: Network, survey: Survey, data: Dataset[object], unit: Unit) -> list[Seen]:
-    """The strongest patches, their guided gradients, and what the unit answers to each."""
+def _surveyed(network: Network, survey: Survey, data: Dataset[object], unit: Unit) -> Patches:
+    """The strongest patches that a survey found, read again from its data."""
     top = survey.layers[unit.layer].top
-    found = [
-        (item, place, value)
-        for image, place, value in zip(
-            top.images[unit.index].tolist(),
-            top.places[unit.index].tolist(),
-            top.values[unit.index].tolist(),
-            strict=True,
-        )
-        if isinstance(item := read(data[image]), Example)
-    ][:PATCHES]
-    pictures = torch.stack([example.picture for example, _, _ in found])
-    places = tuple(place for _, place, _ in found)
-    maps = guided(network, pictures, _objective(network, unit, places)).cpu()
-    patches = []
-    for (example, place, value), map_ in zip(found, maps, strict=True):
-        real, signed = _cut(network, unit.layer, place, example.picture, map_)
-        words = number(value)
-        if example.label is not None and network.classifies:
-            words = f"a {class_name(network.classes, example.label)}: {words}"
-        patches.append((real, signed, words))
-    return patches
+    pictures: list[Tensor] = []
+    places: list[int] = []
+    words: list[str] = []
+    for image, place, value in zip(
+        top.images[unit.index].tolist(),
+        top.places[unit.index].tolist(),
+        top.values[unit.index].tolist(),
+        strict=True,
+    ):
+        item = read(data[image])
+        if isinstance(item, Example) and len(pictures) < PATCHES:
+            pictures.append(item.picture)
+            places.append(place)
+            label = None
+            if item.label is not None and network.classifies:
+                label = class_name(network.classes, item.label)
+            words.append(_answer(label, value))
+    return Patches(torch.stack(pictures), tuple(places), tuple(words))
 
 
-def _cut(
-    network: Network, layer: str, place: int, picture: Tensor, signed: Tensor
-) -> tuple[AnyImage, AnyImage]:
-    """What a position of a layer saw of a picture and of its map; all of it if it saw it all."""
-    site = network.layer(layer)
-    box = seen_from(site, network.fields[site.name], place)
-    if covers(box, *network.input.size):
-        box = (0, 0, *network.input.size)
-    (part,) = cut(signed[None], [box])
-    return (
-        on_paper(crop(picture.numpy(), box), OUTSIDE),
-        on_paper(signed_to_rgba(part.numpy())),
-    )
+def _answer(label: str | None, value: float) -> str:
+    return number(value) if label is None else f"{label} {number(value)}"
+
+
+def _boxes(network: Network, layer: str, places: Sequence[int]) -> list[Box]:
+    """What positions of a layer see; the whole picture if one sees it all."""
+    site, whole = network.layer(layer), (0, 0, *network.input.size)
+    seen = [seen_from(site, network.fields[site.name], place) for place in places]
+    return [whole if covers(box, *network.input.size) else box for box in seen]
