@@ -96,15 +96,16 @@ for layer in layers:
 #
 # Each strip shows the picture and three maps over all of it, so that the place is kept: the plain
 # gradient, DeconvNet, and guided backpropagation. Blue means more of the unit if this pixel were
-# brighter, red means less, and white is zero. On the right are the strongest patches of the test
-# set, cut to what the unit sees.
+# brighter, red means less, and white is zero. A unit of a convolution is shown wherever it fires, by
+# how strongly. Below are the strongest patches of the test set and the same maps of them, cut to
+# what the unit sees.
 
 # %% Units of conv1 on one picture
 attributions_sheet(network, picture, standing_out("conv1", 3), survey, test)
 
 # %% [markdown]
 # In the first layer there is no rectifier below the unit, so the three methods must agree, and they
-# do: each map is the unit's 5 x 5 weights, at the place where it answers most.
+# do: each map is the unit's 5 x 5 weights, laid down wherever it fires.
 #
 # ## The second convolution
 #
@@ -115,8 +116,8 @@ attributions_sheet(network, picture, standing_out("conv2", 4), survey, test)
 
 # %% [markdown]
 # Now they part. The plain gradient also says what would hurt, and is ragged. DeconvNet and guided
-# backpropagation let only what helps pass each rectifier, and draw a clean stroke. The patches on
-# the right tell whether that stroke is what the unit is about in general, or just what this picture
+# backpropagation let only what helps pass each rectifier, and draw a clean stroke. The patches
+# below tell whether that stroke is what the unit is about in general, or just what this picture
 # had to offer: the same shape should come back in all of them.
 #
 # ## The dense layer and the classes

@@ -139,7 +139,7 @@ def _strip(
                 lowest, _column(paper, on_paper(_coloured(whole.numpy())), name, parts, left)
             )
     paper.top = lowest + 0.04
-    paper.top += paper.write("patches: " + ", ".join(best.words), size=SMALL, color=SOFT)
+    paper.top += paper.write("Patches: " + "; ".join(best.words), size=SMALL, color=SOFT)
 
 
 def _column(
@@ -241,7 +241,7 @@ def _surveyed(network: Network, survey: Survey, data: Dataset[object], unit: Uni
 
 
 def _answer(label: str | None, value: float) -> str:
-    return number(value) if label is None else f"{label} {number(value)}"
+    return number(value) if label is None else f"{label}: {number(value)}"
 
 
 def _boxes(network: Network, layer: str, places: Sequence[int]) -> list[Box]:
