@@ -96,9 +96,9 @@ for layer in layers:
 #
 # Each strip shows the picture and three maps over all of it, so that the place is kept: the plain
 # gradient, DeconvNet, and guided backpropagation. Blue means more of the unit if this pixel were
-# brighter, red means less, and white is zero. A unit of a convolution is shown wherever it fires, by
-# how strongly. Below are the strongest patches of the test set and the same maps of them, cut to
-# what the unit sees.
+# brighter, red means less, and white is zero. A unit of a convolution is shown wherever it fires,
+# by how strongly. Below are the strongest patches of the test set and the same maps of them, cut
+# to what the unit sees.
 
 # %% Units of conv1 on one picture
 attributions_sheet(network, picture, standing_out("conv1", 3), survey, test)
