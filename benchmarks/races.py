@@ -29,8 +29,8 @@ from phosphene.network import GUIDED, PLAIN, frozen
 from phosphene.objectives import Term
 
 STEPS, LOOK = 512, 4
-FREE = Recipe(canvas=Fourier(), transform=RandomAffine(), steps=STEPS)
-"""As free as Lucent's canvas, with moves as small as Lucent's."""
+FREE = Recipe(canvas=Fourier(learning_rate=0.05), transform=RandomAffine(), steps=STEPS)
+"""As free as Lucent's canvas, with moves as small and steps as long as Lucent's."""
 NEVER = float("inf")
 
 
