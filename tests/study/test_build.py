@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from phosphene.atlas import Atlas
 from phosphene.data import batches, digits
@@ -20,6 +21,7 @@ from phosphene.errors import AtlasMismatchError, SpecError, StorageError, Unknow
 from phosphene.examples import Survey
 from phosphene.figures import export_site
 from phosphene.maximize import Recipe
+from phosphene.network import Input, Network
 from phosphene.study import Settings, Study, build, choose, plan
 
 pytestmark = pytest.mark.slow  # together more than a few seconds
@@ -67,6 +69,18 @@ def test_a_pass_takes_as_many_pictures_at_once_as_fit(study, monkeypatch):
     assert study.batch == min(study.settings.batch, 256)
     monkeypatch.setattr(sys.modules[Study.__module__], "_MEMORY", 1)
     assert study.batch == 1
+
+
+def test_class_pictures_of_another_size_are_compared_with_the_data(tmp_path):
+    module = nn.Sequential(nn.Conv2d(1, 10, 5), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    network = Network(module, Input(1, (28, 28)))
+    data = digits("test").take(slice(0, 60))
+    recipes, name = (Recipe(steps=1, size=(20, 24)),), network.logits.name
+    finished(Study(network, data, Settings((name,), recipes, examples=1)), tmp_path / "a.atlas")
+    with Atlas.open(tmp_path / "a.atlas") as atlas:
+        assert atlas.pictures(name)[0].picture.shape == (1, 20, 24)
+        (said,) = [f for f in atlas.findings() if "class pictures" in f.text]
+        assert "neighbours_agree" in said.figures
 
 
 def test_sizes_are_for_the_layers_that_take_them(study):

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 import torch
+from torch.nn import functional as F
 
 from phosphene.atlas import Atlas, Finding, JobWriter, LayerRecord, UnitRecord
 from phosphene.data import batches
@@ -133,13 +134,17 @@ class Conclude(StudyJob):
             return
         drawn = [p for p in atlas.pictures(layer.name) if p.kind == "channel"]
         pictures = torch.from_numpy(np.stack([p.picture for p in drawn]))
-        read = self.study.network.class_scores(pictures).argmax(1).cpu().tolist()
+        scores = map(self.study.network.class_scores, pictures.split(self.study.batch))
+        read = torch.cat([some.argmax(1).cpu() for some in scores]).tolist()
         right = sum(p.unit == r for p, r in zip(drawn, read, strict=True))
         text = f"The network reads {right} of its {len(drawn)} class pictures as their class"
         figures = {"read": right, "count": len(drawn)}
         if getattr(self.study.data, "classes", ()) and self._enough(layer):
+            size = self.study.network.input.size
+            if pictures.shape[2:] != size:  # drawn on another canvas than the data's
+                pictures = F.interpolate(pictures, size, mode="bilinear", antialias=True)
             near = nearest_neighbours(
-                pictures, batches(self.study.data, self.study.batch), NEIGHBOURS
+                pictures.clamp(0, 1), batches(self.study.data, self.study.batch), NEIGHBOURS
             )
             voted = near.votes(len(self.study.classes)).argmax(1).tolist()
             alike = sum(p.unit == v for p, v in zip(drawn, voted, strict=True))
@@ -155,7 +160,8 @@ class Conclude(StudyJob):
         return self.study.network.logits.name if self.study.network.classifies else None
 
     def _enough(self, layer: LayerRecord) -> bool:
-        return bool(self.study.describe_data()["count"] >= NEIGHBOURS)
+        """Whether there are so many pictures that most neighbours can be of one class."""
+        return bool(self.study.describe_data()["count"] >= (NEIGHBOURS // 2 + 1) * layer.units)
 
 
 def _firing(silent: int, units: int) -> str:
