@@ -21,10 +21,10 @@ from phosphene import (
     Streams,
     Survey,
     Unit,
-    ascend,
     each_gradient,
 )
 from phosphene.data import Batch
+from phosphene.maximize.recipe import follow
 from phosphene.network import GUIDED, PLAIN, frozen
 from phosphene.objectives import Term
 
@@ -103,17 +103,8 @@ def climb(
     """The pictures of each step, drawn together as `draw` does."""
     streams = Streams.seeded(0, [Unit(layer, unit) for unit in units])
     shape = (network.input.channels, *network.window(layer))
-    canvas = recipe.canvas.build(streams, shape, spectrum)
     objective = Channel(layer, tuple(units))
-    for step in ascend(
-        network,
-        objective,
-        canvas,
-        streams,
-        steps=recipe.steps,
-        optimizer=recipe.optimizer,
-        transform=recipe.transform,
-    ):
+    for step in follow(network, objective, recipe, streams, shape=shape, spectrum=spectrum):
         yield step.pictures
 
 

@@ -58,7 +58,8 @@ def test_build_show_layers_and_export(run, model, few):
     assert status == 0
     assert "20 pictures of" in printed
     status, printed = run("layers", model / "a.atlas")
-    assert (status, "conv2 Conv2d 3 x 14 x 14 3 14 x 14" in printed) == (0, True)
+    adds = "29.4 k"  # 3 units of 2 x 5 x 5 weights at 14 x 14 places
+    assert (status, f"conv2 Conv2d 3 x 14 x 14 3 14 x 14 {adds}" in printed) == (0, True)
     status, printed = run("show", model / "a.atlas", "conv2:1", "--out", model / "unit.png")
     assert (status, "fires on" in printed, (model / "unit.png").exists()) == (0, True, True)
     status, _ = run("show", model / "a.atlas", "conv2", "--out", model / "layer.png")

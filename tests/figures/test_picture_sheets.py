@@ -131,5 +131,8 @@ def test_attributions_lie_over_the_picture_beside_real_patches(channels: int) ->
     for attribution in (gradient, deconvnet, guided):
         (map_,) = attribution(found, real[None], Channel("5", 2)).numpy()
         assert holds(drawn, on_paper(signed_to_rgba(map_, full_strength(map_))), small)
+    nothing_seen = Survey(found, ["5"])
+    strip = np.asarray(attributions_sheet(found, picture, [Unit("5", 2)], nothing_seen, data))
+    assert holds(strip, picture_to_image(picture.numpy()), large)
     with pytest.raises(InputError, match=r"survey was given without data; expected the pictures"):
         attributions_sheet(found, picture, units, survey)

@@ -161,6 +161,7 @@ def test_costs_of_calls_and_of_attention() -> None:
     vit = Network(modern.ViT(), Input(3, (16, 16)))
     tokens, width = 17, 8
     projections, products = 4 * tokens * width**2, 2 * tokens**2 * width
+    assert "places[class]" not in vit.costs
     assert vit.costs["blocks.0.attention[0]"] == projections + products
     assert vit.costs["blocks.0"] == projections + products + 2 * tokens * width * 12
     reused = tiny.network("residual")

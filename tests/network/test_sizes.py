@@ -5,6 +5,7 @@ import torch
 from torch import Tensor, nn
 
 from laws import unchanged
+from phosphene.errors import NetworkError
 from phosphene.network import Input, Network
 from phosphene.types import LOGITS
 
@@ -91,5 +92,7 @@ def test_pictures_lie_channels_last_unless_the_module_minds() -> None:
 
 def test_a_network_that_fails_either_way_says_why() -> None:
     network = Network(seeded(nn.Conv2d(3, 4, 3), nn.Linear(5, 5)), Input(3, (12, 12)))
-    with pytest.raises(Exception, match=r"failed on one picture of its own input size 3 x 12 x 12"):
+    with pytest.raises(
+        NetworkError, match=r"failed on one picture of its own input size 3 x 12 x 12"
+    ):
         network.layers  # noqa: B018

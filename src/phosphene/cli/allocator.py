@@ -10,7 +10,7 @@ def keep_freed_memory() -> None:
     """Keep freed memory for the next step instead of giving it back to the system, with glibc.
 
     An ascent asks for the same large blocks at every step. Left alone, malloc maps each one anew
-    and the system fills it with zeros: a third of the time of a step at 224 pixels. It is a
+    and the system fills it with zeros: a quarter of the time of a step at 224 pixels. It is a
     choice for a whole process, so the command line makes it and the library does not.
     """
     if sys.platform != "linux":

@@ -15,7 +15,7 @@ _DOT = re.compile(r"\.(?![^\[]*\])")  # keys of dictionaries may hold dots
 
 def table_of_network(network: Network) -> Table:
     """All layers: shape, units, receptive field and multiply-adds for one picture."""
-    table = _empty("multiply-adds")
+    table = _empty()
     fields, costs = network.fields, network.costs
     for name, depth in in_tree(list(network.layers)):
         layer = network.layers.get(name)
@@ -23,9 +23,7 @@ def table_of_network(network: Network) -> Table:
             table.add_row("", _indented(name, depth))
             continue
         field = fields[name]
-        cells = _cells(layer, depth, field.size, field.whole)
-        cost = 0 if layer.layout == "token" else costs.get(name, 0)
-        table.add_row(*cells, scaled(cost) if cost else "")
+        table.add_row(*_cells(layer, depth, field.size, field.whole, costs.get(name, 0)))
     return table
 
 
@@ -36,7 +34,8 @@ def table_of_atlas(layers: Sequence[LayerRecord]) -> Table:
     for name, depth in in_tree(list(known)):
         if name in known:
             layer = known[name]
-            table.add_row(*_cells(layer, depth, layer.field, layer.field_whole))
+            cost = layer.multiply_adds or 0
+            table.add_row(*_cells(layer, depth, layer.field, layer.field_whole, cost))
         else:
             table.add_row("", _indented(name, depth))
     return table
@@ -66,22 +65,23 @@ def in_tree(names: Sequence[str]) -> Iterator[tuple[str, int]]:
     return walk("", 0)
 
 
-def _empty(*more: str) -> Table:
+def _empty() -> Table:
     table = Table(box=None, header_style="bold")
     table.add_column("")
     table.add_column("layer", no_wrap=True)
-    for title in ("kind", "shape", "units", "sees", *more):
+    for title in ("kind", "shape", "units", "sees", "multiply-adds"):
         table.add_column(title)
     return table
 
 
 def _cells(
-    layer: Layer | LayerRecord, depth: int, field: tuple[int, int] | None, whole: bool
+    layer: Layer | LayerRecord, depth: int, field: tuple[int, int] | None, whole: bool, cost: int
 ) -> list[str]:
     shape = " x ".join(str(n) for n in layer.shape)
     sees = "?" if field is None else ("whole picture" if whole else f"{field[0]} x {field[1]}")
     mark = "●" if layer.default else ""
-    return [mark, _indented(layer.name, depth), layer.kind, shape, str(layer.units), sees]
+    adds = scaled(cost) if cost else ""
+    return [mark, _indented(layer.name, depth), layer.kind, shape, str(layer.units), sees, adds]
 
 
 def _indented(name: str, depth: int) -> str:

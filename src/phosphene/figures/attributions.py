@@ -38,12 +38,12 @@ METHODS = ("gradient", "deconvnet", "guided")
 """What is shown unless something else is asked for."""
 
 
-class Patches(NamedTuple):
-    """The real pictures that excite a unit most, where in them, and what it answers there."""
+class Patch(NamedTuple):
+    """A real picture that excites a unit, where in it, and what the unit answers there."""
 
-    pictures: Float[Tensor, "n c h w"]
-    places: tuple[int, ...]
-    words: tuple[str, ...]
+    picture: Float[Tensor, "c h w"]
+    place: int
+    words: str
 
 
 def attributions_sheet(
@@ -91,7 +91,7 @@ def attributions_sheet(
 
 def _patches(
     network: Network, found: Survey | Atlas, data: Dataset[object] | None
-) -> Callable[[Unit], Patches]:
+) -> Callable[[Unit], list[Patch]]:
     """What finds the strongest real patches of a unit."""
     if isinstance(found, Atlas):
         return partial(_kept, Viewer(found), network)
@@ -110,7 +110,7 @@ def _strip(
     unit: Unit,
     *,
     methods: Mapping[str, Attribution],
-    best: Patches,
+    best: Sequence[Patch],
 ) -> None:
     place, value = _strongest(network, picture, unit)
     everywhere = unit.y is None and value > 0 and network.layer(unit.layer).spatial
@@ -118,10 +118,10 @@ def _strip(
     fires = "answers" if value > 0 else "does not fire and answers"
     up_to = "up to " if everywhere else ""
     paper.heading(f"{unit_name(network, unit)}, which {fires} {up_to}{number(value)} here")
-    boxes = _boxes(network, unit.layer, best.places)
+    boxes = _boxes(network, unit.layer, [patch.place for patch in best])
     shown = [
-        on_paper(crop(real.numpy(), box), OUTSIDE)
-        for real, box in zip(best.pictures, boxes, strict=True)
+        on_paper(crop(patch.picture.numpy(), box), OUTSIDE)
+        for patch, box in zip(best, boxes, strict=True)
     ]
     top, left = paper.top, MARGIN
     lowest = _column(paper, picture_to_image(picture.cpu().numpy()), "the picture", shown, left)
@@ -129,17 +129,28 @@ def _strip(
         left += SIDE + GAP
         try:
             (whole,) = attribution(network, picture[None], at).cpu()
-            maps = attribution(network, best.pictures, _objective(network, unit, best.places))
+            maps = _maps(network, unit, attribution, best)
         except RectifierError:
             words = f"{name}: not defined for this network's activations"
             lowest = max(lowest, top + paper.write(words, left, top, SIDE, SMALL, color=SOFT))
         else:
-            parts = [on_paper(_coloured(part.numpy())) for part in cut(maps.cpu(), boxes)]
+            parts = [on_paper(_coloured(part.numpy())) for part in cut(maps, boxes)]
             lowest = max(
                 lowest, _column(paper, on_paper(_coloured(whole.numpy())), name, parts, left)
             )
     paper.top = lowest + 0.04
-    paper.top += paper.write("Patches: " + "; ".join(best.words), size=SMALL, color=SOFT)
+    answers = "; ".join(patch.words for patch in best) or "none are known"
+    paper.top += paper.write(f"Patches: {answers}", size=SMALL, color=SOFT)
+
+
+def _maps(
+    network: Network, unit: Unit, attribution: Attribution, best: Sequence[Patch]
+) -> Float[Tensor, "n c h w"]:
+    """What the unit answers to at the place of each patch, over the whole of its picture."""
+    if not best:
+        return torch.zeros(0, *network.input.shape)
+    at = _objective(network, unit, tuple(patch.place for patch in best))
+    return attribution(network, torch.stack([patch.picture for patch in best]), at).cpu()
 
 
 def _column(
@@ -201,28 +212,23 @@ def _objective(network: Network, unit: Unit, places: tuple[int, ...]) -> Term:
     return Neuron(unit.layer, index, rows, columns)
 
 
-def _kept(viewer: Viewer, network: Network, unit: Unit) -> Patches:
-    """What an atlas keeps of the patches that excite the unit most."""
+def _kept(viewer: Viewer, network: Network, unit: Unit) -> list[Patch]:
+    """What an atlas keeps of the patches that excite the unit most; none before it was built."""
     layer = network.layer(unit.layer)
     width = layer.shape[-1] if layer.spatial else 1
-    pictures: list[Tensor] = []
-    places: list[int] = []
-    words: list[str] = []
+    found = []
     for example in viewer.atlas.examples(unit.layer, unit.index)[:PATCHES]:
         image = viewer.image(example.image)
-        pictures.append(torch.from_numpy(image.picture))
-        places.append((example.y or 0) * width + (example.x or 0))
         label = None if image.label is None else viewer.class_name(image.label)
-        words.append(_answer(label, example.value))
-    return Patches(torch.stack(pictures), tuple(places), tuple(words))
+        place = (example.y or 0) * width + (example.x or 0)
+        found.append(Patch(torch.from_numpy(image.picture), place, _answer(label, example.value)))
+    return found
 
 
-def _surveyed(network: Network, survey: Survey, data: Dataset[object], unit: Unit) -> Patches:
+def _surveyed(network: Network, survey: Survey, data: Dataset[object], unit: Unit) -> list[Patch]:
     """The strongest patches that a survey found, read again from its data."""
     top = survey.layers[unit.layer].top
-    pictures: list[Tensor] = []
-    places: list[int] = []
-    words: list[str] = []
+    found: list[Patch] = []
     for image, place, value in zip(
         top.images[unit.index].tolist(),
         top.places[unit.index].tolist(),
@@ -230,14 +236,12 @@ def _surveyed(network: Network, survey: Survey, data: Dataset[object], unit: Uni
         strict=True,
     ):
         item = read(data[image])
-        if isinstance(item, Example) and len(pictures) < PATCHES:
-            pictures.append(item.picture)
-            places.append(place)
+        if isinstance(item, Example) and len(found) < PATCHES:
             label = None
             if item.label is not None and network.classifies:
                 label = class_name(network.classes, item.label)
-            words.append(_answer(label, value))
-    return Patches(torch.stack(pictures), tuple(places), tuple(words))
+            found.append(Patch(item.picture, place, _answer(label, value)))
+    return found
 
 
 def _answer(label: str | None, value: float) -> str:

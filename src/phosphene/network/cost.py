@@ -14,11 +14,13 @@ def multiply_adds(module: nn.Module, layers: dict[str, Layer], inputs: Tensor) -
     """The multiply-adds of each layer's call for all `inputs`, with all that runs inside it.
 
     Matrix products, convolutions and attention are counted, as PyTorch's own counter has them
-    (it says two operations for each); sums, activations and poolings are not.
+    (it says two operations for each); sums, activations and poolings are not. A class token is a
+    part of another layer and has no cost of its own.
     """
     wanted: dict[str, list[Layer]] = {}
     for layer in layers.values():
-        wanted.setdefault(layer.site.path, []).append(layer)
+        if layer.layout != "token":
+            wanted.setdefault(layer.site.path, []).append(layer)
     counter = FlopCounterMode(display=False)
     begun: dict[str, int] = {}
     found: dict[str, int] = {}

@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Sequence
 from contextlib import nullcontext, suppress
 from functools import cached_property
 from math import prod
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from jaxtyping import Float
@@ -35,6 +35,14 @@ from phosphene.network.receptive import (
 from phosphene.network.settings import kept_settings
 from phosphene.network.tap import tap
 from phosphene.types import LOGITS, Recording, Unit
+
+
+class _Known(NamedTuple):
+    """What one look at a module tells: `order` is how pictures are best laid in memory for it."""
+
+    layers: dict[str, Layer]
+    logits: str | None
+    order: torch.memory_format
 
 
 class Network:
@@ -87,7 +95,7 @@ class Network:
         return inputs.to(next(weights, inputs).dtype, memory_format=order)
 
     @cached_property
-    def _discovered(self) -> tuple[dict[str, Layer], str | None, torch.memory_format]:
+    def _known(self) -> _Known:
         with torch.inference_mode(False), frozen(self.module):
             # Not constant, so that layers which only agree on flat pictures are told apart.
             grey = torch.linspace(0.1, 0.9, 2 * prod(self.input.shape), device=self.device)
@@ -100,7 +108,7 @@ class Network:
                     f"or on two: {error}. Check the number of channels and the size you gave"
                 ) from error
         logits = find_logits(found)
-        return with_defaults(found.layers, logits), logits, order
+        return _Known(with_defaults(found.layers, logits), logits, order)
 
     def _discover(self, pictures: Tensor) -> tuple[Discovery, torch.memory_format]:
         """The layers, and the order in memory that convolutions are fastest in.
@@ -118,7 +126,7 @@ class Network:
     @property
     def layers(self) -> dict[str, Layer]:
         """All layers by name, in the order in which they finish."""
-        return self._discovered[0]
+        return self._known.layers
 
     @property
     def default_layers(self) -> list[Layer]:
@@ -132,7 +140,7 @@ class Network:
         Raises:
             NetworkError: the network's output is no vector of class scores.
         """
-        name = self._discovered[1]
+        name = self._known.logits
         if name is None:
             raise NetworkError(
                 f"{self.name} gives back no (b, classes) scores, so it has no logits; "
@@ -143,7 +151,7 @@ class Network:
     @property
     def classifies(self) -> bool:
         """Whether the output is a vector of class scores."""
-        return self._discovered[1] is not None
+        return self._known.logits is not None
 
     @cached_property
     def classes(self) -> tuple[str, ...]:
@@ -218,7 +226,7 @@ class Network:
         return Recording(pictures, {name: values[site.name] for name, site in sites.items()})
 
     def _run(self, pictures: Tensor) -> Any:
-        inputs = self._inputs(pictures, self._discovered[2])
+        inputs = self._inputs(pictures, self._known.order)
         size = (pictures.shape[2], pictures.shape[3])
         try:
             with nullcontext() if size == self.input.size else kept_settings(self.module):
@@ -253,9 +261,7 @@ class Network:
         """The multiply-adds of every layer for one picture, with all that runs inside it."""
         picture = torch.zeros(1, *self.input.shape, device=self.device)
         with frozen(self.module):
-            return multiply_adds(
-                self.module, self.layers, self._inputs(picture, self._discovered[2])
-            )
+            return multiply_adds(self.module, self.layers, self._inputs(picture, self._known.order))
 
     def patch(self, layer: str) -> Patch:
         """A small input for drawing one neuron of `layer`: see `smallest_patch`."""

@@ -106,6 +106,17 @@ class Term(ABC):
         return cls(**fields)
 
 
+class LayerTerm(Term):
+    """Base of the objectives about one layer."""
+
+    layer: str
+
+    @property
+    def layers(self) -> frozenset[str]:
+        """The one layer."""
+        return frozenset((self.layer,))
+
+
 @dataclass(frozen=True)
 class Combination(Term):
     """A weighted sum of objectives; made by `+`, `-` and `*`."""

@@ -7,13 +7,13 @@ from jaxtyping import Float
 from torch import Tensor
 
 from phosphene.errors import ObjectiveError
-from phosphene.objectives.algebra import Term
+from phosphene.objectives.algebra import LayerTerm
 from phosphene.objectives.terms import unit_maps
 from phosphene.types import Recording
 
 
 @dataclass(frozen=True)
-class Diversity(Term):
+class Diversity(LayerTerm):
     """How unlike the other pictures of its group each picture is, as a layer sees them.
 
     With G_i = F_i F_iᵀ the Gram matrix (units by units) of image i's values F_i,
@@ -26,11 +26,6 @@ class Diversity(Term):
 
     layer: str
     group: int | None = None
-
-    @property
-    def layers(self) -> frozenset[str]:
-        """The one layer."""
-        return frozenset((self.layer,))
 
     def __call__(self, recording: Recording) -> Float[Tensor, "b"]:
         """Minus the mean similarity to the others of the group, per image."""

@@ -14,7 +14,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from phosphene.errors import ObjectiveError
-from phosphene.objectives.algebra import Term
+from phosphene.objectives.algebra import LayerTerm, Term
 from phosphene.types import Recording
 
 
@@ -63,7 +63,7 @@ class Values:
 
 
 @dataclass(frozen=True)
-class _Compared(Term):
+class _Compared(LayerTerm):
     """Base of the terms that hold a layer's values for one image, or for each image of a batch."""
 
     layer: str
@@ -78,11 +78,6 @@ class _Compared(Term):
                 f"{self.layer} answers with zeros alone, which nothing can be compared with; "
                 "choose another picture or layer"
             )
-
-    @property
-    def layers(self) -> frozenset[str]:
-        """The one layer."""
-        return frozenset((self.layer,))
 
     @property
     def batch(self) -> int | None:

@@ -8,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from phosphene.errors import ObjectiveError
-from phosphene.objectives.algebra import Term
+from phosphene.objectives.algebra import LayerTerm, Term
 from phosphene.types import LOGITS, Recording, Unit
 
 PerImage = int | tuple[int, ...]
@@ -43,7 +43,7 @@ def _pick(
 
 
 @dataclass(frozen=True)
-class Channel(Term):
+class Channel(LayerTerm):
     """The mean of a unit over all its positions.
 
     score = mean_p a[unit, p], where p runs over the positions of a map or the tokens of a
@@ -56,11 +56,6 @@ class Channel(Term):
     index: PerImage
     batched: ClassVar[tuple[str, ...]] = ("index",)
 
-    @property
-    def layers(self) -> frozenset[str]:
-        """The one layer."""
-        return frozenset((self.layer,))
-
     def __call__(self, recording: Recording) -> Float[Tensor, "b"]:
         """The channel's mean, per image."""
         return _pick(unit_maps(recording[self.layer]), self.index).mean(1)
@@ -70,7 +65,7 @@ class Channel(Term):
 
 
 @dataclass(frozen=True)
-class Neuron(Term):
+class Neuron(LayerTerm):
     """One unit at one position: (y, x), or the centre of the map where they are None.
 
     For sequences of tokens `x` is the token. The centre of an even extent n is n // 2.
@@ -81,11 +76,6 @@ class Neuron(Term):
     y: PerImage | None = None
     x: PerImage | None = None
     batched: ClassVar[tuple[str, ...]] = ("index", "y", "x")
-
-    @property
-    def layers(self) -> frozenset[str]:
-        """The one layer."""
-        return frozenset((self.layer,))
 
     def __call__(self, recording: Recording) -> Float[Tensor, "b"]:
         """The neuron's value, per image."""
@@ -106,7 +96,7 @@ class Neuron(Term):
 
 
 @dataclass(frozen=True)
-class Energy(Term):
+class Energy(LayerTerm):
     """How strongly a unit fires over all its positions, each place counted by its own strength.
 
     score = 1/2 sum_p max(a[unit, p], 0)², so that the gradient hands every position p what the unit
@@ -119,11 +109,6 @@ class Energy(Term):
     layer: str
     index: PerImage
     batched: ClassVar[tuple[str, ...]] = ("index",)
-
-    @property
-    def layers(self) -> frozenset[str]:
-        """The one layer."""
-        return frozenset((self.layer,))
 
     def __call__(self, recording: Recording) -> Float[Tensor, "b"]:
         """The energy, per image."""
@@ -179,7 +164,7 @@ class Probability(Logit):
 
 
 @dataclass(frozen=True)
-class Direction(Term):
+class Direction(LayerTerm):
     """The activation along a direction of a layer's activation space.
 
     score = mean_p <a[:, p], v> / |v|, or that times max(cos, 0.1)^cosine_power, which favours
@@ -196,11 +181,6 @@ class Direction(Term):
         """Refuse a vector without length."""
         if not any(self.vector):
             raise ObjectiveError("a direction of zeros alone points nowhere; give another vector")
-
-    @property
-    def layers(self) -> frozenset[str]:
-        """The one layer."""
-        return frozenset((self.layer,))
 
     def __call__(self, recording: Recording) -> Float[Tensor, "b"]:
         """The mean projection, per image."""
@@ -223,7 +203,7 @@ class Direction(Term):
 
 
 @dataclass(frozen=True)
-class Norm(Term):
+class Norm(LayerTerm):
     """The Euclidean length of a layer's values, or of some of its units: DeepDream's objective.
 
     score = sqrt(mean a²), over all positions and the chosen units; None chooses all units.
@@ -233,11 +213,6 @@ class Norm(Term):
 
     layer: str
     units: tuple[int, ...] | None = None
-
-    @property
-    def layers(self) -> frozenset[str]:
-        """The one layer."""
-        return frozenset((self.layer,))
 
     def __call__(self, recording: Recording) -> Float[Tensor, "b"]:
         """The root mean square, per image."""

@@ -56,7 +56,8 @@ class Examples(StudyJob):
         for unit in self.units:
             images, places = top["images"][unit], top["places"][unit]
             for index in images:
-                seen.setdefault(index, picture(self.study, index))
+                if index not in seen:
+                    seen[index] = picture(self.study, index)
             pictures = torch.stack([seen[index] for index in images])
             objective = _at(self.layer, unit, places)
             maps = gradient(self.study.network, pictures, objective, rule).cpu()

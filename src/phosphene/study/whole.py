@@ -51,9 +51,7 @@ class Describe(StudyJob):
                     field_whole=field.whole,
                     default=layer.default,
                     layout=layer.layout,
-                    multiply_adds=None
-                    if layer.layout == "token"
-                    else network.costs.get(layer.name),
+                    multiply_adds=network.costs.get(layer.name),
                 )
             )
         yield 1.0
