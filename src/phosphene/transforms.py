@@ -51,8 +51,8 @@ def warp(
         [(cos * x - sin * y) * (2 / width), (sin * x + cos * y) * (2 / height)], dim=-1
     )
     warped = F.grid_sample(pictures, grid, padding_mode=fill, align_corners=False)
-    # Weights sum to one only up to rounding; the excess goes, the gradient stays.
-    return warped - (warped - warped.clamp(0, 1)).detach()
+    warped.detach().clamp_(0, 1)  # weights sum to one only up to rounding; the gradient stays
+    return warped
 
 
 def _centred(count: int, like: Tensor) -> Float[Tensor, "count"]:

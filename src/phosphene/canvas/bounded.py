@@ -30,8 +30,11 @@ class BoundedCanvas(FourierCanvas):
     @torch.no_grad()
     def project_(self) -> None:
         """Shorten the coefficients that are longer than the limit."""
-        length = self.coefficients.norm(dim=-1, keepdim=True)
-        self.coefficients.mul_((self.limit / length.clamp_min(1e-12)).clamp_max(1))
+        real, imaginary = self.coefficients.unbind(-1)
+        length = (real.square() + imaginary.square()).sqrt_()
+        shrink = self.limit / length.clamp_min_(self.limit)
+        real.mul_(shrink)
+        imaginary.mul_(shrink)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -49,11 +49,11 @@ class ColorBasis:
 
     def correlate(self, independent: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
         """From colour axes to channels."""
-        return torch.einsum("ck,bkhw->bchw", self.axes, independent)
+        return (self.axes @ independent.flatten(2)).view_as(independent)
 
     def decorrelate(self, channels: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
         """From channels to colour axes; the inverse of `correlate`."""
-        return torch.einsum("ck,bchw->bkhw", self.axes, channels)
+        return (self.axes.T @ channels.flatten(2)).view_as(channels)
 
     def to(self, device: torch.device | str) -> "ColorBasis":
         """The same basis on another device."""

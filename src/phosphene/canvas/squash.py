@@ -3,6 +3,7 @@
 import torch
 from jaxtyping import Float
 from torch import Tensor
+from torch.nn import functional as F
 
 MARGIN = 0.02
 """How far the sigmoid reaches beyond [0, 1], so that pure black and white have finite logits."""
@@ -14,7 +15,7 @@ def to_pictures(logits: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
     >>> to_pictures(torch.tensor([-9.0, 0.0, 9.0]))
     tensor([0.0000, 0.5000, 1.0000])
     """
-    return ((1 + 2 * MARGIN) * torch.sigmoid(logits) - MARGIN).clamp(0, 1)
+    return F.hardtanh((1 + 2 * MARGIN) * torch.sigmoid(logits) - MARGIN, 0, 1)
 
 
 def to_logits(pictures: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:

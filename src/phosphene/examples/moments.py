@@ -10,9 +10,11 @@ from phosphene.objectives import unit_maps
 MOST_COMPARED = 4096
 """Of a layer with more units no two are compared; these take 134 MB, and it grows as the square."""
 
+_STRIPS = 4
+
 
 class Moments:
-    """Count, mean, covariance and maximum of a layer's values over pictures and positions.
+    """Count, mean and covariance of a layer's values over pictures and positions.
 
     Batches are merged by the pairwise update M₂ ← M₂ᵃ + M₂ᵇ + δδᵀ·nₐn_b/n, in double precision.
     `scatter` is M₂, of more than `MOST_COMPARED` units its diagonal alone.
@@ -26,7 +28,6 @@ class Moments:
         self.compared = units <= MOST_COMPARED
         shape = (units, units) if self.compared else (units,)
         self.scatter = torch.zeros(shape, dtype=torch.double)
-        self.maximum = torch.full((units,), -torch.inf, dtype=torch.double)
 
     def add(self, values: Tensor) -> None:
         """Take in the values of a batch, `b c h w`, `b t d` or `b d`."""
@@ -36,14 +37,13 @@ class Moments:
         rows = unit_maps(values).transpose(1, 2).flatten(0, 1).float()
         mean = rows.mean(0)
         centred = rows - mean
-        scatter = centred.T @ centred if self.compared else centred.square().sum(0)
+        scatter = _products(centred) if self.compared else centred.square().sum(0)
         shift = mean.double().cpu() - self.mean
         count = len(rows)
         total = self.count + count
         shifted = torch.outer(shift, shift) if self.compared else shift.square()
         self.scatter += scatter.double().cpu() + shifted * (self.count * count / total)
         self.mean += shift * (count / total)
-        self.maximum = torch.maximum(self.maximum, rows.amax(0).double().cpu())
         self.count = total
 
     @property
@@ -83,3 +83,14 @@ class Moments:
             (int(p), float(b)) if b > threshold else None
             for b, p in zip(best, partner, strict=True)
         ]
+
+
+def _products(rows: Float[Tensor, "n units"]) -> Float[Tensor, "units units"]:
+    """rowsᵀ rows in strips up to the diagonal, mirrored: five eighths of the work."""
+    units = rows.shape[1]
+    found = rows.new_zeros(units, units)
+    for strip in torch.arange(units).tensor_split(_STRIPS):
+        if len(strip):
+            start, stop = int(strip[0]), int(strip[-1]) + 1
+            found[start:stop, :stop] = rows[:, start:stop].T @ rows[:, :stop]
+    return found.tril() + found.tril(-1).T

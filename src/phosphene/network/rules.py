@@ -104,30 +104,31 @@ def refuse_uncaught(rule: Rule, values: Iterable[Tensor], pictures: Tensor) -> N
 class _Rectify(torch.autograd.Function):
     """clamp(x, low, high) whose gradient follows a rule.
 
-    A gate is kept as numbers of the gradient's own type, above zero where it is open: for a plain
-    ReLU that is its output. Booleans would take less memory and several times as long.
+    A gate is kept as what may pass at most, infinite where it is open and zero where it is closed,
+    so that guided backpropagation is one clamp. Booleans would take several times as long.
     """
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, low: float, high: float, rule: Rule) -> Tensor:
-        ctx.rule = rule
-        if (low, high) == (0, inf):
-            gate = y = torch.relu(x)
-        else:
-            y = x.clamp(low, high)
-            gate = ((x > low) & (x < high)).to(x.dtype)
+    def forward(
+        ctx: Any, x: Tensor, bounds: tuple[float, float], rule: Rule, in_place: bool
+    ) -> Tensor:
+        ctx.rule, (low, high) = rule, bounds
         if rule.forward_gate:
-            ctx.save_for_backward(gate)
-        return y
+            gate = torch.where((x > low) & (x < high), inf, 0.0)
+            ctx.save_for_backward(gate.to(x.dtype))
+        if in_place:
+            ctx.mark_dirty(x)
+            return x.clamp_(low, high)
+        return x.clamp(low, high)
 
     @staticmethod
     def backward(ctx: Any, *grads: Any) -> Any:
         (grad,) = grads
-        if ctx.rule.forward_gate:
-            (gate,) = ctx.saved_tensors
-            grad = torch.ops.aten.threshold_backward(grad, gate, 0)
+        (gate,) = ctx.saved_tensors if ctx.rule.forward_gate else (None,)
         if ctx.rule.backward_gate:
-            grad = grad.clamp_min_(0) if ctx.rule.forward_gate else grad.clamp_min(0)
+            grad = grad.clamp(grad.new_zeros(()), gate)
+        elif gate is not None:
+            grad = torch.ops.aten.threshold_backward(grad, gate, 0)
         return grad, None, None, None
 
 
@@ -153,8 +154,8 @@ class _Rectifiers(TorchFunctionMode):
         bounds = call.bounds(*args, **kwargs)
         if bounds is None:
             return func(*args, **kwargs)
-        y = _Rectify.apply(x, *bounds, self.rule)  # type: ignore[no-untyped-call]
-        return x.copy_(y) if call.in_place(*args, **kwargs) else y
+        in_place = call.in_place(*args, **kwargs)
+        return _Rectify.apply(x, bounds, self.rule, in_place)  # type: ignore[no-untyped-call]
 
 
 @dataclass(frozen=True)

@@ -193,7 +193,7 @@ def _unit_records(
             firing_rate=int(found.firing[unit]) / count,
             mean=float(found.moments.mean[unit]),
             deviation=float(deviation[unit]),
-            maximum=float(found.moments.maximum[unit]),
+            maximum=float(found.top.strongest[unit]),
             histogram_counts=bins.counts,
             histogram_low=bins.low,
             histogram_width=bins.width,
