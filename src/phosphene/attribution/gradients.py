@@ -14,6 +14,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from phosphene.attribution.pieces import Cut, cut_out
 from phosphene.errors import InputError, ObjectiveError
 from phosphene.network import (
     DECONVNET,
@@ -46,6 +47,11 @@ def gradient(network: Network, pictures: Maps, objective: Term, rule: Rule = PLA
     *Source:* Simonyan et al. 2013, arXiv 1312.6034, sec. 3. Their figures show the magnitude;
     the sign is kept here.
     """
+    network.input.check_shape(pictures)
+    network.input.check_values(pictures)
+    cut = cut_out(network, pictures, objective)
+    if cut is not None:
+        return _of_pieces(network, cut, rule)
     (maps,) = _gradients(network, pictures, [objective], rule)
     return maps
 
@@ -55,9 +61,16 @@ def each_gradient(
 ) -> Float[Tensor, "nm c h w"]:
     """The gradients of n pictures for each of the objective's m units, in the order of `cross`.
 
-    Equal to `gradient(network, *cross(pictures, objective), rule)`, but the network runs forward
-    once a picture and not once a map. Raises what `gradient` does.
+    Equal to `gradient(network, *cross(pictures, objective), rule)`, in the memory that n pictures
+    take, and the network runs forward once a picture and not once a map, or on small pieces.
+    Raises what `gradient` does.
     """
+    network.input.check_shape(pictures)
+    network.input.check_values(pictures)
+    cut = cut_out(network, *cross(pictures, objective))
+    if cut is not None:
+        parts = cut.parts(pixels=pictures[:, 0].numel())
+        return torch.cat([_of_pieces(network, part, rule) for part in parts])
     units = objective.batch or 1
     terms = [objective.take([j] * len(pictures)) for j in range(units)]
     return torch.stack(_gradients(network, pictures, terms, rule), dim=1).flatten(0, 1)
@@ -67,8 +80,6 @@ def _gradients(
     network: Network, pictures: Maps, objectives: Sequence[Term], rule: Rule
 ) -> list[Maps]:
     """The gradient of the pictures for each objective, after one pass forward for all."""
-    network.input.check_shape(pictures)
-    network.input.check_values(pictures)
     leaf = pictures.detach().clone().requires_grad_()
     layers = {layer for objective in objectives for layer in objective.layers}
     maps: list[Maps] = []
@@ -86,6 +97,11 @@ def _gradients(
             last = objective is objectives[-1]
             maps += torch.autograd.grad(score.sum(), leaf, retain_graph=not last)
     return maps
+
+
+def _of_pieces(network: Network, cut: Cut, rule: Rule) -> Maps:
+    (maps,) = _gradients(network, cut.pictures, [cut.objective], rule)
+    return cut.paste(maps)
 
 
 def deconvnet(network: Network, pictures: Maps, objective: Term) -> Maps:

@@ -5,6 +5,7 @@ from phosphene.network.frozen import frozen
 from phosphene.network.inputs import Input
 from phosphene.network.layers import Layer
 from phosphene.network.load import find_factory, guess_input, load_network
+from phosphene.network.pieces import Pieces
 from phosphene.network.receptive import Patch, ReceptiveField, receptive_fields
 from phosphene.network.record import Network, fingerprint
 from phosphene.network.rules import (
@@ -27,6 +28,7 @@ __all__ = [
     "Layer",
     "Network",
     "Patch",
+    "Pieces",
     "ReceptiveField",
     "Rule",
     "backward_rule",

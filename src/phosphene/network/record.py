@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Collection, Iterable, Sequence
 from contextlib import nullcontext, suppress
-from functools import cached_property
+from functools import cached_property, partial
 from math import prod
 from typing import Any, NamedTuple
 
@@ -26,6 +26,7 @@ from phosphene.network.frozen import frozen
 from phosphene.network.inputs import Input
 from phosphene.network.layers import Discovery, Layer, discover
 from phosphene.network.logits import find_logits
+from phosphene.network.pieces import Pieces, cut_for
 from phosphene.network.receptive import (
     Patch,
     ReceptiveField,
@@ -78,6 +79,7 @@ class Network:
         self.labels = tuple(labels)
         self.name = name or type(module).__name__
         self._patches: dict[str, Patch] = {}
+        self._pieces: dict[str, Pieces | None] = {}
 
     def __repr__(self) -> str:
         return f"Network({self.name}, input {self.input}, {len(self.default_layers)} layers)"
@@ -271,6 +273,28 @@ class Network:
                 self.module, found, self.input.channels, self.fields[found.name]
             )
         return self._patches[found.name]
+
+    def pieces(self, layer: str) -> Pieces | None:
+        """How to cut pictures for one position of `layer`; None where it takes the whole.
+
+        That is so if the field is about as large as the picture, and if trial shows that positions
+        answer to their pieces in another way, as where the layer knows where it is.
+        """
+        found = self.layer(layer)
+        if found.name not in self._pieces:
+            pieces = cut_for(self.fields[found.name]) if found.spatial else None
+            noise = torch.rand(self.input.shape, generator=torch.Generator().manual_seed(0))
+            if pieces is not None and not (
+                self.takes(pieces.size, found.name)
+                and pieces.agree(partial(self._values, found.name), noise)
+            ):
+                pieces = None
+            self._pieces[found.name] = pieces
+        return self._pieces[found.name]
+
+    @torch.no_grad()
+    def _values(self, layer: str, pictures: Tensor) -> Tensor:
+        return self.record(pictures, [layer])[layer]
 
     def window(self, layer: str) -> tuple[int, int]:
         """The size of picture, (h, w), on which to draw a channel of `layer`.

@@ -82,11 +82,14 @@ class Neuron(LayerTerm):
         maps = recording[self.layer]
         if maps.ndim != 4:  # tokens or a dense layer: a map one position high
             maps = unit_maps(maps)[:, :, None, :]
-        y = maps.shape[2] // 2 if self.y is None else self.y
-        x = maps.shape[3] // 2 if self.x is None else self.x
+        y, x = self.position(maps.shape[2], maps.shape[3])
         columns = _pick(maps.permute(0, 3, 1, 2), x, "column")
         rows = _pick(columns.transpose(1, 2), y, "row")
         return _pick(rows, self.index)
+
+    def position(self, height: int, width: int) -> tuple[PerImage, PerImage]:
+        """(y, x) in a map of this height and width."""
+        return (height // 2 if self.y is None else self.y, width // 2 if self.x is None else self.x)
 
     def __str__(self) -> str:
         if self.y is None and self.x is None:
