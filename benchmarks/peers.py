@@ -38,6 +38,7 @@ from phosphene import (
     digits,
     draw,
     each_gradient,
+    keep_freed_memory,
     load_data,
     load_network,
 )
@@ -75,6 +76,7 @@ REST = """
 
 def main() -> None:
     asked = arguments()
+    keep_freed_memory()  # all sides, as commands do
     network = load_network(asked.model, asked.weights)
     photographs = load_data(asked.photographs, network.input.channels, network.input.size)
     if asked.memory:

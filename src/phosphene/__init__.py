@@ -1,5 +1,6 @@
 """What does a unit of a trained vision network really look for?"""
 
+from phosphene.allocator import keep_freed_memory
 from phosphene.atlas import Atlas
 from phosphene.attribution import (
     cross,
@@ -85,6 +86,7 @@ __all__ = [
     "gradient_x_input",
     "guided",
     "integrated_gradients",
+    "keep_freed_memory",
     "layer_sheet",
     "load_data",
     "load_network",

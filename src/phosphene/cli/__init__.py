@@ -4,7 +4,7 @@ import sys
 
 from rich.markup import escape
 
-from phosphene.cli.allocator import keep_freed_memory
+from phosphene.allocator import keep_freed_memory
 from phosphene.cli.app import app
 from phosphene.cli.output import errors
 from phosphene.errors import PhospheneError

@@ -10,8 +10,10 @@ def keep_freed_memory() -> None:
     """Keep freed memory for the next step instead of giving it back to the system, with glibc.
 
     An ascent asks for the same large blocks at every step. Left alone, malloc maps each one anew
-    and the system fills it with zeros: a quarter of the time of a step at 224 pixels. It is a
-    choice for a whole process, so the command line makes it and the library does not.
+    and the system fills it with zeros: a quarter of the time of a step at 224 pixels, and more on
+    virtual machines. It is a choice for a whole process, which then holds the most that it ever
+    needed: commands make it, and a script or notebook may, once, at its start. Elsewhere than with
+    glibc on Linux it does nothing.
     """
     if sys.platform != "linux":
         return

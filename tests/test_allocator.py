@@ -1,10 +1,10 @@
-"""The choice that commands make about freed memory."""
+"""The choice that a process may make about freed memory."""
 
 import ctypes
 
 import pytest
 
-from phosphene.cli import allocator
+from phosphene import allocator
 
 
 class Library:
