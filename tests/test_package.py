@@ -16,8 +16,8 @@ PUBLIC = """
     LogProbability Logit Maco Network Neuron Norm Optimizer PhospheneError Pixels Probability
     RandomAffine Recipe Settings Spectrum Step Streams Study Survey TotalVariation Unit __version__
     ascend batches build cross deconvnet digits draw each_gradient export_site gradient
-    gradient_x_input guided integrated_gradients keep_freed_memory layer_sheet load_data load_network mnist
-    nearest_neighbours read_image sheet unit_sheet
+    gradient_x_input guided integrated_gradients keep_freed_memory layer_sheet load_data
+    load_network mnist nearest_neighbours read_image sheet unit_sheet
 """
 
 

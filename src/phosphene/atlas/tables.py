@@ -63,10 +63,7 @@ class Table(Generic[R]):
 
     def values(self, record: R) -> tuple[Any, ...]:
         """What is stored of a record, one value per column."""
-        return tuple(
-            self._encode(column, getattr(record, field.name))
-            for column, field in zip(self.columns, fields(record), strict=True)  # type: ignore[arg-type]
-        )
+        return tuple(self._encoded(record, self.columns).values())
 
     def read(self, row: Sequence[Any]) -> R:
         """The record of a row holding `columns`."""
@@ -75,14 +72,21 @@ class Table(Generic[R]):
 
     def identity(self, record: R) -> dict[str, Any]:
         """The key columns of a record and their values."""
-        values = dict(zip(self.columns, self.values(record), strict=True))
-        return {column: values[column] for column in self.key}
+        return self._encoded(record, self.key)
 
     def insert(self, *columns: str) -> str:
         """The statement that adds a row of `columns` in front of the record's own."""
         names = (*columns, *self.columns)
         marks = ", ".join("?" * len(names))
         return f"INSERT INTO {self.name} ({', '.join(names)}) VALUES ({marks})"
+
+    def _encoded(self, record: R, wanted: Sequence[str]) -> dict[str, Any]:
+        named = zip(self.columns, fields(record), strict=True)  # type: ignore[arg-type]
+        return {
+            column: self._encode(column, getattr(record, field.name))
+            for column, field in named
+            if column in wanted
+        }
 
     def _encode(self, column: str, value: Any) -> Any:
         plain = value is None or column not in self.codecs

@@ -42,6 +42,7 @@ class Pages:
     def __init__(self, viewer: Viewer, folder: SiteFolder) -> None:
         self.viewer = viewer
         self.folder = folder
+        self._wholes: dict[int, Tile] = {}
 
     def index(self) -> Context:
         """The overview of the whole atlas."""
@@ -203,9 +204,9 @@ class Pages:
         """A patch with its tiles; the box on the whole image as percentages of its sides."""
         context: Context = {
             "patch": patch,
-            "real": self._tile(patch.crop),
+            "real": self._tile(patch.crop) if patch.whole is not None else self._whole(patch),
             "guided": self._tile(patch.guided),
-            "whole": self._tile(patch.whole),
+            "whole": None if patch.whole is None else self._whole(patch),
             "frame": None,
         }
         if patch.whole is not None:
@@ -217,6 +218,13 @@ class Pages:
                 f"width:{100 * (right - left) / width:.2f}%"
             )
         return context
+
+    def _whole(self, patch: Patch) -> Tile:
+        """The tile of a patch's whole image, made once for all units that answer to it."""
+        if patch.image not in self._wholes:
+            whole = patch.crop[..., :3] if patch.whole is None else patch.whole
+            self._wholes[patch.image] = self.folder.tile(whole)
+        return self._wholes[patch.image]
 
     def _weights_channels(self, record: UnitRecord) -> int | None:
         weights = self.viewer.weights(record)

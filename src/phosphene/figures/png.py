@@ -40,9 +40,15 @@ def mosaic(images: Sequence[UInt8[ndarray, "h w 4"]], gap: int = 1) -> UInt8[nda
 
 
 def png_bytes(image: AnyImage, scale: int = 1) -> bytes:
-    """Encode an image as PNG, every pixel enlarged `scale` times without smoothing."""
+    """Encode an image as PNG, every pixel enlarged `scale` times without smoothing.
+
+    An alpha channel that hides nothing is left out.
+    """
+    if image.shape[2:] == (4,) and (image[..., 3] == 255).all():
+        image = image[..., :3]
     buffer = io.BytesIO()
-    Image.fromarray(enlarge(image, scale)).save(buffer, format="PNG")
+    # Level 1 takes a quarter of the time of the usual 6, for a seventh more bytes.
+    Image.fromarray(enlarge(image, scale)).save(buffer, format="PNG", compress_level=1)
     return buffer.getvalue()
 
 

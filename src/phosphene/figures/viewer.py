@@ -42,12 +42,14 @@ _LAYOUTS = {
 class Patch:
     """One of the strongest real images of a unit: what it saw there and what mattered in it.
 
-    `whole` is the image the patch was cut from, None where the patch is all of it.
+    `whole` is the image the patch was cut from, None where the patch is all of it; `image` is its
+    number.
     """
 
     crop: UInt8[ndarray, "h w 4"]
     guided: UInt8[ndarray, "h w 4"]
     whole: AnyImage | None
+    image: int
     box: Box
     name: str | None
     value: str
@@ -187,6 +189,7 @@ class Viewer:
             crop=crop(image.picture, box),
             guided=guided,
             whole=None if whole else picture_to_image(image.picture),
+            image=example.image,
             box=box,
             name=None if image.label is None else self.class_name(image.label),
             value=number(example.value),

@@ -21,6 +21,9 @@ Said = tuple[str, str, dict[str, Any]]
 NEIGHBOURS = 5
 """How many real pictures vote on what a class picture looks like."""
 
+MEMBERS = 5
+"""Of fewer pictures of each class, on average, no unit is said to be selective."""
+
 
 @dataclass(frozen=True)
 class Conclude(StudyJob):
@@ -84,7 +87,8 @@ class Conclude(StudyJob):
                 " ".join([told, *left_out.get(layer.name, ())]),
                 {"layer": layer.name, "silent": silent, "duplicates": pairs},
             )
-        if self.study.classes:
+        evaluation = atlas.documents().get("evaluation", {"count": 0})
+        if 0 < MEMBERS * len(self.study.classes) <= evaluation["count"]:
             yield from self._selective(atlas)
 
     def _hidden(self, atlas: Atlas) -> list[LayerRecord]:
@@ -111,6 +115,8 @@ class Conclude(StudyJob):
                 )
 
     def _pictures(self, atlas: Atlas) -> Iterator[Said]:
+        yield from self._class_pictures(atlas)
+        shares = {}
         for layer in atlas.layers():
             best: dict[int, float] = {}
             for picture in atlas.pictures(layer.name):
@@ -119,14 +125,15 @@ class Conclude(StudyJob):
                     share = picture.activation / real
                     best[picture.unit] = max(share, best.get(picture.unit, 0.0))
             if best:
-                share = median(best.values())
-                yield (
-                    "pictures",
-                    f"{layer.name}: the better of a unit's synthetic pictures excites it "
-                    f"{share:.1f} times as much as the strongest real one (median).",
-                    {"layer": layer.name, "median_share": share},
-                )
-        yield from self._class_pictures(atlas)
+                shares[layer.name] = median(best.values())
+        if shares:
+            told = ", ".join(f"{name} {share:.1f}" for name, share in shares.items())
+            yield (
+                "pictures",
+                "How many times as much as the strongest real picture the better synthetic one "
+                f"excites a unit, in the median: {told}.",
+                {"median_share": shares},
+            )
 
     def _class_pictures(self, atlas: Atlas) -> Iterator[Said]:
         layer = next((la for la in atlas.layers() if la.name == self._logits), None)
