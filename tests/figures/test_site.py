@@ -1,5 +1,6 @@
 """Every page is there, every link holds, nothing from outside becomes markup."""
 
+import re
 import shutil
 from dataclasses import replace
 from html.parser import HTMLParser
@@ -12,6 +13,7 @@ import pytest
 from phosphene.atlas import (
     Atlas,
     Document,
+    Finding,
     ImageRecord,
     LayerRecord,
     PictureRecord,
@@ -279,6 +281,29 @@ def test_the_counts_of_images_explain_themselves(digits_atlas: Path, tmp_path: P
     text = export(path, tmp_path / "site")["index.html"].text
     assert "of 200 images with a known class" in text
     assert "Digits; 1 could not be read; 3 of no known class" in text
+
+
+def test_many_findings_of_a_topic_are_folded_away(digits_atlas: Path, tmp_path: Path) -> None:
+    path = Path(shutil.copy(digits_atlas, tmp_path / "a.atlas"))
+    with Atlas.build(path) as atlas, atlas.job("more", "findings", "Find") as job:
+        job.add(*(Finding(10 + i, "twins", f"finding {i} of nine", {}) for i in range(9)))
+    index = export(path, tmp_path / "site")["index.html"]
+    before, summary, folded = index.text.partition("5 more")
+    assert summary
+    assert "finding 3 of nine" in before
+    assert "finding 4 of nine" not in before
+    assert "finding 8 of nine" in folded
+
+
+@pytest.mark.parametrize(("most", "shown"), [(20, 10), (4, 4), (3, 3)])
+def test_the_overview_begins_with_some_of_the_classes(
+    most: int, shown: int, digits_atlas: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("phosphene.figures.pages.HERO", most)
+    index = export(digits_atlas, tmp_path)["index.html"]
+    links = [link for link in index.links if re.fullmatch(r"unit-output-\d+\.html", link)]
+    assert len(links) == shown
+    assert (f"; {shown} of 10 are shown." in index.text) == (shown < 10)
 
 
 def test_a_study_that_has_found_nothing_yet_is_unfinished(tmp_path: Path) -> None:

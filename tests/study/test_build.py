@@ -126,6 +126,19 @@ def test_what_is_left_out_of_layers_with_many_units_is_said(tmp_path, study, mon
     assert "Mean responses to each class were not kept" in page.read_text()
 
 
+def test_one_or_two_pictures_of_a_class_tell_no_preference(tmp_path, make_study):
+    for pictures, told in ((20, False), (40, True)):  # of ten digits
+        path = tmp_path / f"{pictures}.atlas"
+        finished(make_study(pictures=pictures), path)
+        with Atlas.open(path) as atlas:
+            units = atlas.units("3")
+            assert any(unit.preferred_class is not None for unit in units) is told
+            assert any(unit.selectivity is not None for unit in units) is told
+            assert all(unit.class_means for unit in units)
+            assert ("selectivity" in {f.topic for f in atlas.findings()}) is told
+            assert "(1×)" not in " ".join(f.text for f in atlas.findings())
+
+
 def test_workers_change_nothing_but_the_time(tmp_path, study):
     alone = finished(study, tmp_path / "alone.atlas")
     helped = replace(study, settings=replace(study.settings, workers=2))

@@ -163,14 +163,15 @@ class Pages:
         }
 
     def _hero(self) -> list[Context]:
-        """The pictures of the classes, where the last layer holds classes and they are few."""
+        """Pictures of the classes, if the last layer holds classes; of many, some from all over."""
         layer = next(iter(self.viewer.layers[-1:]), None)
-        if layer is None or not self.viewer.is_output(layer) or layer.units > HERO:
+        if layer is None or not self.viewer.is_output(layer):
             return []
+        drawings = self.viewer.main_drawings(layer.name).items()
+        drawn = [(unit, drawing.image) for unit, drawing in drawings if drawing.image is not None]
         return [
-            {"tile": self._tile(drawing.image), "layer": layer, "unit": unit}
-            for unit, drawing in self.viewer.main_drawings(layer.name).items()
-            if drawing.image is not None
+            {"tile": self._tile(image), "layer": layer, "unit": unit}
+            for unit, image in drawn[:: max(1, -(-len(drawn) // HERO))]
         ]
 
     def _evaluation(self) -> Context | None:

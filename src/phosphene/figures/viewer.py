@@ -24,7 +24,7 @@ from phosphene.atlas import (
 from phosphene.errors import UnfinishedAtlasError
 from phosphene.figures.captions import strength
 from phosphene.figures.crops import Box, covers, crop
-from phosphene.figures.palette import faded, picture_to_image, signed_to_rgba
+from phosphene.figures.palette import faded, full_strength, picture_to_image, signed_to_rgba
 from phosphene.figures.png import AnyImage, mosaic
 from phosphene.words import class_name, number, percent, plural, scaled
 
@@ -181,13 +181,13 @@ class Viewer:
         _, height, width = image.picture.shape
         whole = covers(example.box, height, width)
         box = (0, 0, height, width) if whole else example.box
-        guided = signed_to_rgba(example.guided)
+        guided = example.guided
         if whole:
             top, left, _, _ = example.box
-            guided = guided[-top : height - top, -left : width - left]
+            guided = guided[:, -top : height - top, -left : width - left]
         return Patch(
             crop=crop(image.picture, box),
-            guided=guided,
+            guided=signed_to_rgba(guided, full_strength(guided)),
             whole=None if whole else picture_to_image(image.picture),
             image=example.image,
             box=box,

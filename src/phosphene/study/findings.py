@@ -21,9 +21,6 @@ Said = tuple[str, str, dict[str, Any]]
 NEIGHBOURS = 5
 """How many real pictures vote on what a class picture looks like."""
 
-MEMBERS = 5
-"""Of fewer pictures of each class, on average, no unit is said to be selective."""
-
 
 @dataclass(frozen=True)
 class Conclude(StudyJob):
@@ -69,6 +66,7 @@ class Conclude(StudyJob):
         worst = [
             f"{names[c['true']]} taken for {names[c['predicted']]} ({c['count']}×)"
             for c in evaluation["most_confused"][:3]
+            if c["count"] > 1
         ]
         if worst:
             yield "accuracy", f"Confused most: {', '.join(worst)}.", {}
@@ -87,8 +85,7 @@ class Conclude(StudyJob):
                 " ".join([told, *left_out.get(layer.name, ())]),
                 {"layer": layer.name, "silent": silent, "duplicates": pairs},
             )
-        evaluation = atlas.documents().get("evaluation", {"count": 0})
-        if 0 < MEMBERS * len(self.study.classes) <= evaluation["count"]:
+        if self.study.classes:
             yield from self._selective(atlas)
 
     def _hidden(self, atlas: Atlas) -> list[LayerRecord]:

@@ -160,6 +160,10 @@ MOST_PROFILED = 2**22
 """Units times classes: of a layer with more an atlas has no class means, 80 MB of text and more."""
 
 
+MEMBERS = 3
+"""Of fewer pictures of a class, on average, no unit is said to prefer one."""
+
+
 def _profiled(found: LayerSurvey) -> bool:
     return found.layer.units * len(found.classes.counts) <= MOST_PROFILED
 
@@ -182,11 +186,13 @@ def _unit_records(
     weights = _weight_pictures(study, layer)
     profiled = _profiled(found) and bool(found.classes.counts.any())
     means = found.classes.means if profiled else None
+    counts = found.classes.counts
+    comparable = int(counts.sum()) >= MEMBERS * int((counts > 0).sum())
     selectivity, deviation = found.classes.selectivity, found.moments.deviation
     twins = found.moments.twins() if found.moments.compared else [None] * layer.units
     for unit in range(layer.units):
         bins, twin = found.histograms.bins(unit), twins[unit]
-        preferred = int(selectivity.preferred[unit])
+        preferred = int(selectivity.preferred[unit]) if comparable else -1
         yield UnitRecord(
             layer=layer.name,
             unit=unit,
