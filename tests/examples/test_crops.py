@@ -87,8 +87,11 @@ def test_responses_are_the_first_largest_value() -> None:
     maps[1, 1, 2, 0] = -0.5
     found = responses(maps)
     assert found.values.tolist() == [[5, 0], [0, -0.5]]
-    assert found.places.tolist() == [[6, 0], [0, 8]]
+    pairs = torch.tensor([0, 0, 1, 1]), torch.tensor([0, 1, 0, 1])
+    assert found.places(*pairs).tolist() == [6, 0, 0, 8]
     tokens = torch.zeros(1, 4, 2)
     tokens[0, 3, 1] = 2
-    assert responses(tokens).places.tolist() == [[0, 3]]
-    assert responses(torch.tensor([[-1.0, 2.0]])).values.tolist() == [[-1, 2]]
+    assert responses(tokens).places(*(one[:2] for one in pairs)).tolist() == [0, 3]
+    dense = responses(torch.tensor([[-1.0, 2.0]]))
+    assert dense.values.tolist() == [[-1, 2]]
+    assert dense.places(*(one[:2] for one in pairs)).tolist() == [0, 0]

@@ -97,6 +97,7 @@ def test_maps_from_pieces_are_maps_of_the_whole(name: str, rule: Rule) -> None:
     objective = Neuron(layer.name, (0, 1, 2, 3), (0, last_row, 3, 1), (last_column, 0, 2, 1))
     pictures = torch.rand(4, 3, *size, generator=torch.Generator().manual_seed(2))
     expected = slow(network, pictures, objective, rule)
+    assert network.pieces(layer.name) is not None
     assert expected.abs().amax((1, 2, 3)).gt(0).sum() > 1
     torch.testing.assert_close(gradient(network, pictures, objective, rule), expected)
     every = slow(network, *cross(pictures, objective), rule)
@@ -125,6 +126,19 @@ def test_pieces_run_in_the_memory_of_the_pictures(monkeypatch: pytest.MonkeyPatc
     assert max(pixels) <= pictures[:, 0].numel()
 
 
+def test_fields_are_measured_for_many_maps_only() -> None:
+    make, size = NETWORKS["padded"]
+    network = Network(make(), Input(3, size))
+    layer = list(network.layers)[-2]
+    pictures = torch.rand(2, 3, *size, generator=torch.Generator().manual_seed(2))
+    few, many = Neuron(layer, (0, 1), 3, 4), Neuron(layer, (0, 1) * 32, 3, 4)
+    before = each_gradient(network, pictures, few)
+    assert not network.measured
+    each_gradient(network, pictures, many)
+    assert network.measured
+    torch.testing.assert_close(each_gradient(network, pictures, few), before)
+
+
 @pytest.mark.parametrize(
     "module",
     [
@@ -148,6 +162,7 @@ def test_places_beyond_the_layer_are_refused() -> None:
     network = Network(make(), Input(3, size))
     layer = list(network.layers)[-2]
     pictures = torch.rand(2, 3, *size)
+    assert network.pieces(layer) is not None
     with pytest.raises(ObjectiveError, match=r"row 32 was asked for; there are 32, 0 to 31"):
         gradient(network, pictures, Neuron(layer, 0, y=32, x=0))
     with pytest.raises(ObjectiveError, match=r"for 3 images was given 2"):

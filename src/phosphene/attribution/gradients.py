@@ -14,7 +14,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from phosphene.attribution.pieces import Cut, cut_out
+from phosphene.attribution.pieces import Cut, cut_out, sees_pieces
 from phosphene.errors import InputError, ObjectiveError
 from phosphene.network import (
     DECONVNET,
@@ -49,9 +49,10 @@ def gradient(network: Network, pictures: Maps, objective: Term, rule: Rule = PLA
     """
     network.input.check_shape(pictures)
     network.input.check_values(pictures)
-    cut = cut_out(network, pictures, objective)
-    if cut is not None:
-        return _of_pieces(network, cut, rule)
+    if sees_pieces(network, objective, maps=len(pictures)):
+        cut = cut_out(network, pictures, objective)
+        if cut is not None:
+            return _of_pieces(network, cut, rule)
     (maps,) = _gradients(network, pictures, [objective], rule)
     return maps
 
@@ -67,11 +68,12 @@ def each_gradient(
     """
     network.input.check_shape(pictures)
     network.input.check_values(pictures)
-    cut = cut_out(network, *cross(pictures, objective))
-    if cut is not None:
-        parts = cut.parts(pixels=pictures[:, 0].numel())
-        return torch.cat([_of_pieces(network, part, rule) for part in parts])
     units = objective.batch or 1
+    if sees_pieces(network, objective, maps=units * len(pictures)):
+        cut = cut_out(network, *cross(pictures, objective))
+        if cut is not None:
+            parts = cut.parts(pixels=pictures[:, 0].numel())
+            return torch.cat([_of_pieces(network, part, rule) for part in parts])
     terms = [objective.take([j] * len(pictures)) for j in range(units)]
     return torch.stack(_gradients(network, pictures, terms, rule), dim=1).flatten(0, 1)
 

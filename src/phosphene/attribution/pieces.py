@@ -42,8 +42,20 @@ class Cut:
         return whole
 
 
+_WORTH_MEASURING = 128
+"""So many maps take as long as measuring the receptive fields, which pieces are made from."""
+
+
+def sees_pieces(network: Network, objective: Term, maps: int) -> bool:
+    """Whether so many maps of an objective are best made from pieces of the pictures."""
+    if not isinstance(objective, Neuron):
+        return False
+    known = network.measured or maps >= _WORTH_MEASURING
+    return known and network.pieces(objective.layer) is not None
+
+
 def cut_out(network: Network, pictures: Float[Tensor, "n c h w"], objective: Term) -> Cut | None:
-    """The pieces that an objective sees; None where it needs the pictures as they are."""
+    """The pieces that an objective sees; None where pictures, objective and layer do not fit."""
     size = (pictures.shape[2], pictures.shape[3])
     if not isinstance(objective, Neuron) or size != network.input.size:
         return None

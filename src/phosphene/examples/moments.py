@@ -10,7 +10,8 @@ from phosphene.objectives import unit_maps
 MOST_COMPARED = 4096
 """Of a layer with more units no two are compared; these take 134 MB, and it grows as the square."""
 
-_STRIPS = 4
+_STRIP = 64
+"""Units multiplied at a time, but not less than a quarter of all."""
 
 
 class Moments:
@@ -86,11 +87,11 @@ class Moments:
 
 
 def _products(rows: Float[Tensor, "n units"]) -> Float[Tensor, "units units"]:
-    """rowsᵀ rows in strips up to the diagonal, mirrored: five eighths of the work."""
+    """rowsᵀ rows in strips up to the diagonal, mirrored: five eighths of the work, or more."""
     units = rows.shape[1]
     found = rows.new_zeros(units, units)
-    for strip in torch.arange(units).tensor_split(_STRIPS):
-        if len(strip):
-            start, stop = int(strip[0]), int(strip[-1]) + 1
-            found[start:stop, :stop] = rows[:, start:stop].T @ rows[:, :stop]
+    tall = max(_STRIP, -(-units // 4))
+    for start in range(0, units, tall):
+        strip = rows[:, start : start + tall]
+        found[start : start + tall, : start + tall] = strip.T @ rows[:, : start + tall]
     return found.tril() + found.tril(-1).T

@@ -22,12 +22,15 @@ class TopExamples:
 
     def add(self, found: Responses, images: Int[Tensor, "b"]) -> None:
         """Take in a batch whose pictures have the dataset indices `images`."""
-        every = images.expand(found.values.shape[1], -1)
-        values = torch.cat([self.values, found.values.T.float().cpu()], dim=1)
+        known, fresh = self.values.shape[1], found.values.T.float().cpu()
+        values = torch.cat([self.values, fresh], dim=1)
         order = values.sort(dim=1, descending=True, stable=True).indices[:, : self.k]
         self.values = values.gather(1, order)
+        every = images.expand(len(fresh), -1)
         self.images = torch.cat([self.images, every], dim=1).gather(1, order)
-        self.places = torch.cat([self.places, found.places.T.cpu()], dim=1).gather(1, order)
+        self.places = torch.cat([self.places, torch.zeros_like(every)], dim=1).gather(1, order)
+        units, ranks = (order >= known).nonzero(as_tuple=True)
+        self.places[units, ranks] = found.places(order[units, ranks] - known, units).cpu()
 
     @property
     def strongest(self) -> Float[Tensor, "units"]:

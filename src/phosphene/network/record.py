@@ -258,6 +258,11 @@ class Network:
         """The receptive field of every layer, measured once."""
         return receptive_fields(self.module, list(self.layers.values()), self.input.shape)
 
+    @property
+    def measured(self) -> bool:
+        """Whether the receptive fields are known already; measuring them takes seconds."""
+        return "fields" in vars(self)
+
     @cached_property
     def costs(self) -> dict[str, int]:
         """The multiply-adds of every layer for one picture, with all that runs inside it."""
