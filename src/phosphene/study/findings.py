@@ -92,6 +92,7 @@ class Conclude(StudyJob):
         return [layer for layer in atlas.layers() if layer.name != self._logits]
 
     def _selective(self, atlas: Atlas) -> Iterator[Said]:
+        meaning = "; a selectivity of 1 means that class alone"
         for layer in self._hidden(atlas):
             best = sorted(
                 (u for u in atlas.units(layer.name) if u.selectivity is not None),
@@ -106,10 +107,10 @@ class Conclude(StudyJob):
                 ]
                 yield (
                     "selectivity",
-                    f"Most selective in {layer.name}: {', '.join(named)}; "
-                    "a selectivity of 1 means that class alone.",
+                    f"Most selective in {layer.name}: {', '.join(named)}{meaning}.",
                     {"layer": layer.name, "units": [u.unit for u in best]},
                 )
+                meaning = ""  # said once
 
     def _pictures(self, atlas: Atlas) -> Iterator[Said]:
         yield from self._class_pictures(atlas)
