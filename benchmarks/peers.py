@@ -67,7 +67,8 @@ MAPS = """
 ## Maps
 
 Milliseconds for the map of one unit on one picture; {units} units of {pictures} pictures, the
-centre position of maps. *Apart*: the largest difference over the largest value.
+centre position of maps. *Apart*: the largest difference over the largest value. Where the unit sees
+less than half of the picture, ours is made from the piece it sees.
 """
 REST = """
 ## Streaming, steps and memory
