@@ -40,6 +40,13 @@ class Knowing(nn.Module):
         return x + torch.arange(x.shape[2], dtype=x.dtype)[:, None]
 
 
+class Silent(nn.Module):
+    """Far below zero: what answers with nothing proves nothing."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x - 100
+
+
 NETWORKS: dict[str, tuple[Callable[[], nn.Module], tuple[int, int]]] = {
     "padded": (lambda: seeded(nn.Conv2d(3, 4, 3, padding=1), nn.ReLU(), Branches()), (32, 27)),
     "strides": (
@@ -145,6 +152,7 @@ def test_fields_are_measured_for_many_maps_only() -> None:
         lambda: seeded(nn.Conv2d(3, 4, 3), Knowing(), nn.ReLU()),
         lambda: seeded(nn.Conv2d(3, 4, 3), nn.InstanceNorm2d(4), nn.ReLU()),
         lambda: seeded(nn.Conv2d(3, 4, 21), nn.Identity(), nn.ReLU()),
+        lambda: seeded(nn.Conv2d(3, 4, 3), Silent(), nn.ReLU()),
         lambda: seeded(nn.AdaptiveAvgPool2d(5), nn.Conv2d(3, 4, 1), nn.ReLU()),
     ],
 )

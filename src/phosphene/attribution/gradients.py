@@ -14,7 +14,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from phosphene.attribution.pieces import Cut, cut_out, sees_pieces
+from phosphene.attribution.pieces import Cut, cut_out, pieces_for
 from phosphene.errors import InputError, ObjectiveError
 from phosphene.network import (
     DECONVNET,
@@ -49,10 +49,10 @@ def gradient(network: Network, pictures: Maps, objective: Term, rule: Rule = PLA
     """
     network.input.check_shape(pictures)
     network.input.check_values(pictures)
-    if sees_pieces(network, objective, maps=len(pictures)):
-        cut = cut_out(network, pictures, objective)
-        if cut is not None:
-            return _of_pieces(network, cut, rule)
+    pieces = pieces_for(network, pictures, objective, maps=len(pictures))
+    cut = None if pieces is None else cut_out(pieces, pictures, objective)
+    if cut is not None:
+        return _of_pieces(network, cut, rule)
     (maps,) = _gradients(network, pictures, [objective], rule)
     return maps
 
@@ -69,11 +69,11 @@ def each_gradient(
     network.input.check_shape(pictures)
     network.input.check_values(pictures)
     units = objective.batch or 1
-    if sees_pieces(network, objective, maps=units * len(pictures)):
-        cut = cut_out(network, *cross(pictures, objective))
-        if cut is not None:
-            parts = cut.parts(pixels=pictures[:, 0].numel())
-            return torch.cat([_of_pieces(network, part, rule) for part in parts])
+    pieces = pieces_for(network, pictures, objective, maps=units * len(pictures))
+    cut = None if pieces is None else cut_out(pieces, *cross(pictures, objective))
+    if cut is not None:
+        parts = cut.parts(pixels=pictures[:, 0].numel())
+        return torch.cat([_of_pieces(network, part, rule) for part in parts])
     terms = [objective.take([j] * len(pictures)) for j in range(units)]
     return torch.stack(_gradients(network, pictures, terms, rule), dim=1).flatten(0, 1)
 

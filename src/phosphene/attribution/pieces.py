@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from phosphene.network import Network
+from phosphene.network import Network, Pieces
 from phosphene.objectives import Neuron, Term
 
 
@@ -46,31 +46,31 @@ _WORTH_MEASURING = 128
 """So many maps take as long as measuring the receptive fields, which pieces are made from."""
 
 
-def sees_pieces(network: Network, objective: Term, maps: int) -> bool:
-    """Whether so many maps of an objective are best made from pieces of the pictures."""
-    if not isinstance(objective, Neuron):
-        return False
+def pieces_for(
+    network: Network, pictures: Float[Tensor, "n c h w"], objective: Term, maps: int
+) -> Pieces | None:
+    """How to cut pictures for so many maps of an objective; None where whole ones are better."""
+    if not isinstance(objective, Neuron) or tuple(pictures.shape[2:]) != network.input.size:
+        return None
     known = network.measured or maps >= _WORTH_MEASURING
-    return known and network.pieces(objective.layer) is not None
+    return network.pieces(objective.layer) if known else None
 
 
-def cut_out(network: Network, pictures: Float[Tensor, "n c h w"], objective: Term) -> Cut | None:
-    """The pieces that an objective sees; None where pictures, objective and layer do not fit."""
-    size = (pictures.shape[2], pictures.shape[3])
-    if not isinstance(objective, Neuron) or size != network.input.size:
-        return None
-    pieces = network.pieces(objective.layer)
-    if pieces is None or objective.batch not in {None, len(pictures)}:
-        return None
+def cut_out(pieces: Pieces, pictures: Float[Tensor, "n c h w"], objective: Term) -> Cut | None:
+    """The pieces that a `Neuron` of each picture sees; None where there are no such places."""
+    assert isinstance(objective, Neuron), "nothing else sees pieces, see `pieces_for`"
+    if objective.batch not in {None, len(pictures)}:
+        return None  # as the objective itself will say
     y, x = objective.position(len(pieces.rows), len(pieces.columns))
     places = list(zip(_each(y, len(pictures)), _each(x, len(pictures)), strict=True))
     if not all(y in range(len(pieces.rows)) and x in range(len(pieces.columns)) for y, x in places):
-        return None  # no such position, which the layer itself will say
+        return None
     boxes = tuple(pieces.box(y, x) for y, x in places)
     cut = [picture[:, *box] for picture, box in zip(pictures, boxes, strict=True)]
     rows = tuple(pieces.rows[y][1] for y, _ in places)
     columns = tuple(pieces.columns[x][1] for _, x in places)
     index = tuple(_each(objective.index, len(pictures)))
+    size = (pictures.shape[2], pictures.shape[3])
     return Cut(size, torch.stack(cut), boxes, Neuron(objective.layer, index, rows, columns))
 
 

@@ -38,7 +38,7 @@ class Pieces:
     def agree(self, answers: Callable[[Tensor], Tensor], picture: Float[Tensor, "c h w"]) -> bool:
         """Whether first, middle and last positions answer to a picture's pieces as to the whole.
 
-        `answers` gives a layer's values `b units h w` for pictures.
+        `answers` gives a layer's values `b units h w` for pictures. Zeros alone prove nothing.
         """
         places = list(product(_ends(self.rows), _ends(self.columns)))
         whole = answers(picture[None])
@@ -49,7 +49,8 @@ class Pieces:
             return False
         expected = torch.stack([whole[0, :, y, x] for y, x in places])
         found = torch.stack([part[:, y, x] for part, (y, x) in zip(parts, inner, strict=True)])
-        return bool((found - expected).abs().max() <= 1e-4 * whole.abs().max())
+        largest = whole.abs().max()
+        return bool(largest > 0 and (found - expected).abs().max() <= 1e-4 * largest)
 
 
 def cut_for(field: ReceptiveField) -> Pieces | None:
