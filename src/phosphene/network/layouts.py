@@ -13,6 +13,8 @@ these when it is recorded, and back when it is replaced:
 | `flat_maps`     | `b c (h·w)`         | `b c h w`                                           |
 | `sequence`      | `b t c`             | as it is                                            |
 | `vector`        | `b d`               | as it is                                            |
+| `two_sided`     | `b 1`, a score z    | `b 2`, a score for each of two classes: -z/2, z/2   |
+| `two_shares`    | `b 1`, a share p    | `b 2`, the share of each of two classes: 1 - p, p   |
 """
 
 from collections.abc import Collection
@@ -23,7 +25,17 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-Kind = Literal["maps", "channels_last", "tokens", "token", "flat_maps", "sequence", "vector"]
+Kind = Literal[
+    "maps",
+    "channels_last",
+    "tokens",
+    "token",
+    "flat_maps",
+    "sequence",
+    "vector",
+    "two_sided",
+    "two_shares",
+]
 
 Grid = tuple[int, int]
 """Height and width in positions or pixels."""
@@ -45,16 +57,18 @@ class Layout:
         """The network's `value` as it is recorded, for a picture of so many rows and columns."""
         match self.kind:
             case "channels_last":
-                return value.movedim(-1, 1)
+                value = value.movedim(-1, 1)
             case "tokens":
-                patches = value[:, self.leading :].transpose(1, 2)
-                return _as_maps(patches, picture)
+                value = _as_maps(value[:, self.leading :].transpose(1, 2), picture)
             case "token":
-                return value[:, self.leading]
+                value = value[:, self.leading]
             case "flat_maps":
-                return _as_maps(value, picture)
-            case _:
-                return value
+                value = _as_maps(value, picture)
+            case "two_sided":
+                value = torch.cat([-value / 2, value / 2], dim=1)
+            case "two_shares":
+                value = torch.cat([1 - value, value], dim=1)
+        return value
 
     def write(self, value: Tensor, recorded: Tensor) -> Tensor:
         """A new tensor like the network's `value`, with `recorded` in its place."""
@@ -62,18 +76,23 @@ class Layout:
             case "channels_last":
                 return recorded.movedim(1, -1).contiguous()
             case "tokens":
-                patches = recorded.flatten(2).transpose(1, 2)
-                return torch.cat([value[:, : self.leading], patches], dim=1)
+                recorded = torch.cat(
+                    [value[:, : self.leading], recorded.flatten(2).transpose(1, 2)], dim=1
+                )
             case "token":
                 before, after = value[:, : self.leading], value[:, self.leading + 1 :]
-                return torch.cat([before, recorded[:, None], after], dim=1)
+                recorded = torch.cat([before, recorded[:, None], after], dim=1)
             case "flat_maps":
-                return recorded.flatten(2).clone()
+                recorded = recorded.flatten(2).clone()
+            case "two_sided":
+                recorded = recorded[:, 1:] - recorded[:, :1]
             case _:
-                return recorded.clone()
+                recorded = (recorded[:, 1:] if self.kind == "two_shares" else recorded).clone()
+        return recorded
 
 
 MAPS, VECTOR, SEQUENCE = Layout("maps"), Layout("vector"), Layout("sequence")
+TWO_SIDED, TWO_SHARES = Layout("two_sided"), Layout("two_shares")
 AS_IT_IS = SEQUENCE
 """Records whatever there is without a change."""
 

@@ -25,7 +25,7 @@ from phosphene.network.defaults import with_defaults
 from phosphene.network.frozen import frozen
 from phosphene.network.inputs import Input
 from phosphene.network.layers import Discovery, Layer, discover
-from phosphene.network.logits import find_logits
+from phosphene.network.logits import Look, Reading, Unread, read_output, two_sided
 from phosphene.network.pieces import Pieces, cut_for
 from phosphene.network.receptive import (
     Patch,
@@ -35,6 +35,7 @@ from phosphene.network.receptive import (
 )
 from phosphene.network.settings import kept_settings
 from phosphene.network.tap import tap
+from phosphene.tasks import Task
 from phosphene.types import LOGITS, Recording, Unit
 
 
@@ -42,7 +43,7 @@ class _Known(NamedTuple):
     """What one look at a module tells: `order` is how pictures are best laid in memory for it."""
 
     layers: dict[str, Layer]
-    logits: str | None
+    reading: Reading | Unread
     order: torch.memory_format
 
 
@@ -57,6 +58,10 @@ class Network:
         input: channels, size and normalisation of its input.
         labels: names of the classes, in the order of the outputs; may be empty.
         name: what to call it in figures.
+        output: which layer, or which part of what it gives back, holds the class scores. Found
+            where it can be.
+        task: what these mean: "softmax", "sigmoid", "binary" or "none", see `phosphene.tasks`.
+            Found where it can be, see `reading`.
 
     Raises:
         WeightsError: a parameter or buffer holds NaN or infinity.
@@ -71,13 +76,22 @@ class Network:
     """
 
     def __init__(
-        self, module: nn.Module, input: Input, labels: Sequence[str] = (), name: str | None = None
+        self,
+        module: nn.Module,
+        input: Input,
+        labels: Sequence[str] = (),
+        name: str | None = None,
+        *,
+        output: str | None = None,
+        task: Task | None = None,
     ) -> None:
         check_finite(module.state_dict())
         self.module = module
         self.input = input
         self.labels = tuple(labels)
         self.name = name or type(module).__name__
+        self.output = output
+        self.told_task = task
         self._patches: dict[str, Patch] = {}
         self._pieces: dict[str, Pieces | None] = {}
 
@@ -109,8 +123,15 @@ class Network:
                     f"{self.name} failed on one picture of its own input size {self.input}, "
                     f"or on two: {error}. Check the number of channels and the size you gave"
                 ) from error
-        logits = find_logits(found)
-        return _Known(with_defaults(found.layers, logits), logits, order)
+            look = Look(found, self.module, self._inputs(pictures, order))
+            count = len(self.labels)
+            reading = read_output(look, output=self.output, task=self.told_task, labels=count)
+        layers = dict(found.layers)
+        if isinstance(reading, Unread):
+            return _Known(with_defaults(layers, None), reading, order)
+        if reading.task == "binary":
+            layers[reading.layer] = two_sided(layers[reading.layer], reading)
+        return _Known(with_defaults(layers, reading.layer), reading, order)
 
     def _discover(self, pictures: Tensor) -> tuple[Discovery, torch.memory_format]:
         """The layers, and the order in memory that convolutions are fastest in.
@@ -136,36 +157,50 @@ class Network:
         return [layer for layer in self.layers.values() if layer.default]
 
     @property
-    def logits(self) -> Layer:
-        """The layer whose softmax gives the class probabilities.
+    def reading(self) -> Reading:
+        """Which layer gives the class scores, what they mean, and how that is known.
 
         Raises:
-            NetworkError: the network's output is no vector of class scores.
+            NetworkError: no output is read as classes, with the reason and the remedy.
         """
-        name = self._known.logits
-        if name is None:
-            raise NetworkError(
-                f"{self.name} gives back no (b, classes) scores, so it has no logits; "
-                "name a layer and a unit instead of a class"
-            )
-        return self.layers[name]
+        reading = self._known.reading
+        if isinstance(reading, Unread):
+            raise NetworkError(f"{self.name} {reading.reason}")
+        return reading
+
+    @property
+    def logits(self) -> Layer:
+        """The layer that gives the class scores; raises `NetworkError` as `reading` does."""
+        return self.layers[self.reading.layer]
+
+    @property
+    def task(self) -> Task:
+        """What the outputs mean: "softmax", "sigmoid", "binary" or "none"."""
+        return self.reading.task if self.classifies else "none"
 
     @property
     def classifies(self) -> bool:
-        """Whether the output is a vector of class scores."""
-        return self._known.logits is not None
+        """Whether some output is read as classes."""
+        return isinstance(self._known.reading, Reading)
 
     @cached_property
     def classes(self) -> tuple[str, ...]:
         """The labels, or "0", "1", … where none were given.
 
+        One label for a network that tells two classes apart names the second of them.
+
         Raises:
             NetworkError: as many labels as classes are expected.
         """
         count = self.logits.units
+        if self.task == "binary" and len(self.labels) == 1:
+            return (f"not {self.labels[0]}", self.labels[0])
         if self.labels and len(self.labels) != count:
             raise NetworkError(
-                f"{len(self.labels)} labels were given for {count} classes of {self.name}"
+                f"{len(self.labels)} labels were given for {count} classes of {self.name}, "
+                f"the units of its layer {self.logits.name}; give as many, in the order of the "
+                "outputs, or say which output has the classes: output=, on the command line "
+                "--output"
             )
         return self.labels or tuple(str(i) for i in range(count))
 
@@ -225,7 +260,11 @@ class Network:
                 f"{self.name} have no row for each picture, as where they are cut into windows; "
                 f"give pictures of its own size {self.input.size[0]} x {self.input.size[1]}"
             )
-        return Recording(pictures, {name: values[site.name] for name, site in sites.items()})
+        recorded = {name: values[site.name] for name, site in sites.items()}
+        if LOGITS not in recorded:
+            return Recording(pictures, recorded)
+        recorded[LOGITS] = self.reading.scores(recorded[LOGITS])
+        return Recording(pictures, recorded, self.task)
 
     def _run(self, pictures: Tensor) -> Any:
         inputs = self._inputs(pictures, self._known.order)
@@ -246,12 +285,12 @@ class Network:
 
     @torch.no_grad()
     def class_scores(self, pictures: Float[Tensor, "b c h w"]) -> Float[Tensor, "b classes"]:
-        """The logits of each picture."""
+        """The logits of each picture; -z/2 and z/2 of a single score z for one of two classes."""
         return self.record(pictures, [LOGITS])[LOGITS]
 
     def probabilities(self, pictures: Float[Tensor, "b c h w"]) -> Float[Tensor, "b classes"]:
         """The class probabilities of each picture."""
-        return self.class_scores(pictures).softmax(1)
+        return self.reading.probabilities(self.class_scores(pictures))
 
     @cached_property
     def fields(self) -> dict[str, ReceptiveField]:
@@ -334,12 +373,19 @@ class Network:
             return None
         module = self.module.get_submodule(path)
         weight: Tensor = module.weight.detach()  # type: ignore[operator]
-        return weight.transpose(0, 1) if getattr(module, "transposed", False) else weight
+        weight = weight.transpose(0, 1) if getattr(module, "transposed", False) else weight
+        two_sides = self.layer(layer).layout == "two_sided"
+        return torch.cat([-weight / 2, weight / 2]) if two_sides else weight
 
     @cached_property
     def fingerprint(self) -> str:
         """A hash of the weights and the input record: what an atlas knows its network by."""
-        return fingerprint(self.module, self.input)
+        return fingerprint(self.module, self.input, *self._told().items())
+
+    def _told(self) -> dict[str, str]:
+        """What was said of the outputs; nothing where all was found."""
+        said = {"output": self.output, "task": self.told_task}
+        return {key: value for key, value in said.items() if value is not None}
 
     def to_json(self) -> dict[str, Any]:
         """Name, input, labels, size and fingerprint as plain values for JSON."""
@@ -349,7 +395,7 @@ class Network:
             "labels": list(self.labels),
             "parameters": sum(p.numel() for p in self.module.parameters()),
             "fingerprint": self.fingerprint,
-        }
+        } | self._told()
 
 
 _SMALLEST_WINDOW = 64  # pixels
