@@ -21,6 +21,7 @@ from phosphene.network.inputs import Input
 from phosphene.network.record import Network
 from phosphene.network.settings import kept_settings
 from phosphene.network.weights import load_weights
+from phosphene.tasks import Task
 
 _SIZES = (28, 32, 48, 64, 96, 128, 160, 192, 224, 227, 240, 256, 299, 384)
 
@@ -31,6 +32,9 @@ def load_network(
     input: Input | Mapping[str, Any] | None = None,
     labels: Sequence[str] = (),
     device: str | torch.device = "cpu",
+    *,
+    output: str | None = None,
+    task: Task | None = None,
 ) -> Network:
     """Build a network from a text that says how it is made, and load its weights.
 
@@ -44,7 +48,8 @@ def load_network(
     them a library's network gets random ones, the same each time. `input` and `labels` go before
     what is found; of an input some fields may be given, as in `{"size": (160, 160)}`. As many
     labels as are given make the classes of a library's network that is not trained. The input of
-    a bare module is found by trial when only one usual size runs through it.
+    a bare module is found by trial when only one usual size runs through it. `output` and `task`
+    say which output holds the classes and what it means, as in `Network`.
 
     Raises:
         SpecError: file, module, factory, library or name not found, or the factory returned
@@ -60,13 +65,21 @@ def load_network(
         if weights is not None:
             load_weights(entry.module, weights)
     entry.module.to(device)
-    return Network(entry.module, _told(input, entry), labels or entry.labels, entry.name)
+    return Network(
+        entry.module,
+        _told(input, entry),
+        labels or entry.labels,
+        entry.name,
+        output=output or entry.output,
+        task=task or entry.task,
+    )
 
 
 def _from_factory(spec: str) -> Entry:
     made = find_factory(spec)()
     if isinstance(made, Network):
-        return Entry(made.module, made.name, made.input, made.labels)
+        told = (made.output, made.told_task)
+        return Entry(made.module, made.name, made.input, made.labels, *told)
     if not isinstance(made, nn.Module):
         raise SpecError(
             f"{spec} returned a {type(made).__name__}; "

@@ -57,18 +57,18 @@ class Reading:
 
     def __str__(self) -> str:
         kind = {
-            "softmax": "one of its classes each (softmax)",
-            "sigmoid": "labels of their own (sigmoid)",
-            "binary": "one of two classes (sigmoid of one score)",
+            "softmax": "softmax over classes that exclude each other",
+            "sigmoid": "sigmoid of labels that may hold together",
+            "binary": "sigmoid of one score for the second of two classes",
             "none": "no classes",
         }[self.task]
-        return f"{self.layer} is read as {kind}, {_HOW[self.how]}"
+        return f"Class scores are taken from {self.layer}: {kind} ({_HOW[self.how]})"
 
 
 _HOW: Mapping[How, str] = {
     "told": "as was said",
-    "found": "as was found",
-    "assumed": "which is assumed of raw scores",
+    "found": "as was found in the network",
+    "assumed": "assumed, since its output is raw scores",
 }
 
 
@@ -116,8 +116,7 @@ def read_output(
        these, it is; a layer must give it bit by bit, since the layers of a network with random
        weights may resemble each other, and the others to rounding. Else it is itself.
     3. The task is softmax or sigmoid where that was seen, and binary where a sigmoid has one
-       output; raw scores of several outputs are assumed to be for a softmax, a single one is a
-       class only where labels say so.
+       output; raw scores are assumed to be for a softmax, a single one to tell two classes apart.
 
     Raises:
         SpecError: no such task, or one that does not go with the number of outputs.
@@ -128,7 +127,7 @@ def read_output(
     if task == "none":
         return Unread("was said to give back no classes (task 'none')")
     if output is not None:
-        return _read(look, _named(look.found, output), task, labels, told=True)
+        return _read(look, _named(look.found, output), task, told=True)
     vectors = [name for name in look.found.ends if len(look.found.layers[name].shape) == 1]
     if not vectors:
         return Unread(
@@ -144,7 +143,7 @@ def read_output(
             f"gives back {len(vectors)} vectors that may be class scores: {listed}; say which is: "
             f"output={vectors[0]!r}, on the command line --output '{vectors[0]}'"
         )
-    return _read(look, vectors[0], task, labels)
+    return _read(look, vectors[0], task)
 
 
 def two_sided(layer: Layer, reading: Reading) -> Layer:
@@ -202,20 +201,11 @@ def _ancestors(node: Any) -> set[Any]:
     return seen
 
 
-def _read(
-    look: Look, end: str, told_task: Task | None, labels: int, *, told: bool = False
-) -> Reading | Unread:
+def _read(look: Look, end: str, told_task: Task | None, *, told: bool = False) -> Reading:
     units = look.found.layers[end].units
     layer, relation = _source(look.found, end)
     seen, shares = _seen(look, end, relation)
-    task = told_task or seen
-    if task is None and units == 1 and labels not in {1, 2}:
-        return Unread(
-            f"has one output, {end}, which may be a score for one of two classes or a measure; "
-            "if it tells two classes apart, say so: task='binary', on the command line "
-            "--task binary, or give their two names as labels"
-        )
-    task = task or ("binary" if units == 1 else "softmax")
+    task = told_task or seen or ("binary" if units == 1 else "softmax")
     _check_units(task, end, units)
     how: How = "told" if told_task or told else "found" if seen else "assumed"
     return Reading(layer, task, how, shares)

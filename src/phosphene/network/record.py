@@ -165,8 +165,14 @@ class Network:
         """
         reading = self._known.reading
         if isinstance(reading, Unread):
-            raise NetworkError(f"{self.name} {reading.reason}")
+            raise NetworkError(self.unread)
         return reading
+
+    @property
+    def unread(self) -> str:
+        """Why no output is read as classes, with the remedy; empty where one is."""
+        reading = self._known.reading
+        return f"{self.name} {reading.reason}" if isinstance(reading, Unread) else ""
 
     @property
     def logits(self) -> Layer:
