@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import torch
-from torch.utils.data import Dataset, Subset
+from torch.utils.data import Dataset, Subset, TensorDataset
 
 from phosphene.data.dataset import ImageDataset, digest, fingerprint, length
 from phosphene.data.example import Example, Unreadable, read
@@ -98,6 +98,14 @@ class Relabelled(ImageDataset):
     def fingerprint(self) -> str:
         """That of `dataset`, with what its labels became."""
         return digest(repr((fingerprint(self.dataset), self.numbers)).encode())
+
+
+def item_name(dataset: Dataset[Any], index: int) -> str:
+    """What to call an item: its file, where it has one, else its number."""
+    while isinstance(dataset, Relabelled):
+        dataset = dataset.dataset
+    paths = getattr(dataset, "paths", ())
+    return str(paths[index]) if index < len(paths) else f"picture {index}"
 
 
 def relabelled(dataset: Dataset[Any], match: Match, classes: Sequence[str]) -> Dataset[Any]:

@@ -1,6 +1,6 @@
 """One pass over a dataset that gathers everything about all asked layers at once."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -72,7 +72,8 @@ class Survey:
     Memory depends on the number of units, k and classes, not on the length of the data; beyond
     `MOST_COMPARED` units and `MOST_MEANS` class means it does not grow with their square.
     `classes` is the number of labels of the data where they are not the network's own classes, as
-    of a network that is no classifier; nothing is then said of how well it reads them.
+    of a network that is no classifier; nothing is then said of how well it reads them. `name` says
+    what to call the picture of an index.
 
     Raises:
         UnknownLayerError: a layer that the network does not have.
@@ -86,9 +87,11 @@ class Survey:
         layers: Sequence[str],
         classes: int | None = None,
         k: int = 9,
+        *,
         keep: int = 9,
+        name: Callable[[int], str] = "picture {}".format,
     ) -> None:
-        self.network = network
+        self.network, self.name = network, name
         reads = network.classifies and classes is None
         self.classes = len(network.classes) if reads else classes or 0
         self.layers = {n: LayerSurvey(network.layer(n), self.classes, k) for n in layers}
@@ -155,7 +158,7 @@ class Survey:
             layer = self.network.layer(first[i]).name
             self.skipped.append(
                 Unreadable(
-                    f"picture {int(batch.indices[i])}",
+                    self.name(int(batch.indices[i])),
                     f"NaN or infinity in layer {layer}; left out of all that is told",
                 )
             )

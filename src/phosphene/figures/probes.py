@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from PIL import Image
 
-from phosphene.figures.layout import SMALL, bars, gallery, magnitude, ruler, signed_picture, titled
+from phosphene.figures.layout import SMALL, bars, gallery, magnitude, ruler, titled
 from phosphene.figures.palette import on_paper, picture_to_image, signed_to_rgba
 from phosphene.figures.paper import MARGIN, SOFT, Paper
 from phosphene.figures.sheet import COLUMNS, GAP, WIDTH
@@ -32,7 +32,7 @@ def film_sheet(
     """
     names = film.classes if classes is None else classes
     chosen = list(range(len(film.targets))) if which is None else list(which)
-    changes = [signed_picture(film.difference[i].numpy()) for i in chosen]
+    changes = [film.difference[i].numpy() for i in chosen]
     limit = magnitude(changes)
     last = len(film.frames) - 1
     each = max(1, every or math.ceil(last / (COLUMNS - 2)))

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
@@ -9,7 +10,7 @@ from torch import Tensor
 
 from phosphene.atlas import Atlas, JobWriter, LayerRecord, Skipped, UnitRecord
 from phosphene.canvas import Spectrum
-from phosphene.data import batches
+from phosphene.data import batches, item_name
 from phosphene.errors import DataError
 from phosphene.examples import LayerSurvey, Survey
 from phosphene.network import Layer
@@ -78,7 +79,8 @@ class Pass(StudyJob):
         study = self.study
         layers = [layer.name for layer in study.layers]
         classes = None if study.vocabulary.shared else len(study.classes)
-        survey = Survey(study.network, layers, classes, study.settings.examples)
+        name = partial(item_name, study.data)
+        survey = Survey(study.network, layers, classes, study.settings.examples, name=name)
         count = study.describe_data()["count"]
         for batch in batches(study.data, study.batch, study.settings.workers):
             survey.add(batch)
@@ -222,9 +224,11 @@ def _weight_pictures(study: Study, layer: Layer) -> Tensor | None:
     weights = weights.float().cpu()
     first = next(found for found in study.network.layers.values() if found.weights is not None)
     input, looks = study.network.input, layer.weights == first.weights
+    on_input = looks and weights.ndim == 4 and weights.shape[1] == input.channels
+    if on_input:
+        return input.as_pictures(weights)
     if weights.ndim == 4 and weights.shape[1] in {1, 3}:
-        on_input = looks and weights.shape[1] == input.channels
-        return input.as_pictures(weights) if on_input else weights
+        return weights
     if looks and weights[0].numel() == np.prod(input.shape):
         return input.as_pictures(weights.reshape(-1, *input.shape))
     return None
