@@ -16,7 +16,7 @@ from phosphene.cli.layer_table import table_of_atlas, table_of_network
 from phosphene.cli.output import bar, console, follow_study, follow_training, say, tell_reading
 from phosphene.cli.probe import probe
 from phosphene.cli.show import show
-from phosphene.data import digits, load_data
+from phosphene.data import digits, load_data, resize_of
 from phosphene.errors import SpecError, nearest
 from phosphene.figures import export_site
 from phosphene.network import Input, Network
@@ -164,7 +164,9 @@ def build_command(
         raise SpecError(f"--steps {steps}: a picture is drawn in steps; at least 1 is needed")
     held = canvas_from_json({"canvas": canvas})
     network = told.network(model, options.device(device))
-    pictures = load_data(data, network.input.channels, network.input.size)
+    pictures = load_data(
+        data, network.input.channels, network.input.size, resize=resize_of(told.resize)
+    )
     recipes = [replace(CHANNELS, canvas=held, steps=steps, size=options.size(size))]
     if neurons:
         recipes.append(replace(NEURONS, steps=steps))

@@ -25,7 +25,15 @@ from phosphene.canvas import Spectrum
 from phosphene.cli import options
 from phosphene.cli.described import Described, describes
 from phosphene.cli.output import console, errors, in_characters, say
-from phosphene.data import batches, fingerprint, load_data, read, read_image
+from phosphene.data import (
+    Resize,
+    batches,
+    fingerprint,
+    load_data,
+    read,
+    read_image,
+    resize_of,
+)
 from phosphene.data.dataset import length
 from phosphene.data.example import Example
 from phosphene.errors import DataError, SpecError
@@ -107,11 +115,16 @@ class Subject:
         if "data" not in self.source:
             raise SpecError("this probe needs pictures; give --data digits, mnist:FOLDER, a folder")
         input = self.network.input
-        found = load_data(self.source["data"], input.channels, input.size)
+        found = load_data(self.source["data"], input.channels, input.size, resize=self.resize)
         data, vocabulary = agree(self.network, found)
         if vocabulary.words and "network" not in self.known:  # else told when it was built
             say(f"{escape(vocabulary.words)}.")
         return data
+
+    @property
+    def resize(self) -> Resize | None:
+        """How image files come to the input's size, as was said now or for the atlas."""
+        return resize_of(self.source.get("resize"))
 
     @cached_property
     def spectrum(self) -> Spectrum | None:
@@ -131,7 +144,7 @@ class Subject:
                 raise DataError(f"--image {index} cannot be read: {item.reason}")
             return item.picture, item.label
         input = self.network.input
-        picture = read_image(image, input.channels, input.size)
+        picture = read_image(image, input.channels, input.size, self.resize)
         if "data" in self.source and input.channels == 1:
             ground = float(border(next(iter(batches(self.data, 64))).pictures.mean(0)))
             if (ground < 0.5) != (float(border(picture)) < 0.5):

@@ -17,6 +17,7 @@ from phosphene.data.matching import (
     relabelled,
 )
 from phosphene.data.mnist import download_mnist, mnist
+from phosphene.data.resize import Resize, resize_of
 from phosphene.data.spec import load_data
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "ImageFolder",
     "Match",
     "Relabelled",
+    "Resize",
     "Unreadable",
     "batches",
     "count_labels",
@@ -42,4 +44,5 @@ __all__ = [
     "read",
     "read_image",
     "relabelled",
+    "resize_of",
 ]
