@@ -66,6 +66,7 @@ def _environment(viewer: Viewer) -> Environment:
     jinja.filters.update(number=number, percent=percent, plural=plural)
     jinja.globals.update(
         network=viewer.network,
+        reading=viewer.reading,
         version=__version__,
         layer_href=layer_href,
         unit_href=unit_href,

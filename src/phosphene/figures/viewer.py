@@ -145,6 +145,13 @@ class Viewer:
         """A label of the data as people call it; "unlabelled" where an image has none."""
         return "unlabelled" if index is None else class_name(self.labels, index)
 
+    def label_of(self, image: ImageRecord) -> str | None:
+        """What an image is labelled as: its class, or those of its labels that hold."""
+        members = self.documents.get("members", {}).get(str(image.index))
+        if members is not None:
+            return ", ".join(class_name(self.labels, i) for i in members) or "none of the labels"
+        return None if image.label is None else self.class_name(image.label)
+
     def sentences(self, record: UnitRecord) -> list[str]:
         """What the statistics say about a unit, in plain words."""
         images = plural(sum(record.histogram_counts), "image")
@@ -197,7 +204,7 @@ class Viewer:
             whole=None if whole else picture_to_image(image.picture),
             image=example.image,
             box=box,
-            name=None if image.label is None else self.class_name(image.label),
+            name=self.label_of(image),
             value=number(example.value),
             place="" if example.y is None else f" at row {example.y}, column {example.x}",
         )

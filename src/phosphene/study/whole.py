@@ -12,9 +12,9 @@ from phosphene.atlas import Atlas, JobWriter, LayerRecord, Skipped, UnitRecord
 from phosphene.canvas import Spectrum
 from phosphene.data import batches, item_name
 from phosphene.errors import DataError
-from phosphene.examples import LayerSurvey, Survey
+from phosphene.examples import LabelPredictions, LayerSurvey, Survey
 from phosphene.network import Layer
-from phosphene.study.images import image_records
+from phosphene.study.images import image_records, members_of
 from phosphene.study.job import StudyJob
 from phosphene.study.plan import Study
 
@@ -106,6 +106,8 @@ class Pass(StudyJob):
         }
         if left_out:
             writer.document("left out", left_out)
+        if survey.found is not None and survey.found.count:
+            writer.document("labels found", _labels_found(survey.found))
         predictions = survey.predictions
         if predictions is not None and predictions.count:
             writer.document("evaluation", _evaluation(survey, len(study.classes)))
@@ -135,10 +137,14 @@ class Shown(StudyJob):
         for layer in self.study.layers:
             indices.update(*atlas.document(f"top {layer.name}")["images"])
         ordered = sorted(indices)
+        members: dict[str, list[int]] = {}
         for start in range(0, len(ordered), self.study.batch):
             some = ordered[start : start + self.study.batch]
             writer.add(*image_records(self.study, some))
+            members |= members_of(self.study, some)
             yield (start + len(some)) / len(ordered)
+        if members:
+            writer.document("members", members)
 
 
 @dataclass(frozen=True)
@@ -232,6 +238,16 @@ def _weight_pictures(study: Study, layer: Layer) -> Tensor | None:
     if looks and weights[0].numel() == np.prod(input.shape):
         return input.as_pictures(weights.reshape(-1, *input.shape))
     return None
+
+
+def _labels_found(found: LabelPredictions) -> dict[str, Any]:
+    return {
+        "count": found.count,
+        "right": found.right,
+        "held": found.held.tolist(),
+        "found": found.found.tolist(),
+        "both": found.both.tolist(),
+    }
 
 
 def _evaluation(survey: Survey, classes: int) -> dict[str, Any]:
