@@ -21,6 +21,7 @@ from phosphene.cli.arguments import (
     Std,
     Weights,
 )
+from phosphene.cli.check import check
 from phosphene.cli.layer_table import table_of_atlas, table_of_network
 from phosphene.cli.output import bar, console, follow_study, follow_training, say
 from phosphene.cli.probe import probe
@@ -46,6 +47,7 @@ app = typer.Typer(
 app.add_typer(probe, name="probe", rich_help_panel="Look")
 
 app.command(rich_help_panel="Look")(show)
+app.command(rich_help_panel="Look")(check)
 
 
 @app.command(rich_help_panel="Start here")
