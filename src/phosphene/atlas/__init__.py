@@ -16,7 +16,7 @@ from phosphene.atlas.records import (
     UnitRecord,
 )
 from phosphene.atlas.store import Atlas, JobWriter, job_key
-from phosphene.atlas.verify import Verdict, drop_damaged, verify
+from phosphene.atlas.verify import Verdict, blaming_damage, drop_damaged, verify
 
 __all__ = [
     "Atlas",
@@ -34,6 +34,7 @@ __all__ = [
     "Skipped",
     "UnitRecord",
     "Verdict",
+    "blaming_damage",
     "drop_damaged",
     "job_key",
     "quantise",

@@ -27,16 +27,17 @@ def checksum(table: str, cells: Mapping[str, Any]) -> bytes:
     for column in sorted(cells):
         value = cells[column]
         if value is not None:
-            content = _content(value)
+            kind, content = _content(value)
             # Lengths keep what ends one value from passing for the beginning of the next.
-            parts += [f"\0{column}\0{len(content)}\0".encode(), content]
+            parts += [f"\0{column}\0{kind}{len(content)}\0".encode(), content]
     return hashlib.blake2b(b"".join(parts), digest_size=8).digest()
 
 
-def _content(value: str | int | float | bytes) -> bytes:
+def _content(value: str | int | float | bytes) -> tuple[str, bytes]:
+    """What kind of value it is, and its bytes."""
     if isinstance(value, bytes):
-        return value
+        return "blob", value
     if isinstance(value, str):
-        return value.encode("utf-8", "surrogateescape")
+        return "text", value.encode("utf-8", "surrogateescape")
     whole = isinstance(value, int) or value.is_integer()
-    return str(int(value)).encode() if whole else repr(float(value)).encode()
+    return "number", (str(int(value)) if whole else repr(float(value))).encode()

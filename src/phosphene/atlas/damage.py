@@ -11,6 +11,7 @@ from phosphene.words import printable
 
 UNCHECKED = "it cannot be understood"
 CHANGED_FILE = "its picture is not a whole PNG file"
+CHANGED_TYPE = "it holds what nothing has written there"
 CHANGED = "it is not what was written, its checksum does not fit"
 
 

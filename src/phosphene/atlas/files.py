@@ -7,8 +7,9 @@ import os
 import shutil
 import sqlite3
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -22,7 +23,7 @@ from phosphene.errors import (
     nearest,
 )
 from phosphene.version import __version__
-from phosphene.words import printable
+from phosphene.words import encodable, printable
 
 BUSY_SECONDS = 5.0
 
@@ -150,10 +151,38 @@ def _upgrade(connection: sqlite3.Connection) -> None:
         connection.executescript(f"BEGIN IMMEDIATE; {''.join(missing)} {stamp} COMMIT;")
 
 
-def columns(connection: sqlite3.Connection, table: str) -> frozenset[str]:
+@dataclass(frozen=True)
+class Column:
+    """What a column may hold: values of a type, and NULL or not."""
+
+    type: type
+    required: bool
+
+    def takes(self, value: object) -> bool:
+        """Whether `value` can have been written to it."""
+        if value is None:
+            return not self.required
+        return isinstance(value, self.type) and not (
+            isinstance(value, str) and encodable(value) != value
+        )
+
+
+_TYPES: Mapping[str, type] = {"TEXT": str, "INTEGER": int, "REAL": float, "BLOB": bytes}
+
+
+def columns(connection: sqlite3.Connection, table: str) -> dict[str, Column]:
     """The columns a table of this file has; none where there is no such table."""
-    found = connection.execute("SELECT name FROM pragma_table_info(?)", (table,))
-    return frozenset(name for (name,) in found)
+    found = connection.execute(
+        'SELECT name, type, "notnull" OR pk FROM pragma_table_info(?)', (table,)
+    )
+    return {name: Column(_TYPES.get(kind, bytes), bool(needed)) for name, kind, needed in found}
+
+
+def last_unchecked(connection: sqlite3.Connection) -> dict[str, int] | None:
+    """Up to which row each table has no checksums; None where no row of any has one."""
+    if not columns(connection, "unchecked"):
+        return None
+    return dict(connection.execute("SELECT name, last FROM unchecked"))
 
 
 def connect_to_read(path: Path, resources: ExitStack) -> sqlite3.Connection:
@@ -231,6 +260,8 @@ def translated(path: Path) -> Iterator[None]:
         yield
     except sqlite3.Error as error:
         raise _explain(path, error) from error
+    except UnicodeDecodeError as error:  # SQLite quotes what it found in the place of a table
+        raise TruncatedAtlasError(f"{path}: {_DAMAGED.format(error='no schema')}") from error
     except OSError as error:
         raise StorageError(
             f"{path}: {error.strerror or error}. {_KEPT}; choose a folder that exists, that you "

@@ -8,13 +8,22 @@ gets that error in either case, since what rests on a part of the units would sa
 import hashlib
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
 from phosphene.atlas.checksum import CHECKSUM
 from phosphene.atlas.codec import sound_png
-from phosphene.atlas.damage import CHANGED, CHANGED_FILE, UNCHECKED, Damage, of_part, of_row
-from phosphene.atlas.files import columns, translated
+from phosphene.atlas.damage import (
+    CHANGED,
+    CHANGED_FILE,
+    CHANGED_TYPE,
+    UNCHECKED,
+    Damage,
+    of_part,
+    of_row,
+)
+from phosphene.atlas.files import Column, columns, last_unchecked, translated
 from phosphene.atlas.records import (
     Document,
     ExampleRecord,
@@ -56,6 +65,9 @@ R = TypeVar("R")
 
 _WALL_CLOCK = ("seconds", "finished")
 
+_PNG = {"picture", "guided", "alpha", "sheet"}
+"""Columns that hold PNG files."""
+
 _APART = {"probes", "findings", "skipped"}
 """Tables nothing else rests on: the rest is told also to someone who adds to the atlas."""
 
@@ -68,7 +80,7 @@ class Reader:
         self._connection = connection
         self._whole = whole
         self._damage: dict[str, Damage] = {}
-        self._known: dict[str, frozenset[str]] = {}
+        self._known: dict[str, dict[str, Column]] = {}
 
     def damaged(
         self, layer: str | None = None, unit: int | None = None, table: str | None = None
@@ -235,7 +247,12 @@ class Reader:
         """Whether the atlas is new enough to have `table`."""
         return bool(self._columns(table))
 
-    def _columns(self, table: Table[Any]) -> frozenset[str]:
+    @cached_property
+    def _unchecked(self) -> dict[str, int] | None:
+        with translated(self.path):
+            return last_unchecked(self._connection)
+
+    def _columns(self, table: Table[Any]) -> dict[str, Column]:
         if table.name not in self._known:
             with translated(self.path):
                 self._known[table.name] = columns(self._connection, table.name)
@@ -291,18 +308,27 @@ class Reader:
 
     def _understood(self, table: Table[Any], number: int, row: Sequence[Any]) -> Any:
         """The record of a row, or its damage."""
-        sound = table.sound(row)
-        reason = CHANGED
-        if sound is not False:
+        early = row[-1] is None and self._may_lack_checksum(table, number)
+        reason = self._wrong(table, row) if early else CHANGED * (not table.sound(row))
+        if not reason:
             try:
-                record = table.read(row[len(table.owner) : -1])
+                return table.read(row[len(table.owner) : -1])
             except Exception as error:  # damaged bytes may fail in any way
                 reason = f"{UNCHECKED} ({printable(error):.100})"
-            else:
-                if sound or _files_sound(table, row):
-                    return record
-                reason = CHANGED_FILE
         return self._note(of_row(table, number, row, reason))
+
+    def _may_lack_checksum(self, table: Table[Any], number: int) -> bool:
+        return self._unchecked is None or number <= self._unchecked.get(table.name, -1)
+
+    def _wrong(self, table: Table[Any], row: Sequence[Any]) -> str:
+        """What can be told to be wrong with a row that has no checksum."""
+        known = self._columns(table)
+        cells = dict(zip((*table.owner, *table.columns), row[:-1], strict=True))
+        if not all(known[name].takes(value) for name, value in cells.items() if name in known):
+            return CHANGED_TYPE
+        # Arrays end with a sum of their own, by which they are told when they are unpacked.
+        files = (value for name, value in cells.items() if name in _PNG)
+        return "" if all(sound_png(file) for file in files if file is not None) else CHANGED_FILE
 
     def _note(self, damage: Damage) -> Damage:
         return self._damage.setdefault(damage.what, damage)
@@ -310,14 +336,3 @@ class Reader:
     def _query(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
         with translated(self.path):
             return self._connection.execute(statement, values).fetchall()
-
-
-def _files_sound(table: Table[Any], row: Sequence[Any]) -> bool:
-    """Whether the pictures of a row without a checksum are by the sums that PNG files have."""
-    cells = zip((*table.owner, *table.columns), row[:-1], strict=True)
-    # Arrays have been read already, and are told by the sum at the end of what zlib wrote.
-    return all(
-        sound_png(value)
-        for column, value in cells
-        if isinstance(value, bytes) and column != "weights"
-    )

@@ -41,7 +41,22 @@ TABLES = (
     "probes",
 )
 
-CHECKSUMS = "".join(f"ALTER TABLE {table} ADD COLUMN {CHECKSUM} BLOB;\n" for table in TABLES)
+UNCHECKED = """
+CREATE TABLE unchecked (
+  name TEXT PRIMARY KEY,
+  last INTEGER NOT NULL
+) STRICT;
+"""
+"""Up to which row each table is from before there were checksums; empty in an atlas begun since.
+
+Without it a row whose end was lost would pass for an early one.
+"""
+
+CHECKSUMS = UNCHECKED + "".join(
+    f"ALTER TABLE {table} ADD COLUMN {CHECKSUM} BLOB;\n"
+    f"INSERT INTO unchecked SELECT '{table}', max(rowid) FROM {table} HAVING count(*) > 0;\n"
+    for table in TABLES
+)
 
 UPGRADES = {1: PROBES, 2: CHECKSUMS}
 """What an atlas of each earlier version lacks to be one of the next."""

@@ -79,11 +79,9 @@ class Table(Generic[R]):
         cells = dict(zip((*self.owner, *self.columns), values, strict=True))
         return (*values, checksum(self.name, cells))
 
-    def sound(self, row: Sequence[Any]) -> bool | None:
-        """Whether a row of owner, `columns` and checksum is as it was written; None without one."""
+    def sound(self, row: Sequence[Any]) -> bool:
+        """Whether a row of owner, `columns` and checksum is as it was written."""
         *values, written = row
-        if written is None:
-            return None
         cells = dict(zip((*self.owner, *self.columns), values, strict=True))
         return bool(written == checksum(self.name, cells))
 

@@ -1,20 +1,20 @@
 """Go through a whole atlas and say what is damaged, and drop what is."""
 
 import sqlite3
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from phosphene.atlas.checksum import CHECKSUM
 from phosphene.atlas.damage import Damage
-from phosphene.atlas.files import columns, translated
+from phosphene.atlas.files import Column, columns, translated
 from phosphene.atlas.reader import Reader
 from phosphene.atlas.store import Atlas
 from phosphene.atlas.tables import ARTEFACTS, JOBS, Table
-from phosphene.errors import TruncatedAtlasError
-from phosphene.words import plural
+from phosphene.errors import PhospheneError, TruncatedAtlasError
+from phosphene.words import plural, printable
 
 MOST_LINES = 20
 """Of what SQLite says of a damaged file."""
@@ -55,9 +55,9 @@ class Verdict:
         if not self.unchecked:
             return f"whole: {artefacts}, each with a checksum that fits"
         return (
-            f"sound as far as can be told: nothing damaged was found among {artefacts}, but {self.unchecked:,} of them are from "
-            "before atlas format 3, which had no checksums: a changed number or word in them "
-            "cannot be told (pictures and arrays can)"
+            f"sound as far as can be told: of {artefacts} {self.unchecked:,} are from before atlas "
+            "format 3, which had no checksums, so that a changed number or word in them is not "
+            "noticed (in a picture or an array it is)"
         )
 
 
@@ -90,6 +90,31 @@ def judge(atlas: Reader) -> Verdict:
     return Verdict(version, rows, unchecked, tuple(file), (*atlas.damaged(), *orphans))
 
 
+@contextmanager
+def blaming_damage(atlas: Reader) -> Iterator[None]:
+    """Say that an atlas is to blame where it is, and not phosphene, for what goes wrong inside.
+
+    Of a file that is damaged, or that nothing tells from one that is, anything may be read. An
+    error over one that is whole is a fault of ours, and stays as it is.
+
+    Raises:
+        TruncatedAtlasError: with what is damaged.
+    """
+    try:
+        yield
+    except (PhospheneError, OSError):
+        raise
+    except Exception as error:
+        verdict = judge(atlas)
+        if verdict.whole:
+            raise
+        found = [*verdict.file, *map(str, verdict.damages), verdict.summary][0]
+        raise TruncatedAtlasError(
+            f"{atlas.path} holds what no study has written ({type(error).__name__}: "
+            f"{printable(error):.100}): {found}. Copy it again, or build anew under another name"
+        ) from error
+
+
 def drop_damaged(path: str | Path) -> list[str]:
     """Drop what is damaged with all that the same job made; the titles of those jobs.
 
@@ -120,7 +145,7 @@ def _integrity(connection: sqlite3.Connection) -> Iterator[str]:
         for (line,) in connection.execute(f"PRAGMA integrity_check({MOST_LINES})"):
             if line != "ok":
                 yield from str(line).splitlines()
-    except sqlite3.Error as error:
+    except (sqlite3.Error, UnicodeDecodeError) as error:
         yield str(error)
 
 
@@ -132,7 +157,7 @@ def _references(connection: sqlite3.Connection) -> Iterator[Damage]:
 
 
 def _without_checksum(
-    connection: sqlite3.Connection, table: Table[Any], known: frozenset[str]
+    connection: sqlite3.Connection, table: Table[Any], known: Mapping[str, Column]
 ) -> int:
     missing = f"WHERE {CHECKSUM} IS NULL" if CHECKSUM in known else ""
     ((count,),) = connection.execute(f"SELECT count(*) FROM {table.name} NOT INDEXED {missing}")

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from phosphene.atlas import Atlas
+from phosphene.atlas import Atlas, blaming_damage
 from phosphene.canvas import CANVASES, canvas_from_json
 from phosphene.cli import options
 from phosphene.cli.arguments import (
@@ -21,7 +21,7 @@ from phosphene.cli.arguments import (
     Std,
     Weights,
 )
-from phosphene.cli.check import check
+from phosphene.cli.check import check, tell_damage
 from phosphene.cli.layer_table import table_of_atlas, table_of_network
 from phosphene.cli.output import bar, console, follow_study, follow_training, say
 from phosphene.cli.probe import probe
@@ -214,8 +214,9 @@ def layers(
     marked with ●.
     """
     if Path(model).is_file():
-        with Atlas.open(model) as atlas:
+        with Atlas.open(model) as atlas, blaming_damage(atlas):
             table = table_of_atlas(atlas.layers())
+            tell_damage(atlas)
     else:
         network = _network(model, weights, (input, None, None, None), None, "cpu")
         table = table_of_network(network)
@@ -239,10 +240,13 @@ def _network(
 
 
 def _export(atlas: Path, site: Path) -> Path:
-    with Atlas.open(atlas) as opened, bar("writing pages", 1) as (progress, task):
-        return export_site(
-            opened, site, lambda done, total: progress.update(task, completed=done, total=total)
-        )
+    with Atlas.open(atlas) as opened:
+        with bar("writing pages", 1) as (progress, task):
+            index = export_site(
+                opened, site, lambda done, total: progress.update(task, completed=done, total=total)
+            )
+        tell_damage(opened)
+    return index
 
 
 def _tell(path: Path) -> None:

@@ -6,12 +6,14 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from phosphene.atlas import Verdict, drop_damaged, verify
+from phosphene.atlas import Atlas, Verdict, drop_damaged, verify
 from phosphene.cli.output import errors, say
 from phosphene.words import plural, printable
 
 DAMAGED = 1
 UNCHECKED = 3
+MOST_TOLD = 8
+"""Lines about damage under something else that a command shows."""
 
 
 def check(
@@ -40,6 +42,15 @@ def check(
     _tell(atlas, verdict)
     if not verdict.whole:
         raise typer.Exit(UNCHECKED if verdict.sound else DAMAGED)
+
+
+def tell_damage(atlas: Atlas) -> None:
+    """Say what was found damaged while an atlas was read, which was left out of what was shown."""
+    found = atlas.damaged()
+    for damage in found[:MOST_TOLD]:
+        say(escape(f"• {printable(damage.sentence)}"))
+    if found:
+        say(escape(f"Left out, being damaged: {len(found):,}. See phosphene check {atlas.path}"))
 
 
 def _tell(atlas: Path, verdict: Verdict) -> None:

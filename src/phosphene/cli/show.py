@@ -10,6 +10,7 @@ from rich.table import Table
 from phosphene.atlas import Atlas
 from phosphene.attribution import method
 from phosphene.cli.arguments import Device, Weights
+from phosphene.cli.check import tell_damage
 from phosphene.cli.output import console, in_characters, say
 from phosphene.cli.subject import check_picture, subject
 from phosphene.errors import SpecError, UnknownUnitError
@@ -64,6 +65,7 @@ def show(
                 path = out.with_stem(f"{out.stem}-{name.replace('/', '-').replace(':', '-')}")
             with Atlas.open(atlas) as opened:
                 _draw_to(path, _sheet(opened, name))
+                tell_damage(opened)
         return
     about = subject(str(atlas), model, weights, None, 0, device, out)
     picture, _ = about.picture(image)
@@ -72,6 +74,7 @@ def show(
         figure = attributions_sheet(
             about.network, picture, chosen, opened, methods=methods or METHODS
         )
+        tell_damage(opened)
     named = "-".join(name.replace("/", "-").replace(":", "-") for name in units[:3])
     _draw_to(out or Path(f"{named}-in-{Path(image).stem}.png"), figure)
 
