@@ -1,5 +1,6 @@
 """Numbers, shares, counts and names as words, the same wherever something is told."""
 
+import re
 from collections.abc import Sequence
 
 NO_BREAK = "\u00a0"
@@ -64,3 +65,32 @@ def class_name(labels: Sequence[str], index: int) -> str:
     ('dog', '7')
     """
     return labels[index] if index < len(labels) else str(index)
+
+
+_NO_TEXT = re.compile("[\ud800-\udfff]")
+_NO_LINE = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
+
+
+def encodable(text: str) -> str:
+    r"""Text as any file takes it: bytes of a file's name that are no characters are written out.
+
+    >>> encodable("caf\udce9")
+    'caf\\xe9'
+    """
+    return _NO_TEXT.sub(lambda found: _written_out(found[0]), text)
+
+
+def printable(text: object) -> str:
+    r"""A name on one line, as any terminal takes it: what would steer one is written out.
+
+    >>> printable("a\x1b[2Jb\n")
+    'a\\x1b[2Jb\\x0a'
+    """
+    return _NO_LINE.sub(lambda found: _written_out(found[0]), encodable(str(text)))
+
+
+def _written_out(character: str) -> str:
+    code = ord(character)
+    if 0xDC80 <= code <= 0xDCFF:  # how Python holds a byte that is no UTF-8
+        code -= 0xDC00
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"

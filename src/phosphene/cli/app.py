@@ -7,10 +7,11 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from phosphene.atlas import Atlas
+from phosphene.atlas import Atlas, blaming_damage
 from phosphene.canvas import CANVASES, canvas_from_json
 from phosphene.cli import options
 from phosphene.cli.arguments import Device, Model, Seed
+from phosphene.cli.check import check, tell_damage
 from phosphene.cli.described import Described, describes
 from phosphene.cli.layer_table import table_of_atlas, table_of_network
 from phosphene.cli.output import bar, console, follow_study, follow_training, say, tell_reading
@@ -37,6 +38,7 @@ app = typer.Typer(
 app.add_typer(probe, name="probe", rich_help_panel="Look")
 
 app.command(rich_help_panel="Look")(show)
+app.command(rich_help_panel="Look")(check)
 
 
 @app.command(rich_help_panel="Start here")
@@ -203,18 +205,22 @@ def layers(
     marked with ●.
     """
     if Path(model).is_file():
-        with Atlas.open(model) as atlas:
+        with Atlas.open(model) as atlas, blaming_damage(atlas):
             table = table_of_atlas(atlas.layers())
+            tell_damage(atlas)
     else:
         table = table_of_network(told.network(model, options.device("cpu")))
     console.print(table)
 
 
 def _export(atlas: Path, site: Path) -> Path:
-    with Atlas.open(atlas) as opened, bar("writing pages", 1) as (progress, task):
-        return export_site(
-            opened, site, lambda done, total: progress.update(task, completed=done, total=total)
-        )
+    with Atlas.open(atlas) as opened:
+        with bar("writing pages", 1) as (progress, task):
+            index = export_site(
+                opened, site, lambda done, total: progress.update(task, completed=done, total=total)
+            )
+        tell_damage(opened)
+    return index
 
 
 def _tell(path: Path) -> None:

@@ -10,6 +10,7 @@ from rich.table import Table
 from phosphene.atlas import Atlas
 from phosphene.attribution import method
 from phosphene.cli.arguments import Device
+from phosphene.cli.check import tell_damage
 from phosphene.cli.described import Described, describes
 from phosphene.cli.output import console, in_characters, say
 from phosphene.cli.subject import check_picture, subject
@@ -67,6 +68,7 @@ def show(
                 path = out.with_stem(f"{out.stem}-{name.replace('/', '-').replace(':', '-')}")
             with Atlas.open(atlas) as opened:
                 _draw_to(path, _sheet(opened, name))
+                tell_damage(opened)
         return
     about = subject(str(atlas), model, None, 0, device, out, told)
     picture, _ = about.picture(image)
@@ -75,6 +77,7 @@ def show(
         figure = attributions_sheet(
             about.network, picture, chosen, opened, methods=methods or METHODS
         )
+        tell_damage(opened)
     named = "-".join(name.replace("/", "-").replace(":", "-") for name in units[:3])
     _draw_to(out or Path(f"{named}-in-{Path(image).stem}.png"), figure)
 
