@@ -141,8 +141,8 @@ class Viewer:
             said.append(f"{len(chosen):,} of {units} are shown, as was chosen; all are measured.")
         if shown < len(chosen):
             said.append(
-                f"The study was stopped: of {plural(len(chosen), 'unit')} {shown:,} can be shown so "
-                "far. Run `phosphene build` again as before and it goes on, then export once more."
+                f"The study was stopped: of {plural(len(chosen), 'unit')} {shown:,} can be shown "
+                "so far. Run `phosphene build` again as before and it goes on; then export again."
             )
         return " ".join(said)
 
