@@ -1,7 +1,8 @@
 """Numbers, shares, counts and names as words, the same wherever something is told."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
 
 NO_BREAK = "\u00a0"
 
@@ -56,6 +57,53 @@ def plural(count: int, noun: str, nouns: str | None = None) -> str:
     ('1 image', '1,797 images', '2 classes')
     """
     return f"{count:,} {noun if count == 1 else nouns or noun + 's'}"
+
+
+def differences(
+    given: Mapping[str, Any],
+    found: Mapping[str, Any],
+    where: str,
+    hidden: Collection[str] = (),
+) -> str:
+    """Which settings differ from those found at `where`, and which are the same.
+
+    Of the settings in `hidden` it is said that they differ, and not how.
+
+    >>> differences({"steps": 128, "seed": 0}, {"steps": 256, "seed": 0}, "the atlas")
+    'steps 128 where the atlas has 256; the same: seed'
+    >>> differences({"decay": 0.5}, {}, "the file")
+    'decay 0.5 where the file has none'
+    """
+    names = list(dict.fromkeys([*given, *found]))
+    other = [name for name in names if given.get(name) != found.get(name)]
+    said = [
+        f"another {name}"
+        if name in hidden
+        else f"{name} {_setting(given.get(name))} where {where} has {_setting(found.get(name))}"
+        for name in other
+    ]
+    same = [name for name in names if name not in other]
+    return ", ".join(said) + (f"; the same: {', '.join(same)}" if same else "")
+
+
+def _setting(value: Any) -> str:
+    if value is None:
+        return "none"
+    if isinstance(value, Mapping):
+        return ", ".join(f"{k} {_setting(v)}" for k, v in value.items())
+    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+
+
+def article(word: str) -> str:
+    """A word with its indefinite article, as it is spoken where spelling tells it.
+
+    >>> article("orange"), article("zebra"), article("8"), article("unicycle"), article("hourglass")
+    ('an orange', 'a zebra', 'an 8', 'a unicycle', 'an hourglass')
+    """
+    spoken = word.lower().lstrip()
+    vowel = spoken.startswith((*"aeiou8", "hour", "honest", "heir")) or spoken in {"11", "18"}
+    consonant = spoken.startswith(("uni", "use", "usu", "eu", "ew", "one", "once", "ura", "uke"))
+    return f"{'an' if vowel and not consonant else 'a'} {word}"
 
 
 def class_name(labels: Sequence[str], index: int) -> str:

@@ -137,6 +137,13 @@ class Reader:
         found = self._select(EXAMPLES, "WHERE layer = ? AND rank = 0 ORDER BY unit", layer)
         return {example.unit: example for example in found}
 
+    def examined(self, layer: str) -> frozenset[int]:
+        """The units of a layer of which there is more than statistics: examples or pictures."""
+        self.layer(layer)
+        query = "SELECT unit FROM {} WHERE layer = ?"
+        tables = (EXAMPLES.name, PICTURES.name)
+        return frozenset(u for name in tables for (u,) in self._query(query.format(name), layer))
+
     def pictures(self, layer: str, unit: int | None = None) -> tuple[PictureRecord, ...]:
         """The pictures made for one unit, or for all of a layer's units, by unit and kind."""
         if unit is None:

@@ -24,7 +24,9 @@ from phosphene.atlas import Atlas
 from phosphene.canvas import Spectrum
 from phosphene.cli import options
 from phosphene.cli.described import Described, describes
-from phosphene.cli.output import console, errors, in_characters, say
+from phosphene.cli.model import is_weights, require_weights, trained, warn_untrained
+from phosphene.cli.output import console, errors, in_characters, in_format, say, write_new
+from phosphene.cli.places import found_model, places
 from phosphene.data import (
     Resize,
     batches,
@@ -43,6 +45,7 @@ from phosphene.probes.strokes import border
 from phosphene.results import Result, sheet
 from phosphene.study import agree, keep_probe
 from phosphene.types import Unit
+from phosphene.zoo import ARTICLES
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".pdf"}
 
@@ -107,7 +110,12 @@ class Subject:
                 "and --weights FILE"
             )
         path = None if weights is None else self._found(weights)
-        return self.told.network(self.source["model"], self.device, self.known.get("network"), path)
+        described = self.known.get("network")
+        model = found_model(self.source["model"], self.atlas, self.source)
+        network = self.told.network(model, self.device, described, path)
+        if described is None:
+            warn_untrained(model, network, path)
+        return network
 
     @cached_property
     def data(self) -> Dataset[Any]:
@@ -232,9 +240,13 @@ class Subject:
             kept_in = f" and kept in {self.atlas}"
             if name in before:
                 kept_in = f"; kept in {self.atlas} since {job.finished[:16].replace('T', ' ')}"
-        path = self.out or Path(f"{name}.png")
-        image.save(path)
-        path.with_suffix(".json").write_text(json.dumps(figures, indent=1), encoding="utf-8")
+        wanted = self.out or Path(f"{name}.png")
+        ours = self.out is not None and wanted.exists()
+        path = write_new(wanted, in_format(image, wanted.suffix), replace=ours)
+        numbers = json.dumps(figures, indent=1).encode()
+        write_new(path.with_suffix(".json"), numbers, replace=ours)
+        if path != wanted:
+            kept_in += f"; {wanted} was there and is left as it was"
         if console.is_terminal:
             console.print(in_characters(image, min(console.width, 120)))
         console.print(text, highlight=False, soft_wrap=True, markup=False)
@@ -242,16 +254,16 @@ class Subject:
 
     def _found(self, weights: str | Path) -> str | Path:
         """The weights where they are, or beside the atlas, which may have been moved with them."""
-        path = Path(weights)
-        if path.exists() or self.atlas is None or str(weights) == DEFAULT:
-            return DEFAULT if str(weights) == DEFAULT else path
-        beside = self.atlas.parent / path.name
-        if not beside.exists():
-            raise SpecError(
-                f"{self.atlas} holds no weights, and those it was built with are neither at {path} "
-                "nor beside it; give --weights FILE"
-            )
-        return beside
+        recorded = self.known.get("source", {}).get("weights")
+        if str(weights) == DEFAULT or self.atlas is None or str(weights) != recorded:
+            return DEFAULT if str(weights) == DEFAULT else require_weights(Path(weights))
+        for place in places(recorded, self.atlas, self.source):
+            if place.exists():
+                return place
+        raise SpecError(
+            f"{self.atlas} holds no weights, and those it was built with are neither beside it nor "
+            f"at {weights}; give --weights FILE"
+        )
 
 
 def check_picture(path: Path | None) -> None:
@@ -273,15 +285,22 @@ def subject(
     told: Described,
 ) -> Subject:
     """The subject that the shared options describe."""
-    atlas = Path(target) if Path(target).is_file() and not target.endswith(".py") else None
-    if atlas is None and ":" not in target:
-        raise SpecError(f"there is no atlas {target}; give one, or a model as file.py:factory")
+    is_model = ":" in target or target.endswith(".py") or target in ARTICLES or is_weights(target)
+    atlas = Path(target) if Path(target).is_file() and not is_model else None
+    if atlas is None and not is_model:
+        raise SpecError(
+            f"there is no atlas {target}; give one, a model as file.py:factory, weights made by "
+            f"`phosphene train`, or one of {', '.join(ARTICLES)}"
+        )
     known: dict[str, Any] = {}
     source: dict[str, str] = {} if atlas else {"model": target}
     if atlas is not None:
         with Atlas.open(atlas) as opened:
             known = opened.documents()
         source |= known.get("source", {})
+    learnt = trained(target)
+    if learnt is not None and learnt.data is not None:
+        source["data"] = learnt.data
     given = {"model": model, "data": data}
     source |= {name: str(value) for name, value in given.items() if value is not None}
     source |= told.source

@@ -65,6 +65,7 @@ class Pages:
             "total_units": sum(layer.units for layer in viewer.layers),
             # The last page to be made: by now everything has been read.
             "damaged": [damage.sentence for damage in atlas.damaged()],
+            "shown_units": sum(len(viewer.examined(layer.name)) for layer in viewer.layers),
         }
 
     def probe(self, probe: ProbeRecord) -> Context:
@@ -92,8 +93,9 @@ class Pages:
             "inside": viewer.inside(layer),
             "cards": [
                 self._unit_card(record, drawings.get(record.unit), strongest.get(record.unit))
-                for record in records
+                for record in viewer.shown(layer.name)
             ],
+            "not_shown": viewer.not_shown(layer),
             "limit": viewer.weights_limit(layer.name),
             "weights_channels": self._weights_channels(records[0]) if records else None,
             "silent": sum(record.firing_rate == 0 for record in records),
@@ -107,11 +109,12 @@ class Pages:
     def unit(self, layer: LayerRecord, record: UnitRecord) -> Context:
         """Everything about one unit."""
         viewer = self.viewer
-        numbers = [other.unit for other in viewer.units(layer.name)]
+        numbers = [other.unit for other in viewer.shown(layer.name)]
         position = numbers.index(record.unit)
         return {
             "layer": layer,
             "record": record,
+            "twin_shown": record.twin in viewer.examined(layer.name),
             "sentences": viewer.sentences(record),
             "patches": [self._patch(p) for p in viewer.patches(layer.name, record.unit)],
             "map_rule": viewer.map_rule(layer.name, record.unit),
@@ -171,6 +174,7 @@ class Pages:
         records = self.viewer.units(layer.name)
         return {
             "layer": layer,
+            "not_shown": self.viewer.not_shown(layer),
             "tiles": tiles,
             "widest": max((tile.fit(THUMBNAIL)[0] for tile in tiles), default=THUMBNAIL),
             "silent": sum(record.firing_rate == 0 for record in records),

@@ -72,11 +72,12 @@ def layer_sheet(atlas: Atlas, layer: str) -> Image.Image:
 def _layer_sheet(atlas: Atlas, layer: str) -> Image.Image:
     viewer, place = Viewer(atlas), atlas.layer(layer)
     drawings, strongest = viewer.main_drawings(layer), atlas.strongest(layer)
-    units = viewer.units(layer)
+    units = viewer.shown(layer)
     columns = _even(len(units))
     paper = Paper(2 * MARGIN + max(6, columns) * (SIDE + GAP) - GAP)
     paper.top += paper.write(f"{layer} · {place.kind}", size=17.0, weight="bold")
     words = "Above: a picture made to excite the unit. Below: the real patch that excites it most."
+    words = f"{words} {viewer.not_shown(place)}".strip()
     paper.top += 0.15 + paper.write(words, color=SOFT)
     for row in _rows(units, columns):
         tallest = 0.0

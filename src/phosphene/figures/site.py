@@ -35,7 +35,7 @@ def export_site(atlas: Atlas, folder: Path, progress: Progress | None = None) ->
 
 
 def _export(viewer: Viewer, place: SiteFolder, progress: Progress | None) -> Path:
-    total = 1 + sum(1 + len(viewer.units(layer.name)) for layer in viewer.layers)
+    total = 1 + sum(1 + len(viewer.examined(layer.name)) for layer in viewer.layers)
     total += len(viewer.probes)
     place.write("style.css", files("phosphene.figures").joinpath("static/style.css").read_bytes())
     for done, (name, page) in enumerate(_pages(viewer, place), start=1):
@@ -53,7 +53,7 @@ def _pages(viewer: Viewer, place: SiteFolder) -> Iterator[tuple[str, str]]:
     unit_template = jinja.get_template("unit.html")
     for layer in viewer.layers:
         yield layer_href(layer), layer_template.render(pages.layer(layer))
-        for record in viewer.units(layer.name):
+        for record in viewer.shown(layer.name):
             yield unit_href(layer, record.unit), unit_template.render(pages.unit(layer, record))
     probe_template = jinja.get_template("probe.html")
     for probe in viewer.probes:

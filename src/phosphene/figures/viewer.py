@@ -123,6 +123,7 @@ class Viewer:
         self.image = lru_cache(maxsize=512)(atlas.image)
         self.units = lru_cache(maxsize=2)(atlas.units)
         self.weights_limit = cache(self._weights_limit)
+        self.examined = cache(atlas.examined)
         self.rules = {
             name.removeprefix("rule "): MapRule(**value)
             for name, value in self.documents.items()
@@ -154,6 +155,26 @@ class Viewer:
         if self.is_output(layer):
             return f"class {class_name(self.outputs, unit)}"
         return f"{'channel' if len(layer.shape) == 3 else 'unit'} {unit}"
+
+    def shown(self, layer: str) -> list[UnitRecord]:
+        """The units that have more to show than statistics."""
+        examined = self.examined(layer)
+        return [record for record in self.units(layer) if record.unit in examined]
+
+    def not_shown(self, layer: LayerRecord) -> str:
+        """Why not all units of a layer are shown, in words; nothing where they are."""
+        shown = len(self.examined(layer.name))
+        chosen = self.documents.get("chosen", {}).get(layer.name, range(layer.units))
+        said = []
+        if len(chosen) < layer.units:
+            units = plural(layer.units, "unit")
+            said.append(f"{len(chosen):,} of {units} are shown, as was chosen; all are measured.")
+        if shown < len(chosen):
+            said.append(
+                f"The study was stopped: of {plural(len(chosen), 'unit')} {shown:,} can be shown "
+                "so far. Run `phosphene build` again as before and it goes on; then export again."
+            )
+        return " ".join(said)
 
     def inside(self, layer: LayerRecord) -> str:
         """What a layer costs, and how the network has its values where that is unusual."""

@@ -34,8 +34,9 @@ def plan(study: Study) -> list[StudyJob]:
     for layer in study.layers:
         size = min(UNITS_PER_JOB, batch_size(study.network, layer.name))
         recipes = study.recipes(layer)
-        for start in range(0, layer.units, size):
-            units = range(start, min(start + size, layer.units))
+        shown = study.units(layer)
+        for start in range(0, len(shown), size):
+            units = shown[start : start + size]
             jobs.append(Examples(study, layer, units))
             jobs.extend(Pictures(study, layer, units, recipe) for recipe in recipes)
     return [*jobs, Conclude(study, tuple(job.key for job in jobs))]

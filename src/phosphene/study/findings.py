@@ -151,6 +151,8 @@ class Conclude(StudyJob):
         if layer is None:
             return
         drawn = [p for p in atlas.pictures(layer.name) if p.kind == "channel"]
+        if not drawn:
+            return
         pictures = torch.from_numpy(np.stack([p.picture for p in drawn]))
         scores = map(self.study.network.class_scores, pictures.split(self.study.batch))
         read = torch.cat([some.argmax(1).cpu() for some in scores]).tolist()

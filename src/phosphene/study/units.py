@@ -34,7 +34,7 @@ class Examples(StudyJob):
 
     kind: ClassVar[str] = "examples"
     layer: Layer
-    units: range
+    units: Sequence[int]
 
     @property
     def title(self) -> str:
@@ -44,7 +44,7 @@ class Examples(StudyJob):
     def params(self) -> dict[str, Any]:
         return {
             "layer": self.layer.name,
-            "units": [self.units.start, self.units.stop],
+            **_named(self.units),
             "examples": self.study.settings.examples,
         }
 
@@ -53,7 +53,7 @@ class Examples(StudyJob):
         seen: dict[int, Tensor] = {}
         rule, reason = _map_rule(self.study.network, self.layer)
         writer.document(f"rule {self.key}", {"rule": rule.name, "reason": reason})
-        for unit in self.units:
+        for done, unit in enumerate(self.units, 1):
             images, places = top["images"][unit], top["places"][unit]
             for index in images:
                 if index not in seen:
@@ -78,7 +78,7 @@ class Examples(StudyJob):
                         guided=cut.numpy(),
                     )
                 )
-            yield (unit - self.units.start + 1) / len(self.units)
+            yield done / len(self.units)
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ class Pictures(StudyJob):
 
     kind: ClassVar[str] = "pictures"
     layer: Layer
-    units: range
+    units: Sequence[int]
     recipe: Recipe
 
     @property
@@ -98,7 +98,7 @@ class Pictures(StudyJob):
     def params(self) -> dict[str, Any]:
         return {
             "layer": self.layer.name,
-            "units": [self.units.start, self.units.stop],
+            **_named(self.units),
             "recipe": self.recipe.to_json(),
         }
 
@@ -135,6 +135,13 @@ class Pictures(StudyJob):
             attempts=drawing.attempts,
             alpha=_alpha(drawing),
         )
+
+
+def _named(units: Sequence[int]) -> dict[str, list[int]]:
+    """Units as parameters of a job: from where to where, or which, where some were chosen."""
+    if isinstance(units, range):
+        return {"units": [units.start, units.stop]}
+    return {"chosen": list(units)}
 
 
 def _at(layer: Layer, unit: int, places: Sequence[int]) -> Term:

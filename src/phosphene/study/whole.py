@@ -32,7 +32,8 @@ class Describe(StudyJob):
     @property
     def params(self) -> dict[str, Any]:
         described = self.study.describe_network(), self.study.describe_data()
-        return {"layers": [layer.name for layer in self.study.layers], "described": described}
+        layers = [layer.name for layer in self.study.layers]
+        return {"layers": layers, "described": described} | _chosen(self.study)
 
     def run(self, atlas: Atlas, writer: JobWriter) -> Iterator[float]:
         network = self.study.network
@@ -40,6 +41,8 @@ class Describe(StudyJob):
         writer.document("data", self.study.describe_data())
         writer.document("reading", self.study.describe_reading())
         writer.document("source", dict(self.study.source))
+        for name, chosen in _chosen(self.study).items():
+            writer.document(name, chosen)
         for position, layer in enumerate(self.study.layers):
             field = network.fields[layer.name]
             writer.add(
@@ -129,13 +132,15 @@ class Shown(StudyJob):
     @property
     def params(self) -> dict[str, Any]:
         layers = [layer.name for layer in self.study.layers]
-        return {"layers": layers, "examples": self.study.settings.examples}
+        examples = self.study.settings.examples
+        return {"layers": layers, "examples": examples} | _chosen(self.study)
 
     def run(self, atlas: Atlas, writer: JobWriter) -> Iterator[float]:
         evaluation = atlas.documents().get("evaluation", {"examples": [], "errors": []})
         indices = {*evaluation["examples"], *evaluation["errors"]}
         for layer in self.study.layers:
-            indices.update(*atlas.document(f"top {layer.name}")["images"])
+            images = atlas.document(f"top {layer.name}")["images"]
+            indices.update(*(images[unit] for unit in self.study.units(layer)))
         ordered = sorted(indices)
         members: dict[str, list[int]] = {}
         for start in range(0, len(ordered), self.study.batch):
@@ -164,6 +169,11 @@ class MeasureSpectrum(StudyJob):
         arrays = {name: array.tolist() for name, array in spectrum.arrays().items()}
         writer.document("spectrum", arrays)
         yield 1.0
+
+
+def _chosen(study: Study) -> dict[str, dict[str, list[int]]]:
+    """The units that were chosen, as a job's parameter and a document; nothing where all are."""
+    return {"chosen": {k: list(v) for k, v in study.chosen.items()}} if study.chosen else {}
 
 
 MOST_PROFILED = 2**22
