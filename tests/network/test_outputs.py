@@ -14,7 +14,7 @@ from phosphene.attribution import gradient
 from phosphene.errors import NetworkError, SpecError, UnknownLayerError
 from phosphene.maximize import Recipe, draw
 from phosphene.network import Input, Network
-from phosphene.objectives import Logit, LogProbability, Probability
+from phosphene.objectives import Channel, Logit, LogProbability, Probability
 from phosphene.probes import fool
 from phosphene.types import LOGITS, Unit
 
@@ -139,8 +139,10 @@ def test_one_sigmoid_tells_two_classes_apart() -> None:
     own = network.module(pictures)
     assert (network.task, network.reading.how, network.classes) == ("binary", "found", ("0", "1"))
     torch.testing.assert_close(network.probabilities(pictures), torch.cat([1 - own, own], 1))
-    assert network.logits.name == "head"
+    assert network.logits.name == "head[classes]"
     assert network.logits.units == 2
+    assert network.layer("head").units == 1, "which is the module's own"
+    assert [layer.name for layer in network.default_layers][-1] == "head[classes]"
 
 
 @pytest.mark.parametrize("labels", [("cat", "dog"), ("dog",), ()])
@@ -234,8 +236,9 @@ def test_the_two_sides_of_one_score() -> None:
     torch.testing.assert_close(network.class_scores(pictures), torch.cat([-z / 2, z / 2], 1))
     first, second = (gradient(network, pictures, Logit(i)) for i in (0, 1))
     torch.testing.assert_close(first, -second)
-    weights = network.weights("head")
+    weights = network.weights("head[classes]")
     assert weights is not None
+    torch.testing.assert_close(gradient(network, pictures, Channel("head", 0)), 2 * second)
     torch.testing.assert_close(weights[1], network.module.head.weight[0] / 2)
 
 

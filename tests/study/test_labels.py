@@ -44,7 +44,8 @@ def members() -> Tensor:
 
 
 def studied(network: Network, data: object, path: Path) -> Study:
-    settings = Settings(("conv", "fc"), (Recipe(steps=2),), examples=3)
+    layers = ("conv", network.logits.name) if network.classifies else ("conv", "fc")
+    settings = Settings(layers, (Recipe(steps=2),), examples=3)
     study = Study(network, data, settings)
     for _ in build(study, path):
         pass
@@ -102,10 +103,11 @@ def test_two_classes_told_apart_by_one_output(squash: bool, tmp_path: Path) -> N
     read_as = (raw > (0.5 if squash else 0)).long()
     with Atlas.open(tmp_path / "a.atlas") as atlas:
         assert atlas.document("evaluation")["accuracy"] == float((read_as == truth).float().mean())
-        assert [unit.unit for unit in atlas.units("fc")] == [0, 1]
+        assert [unit.unit for unit in atlas.units("fc[classes]")] == [0, 1]
         assert atlas.document("reading")["task"] == "binary"
         export_site(atlas, tmp_path / "site")
-    assert "class dogs" in (tmp_path / "site" / "unit-fc-1.html").read_text("utf-8")
+    page = next((tmp_path / "site").glob("unit-fc*-1.html"))
+    assert "class dogs" in page.read_text("utf-8")
 
 
 def test_an_encoder_is_not_told_how_well_it_reads(tmp_path: Path) -> None:

@@ -23,12 +23,33 @@ ROUNDING = 1e-5
 class Example(NamedTuple):
     """A picture `c h w` in [0, 1] and its class, None where nobody labelled it.
 
-    Where several labels may hold together, `members` says which of all do, and `label` is None.
+    Where several labels may hold together it is `Labelled`, and `label` is None.
     """
 
     picture: Float[Tensor, "c h w"]
     label: int | None = None
-    members: Bool[Tensor, "classes"] | None = None
+
+    @property
+    def members(self) -> Bool[Tensor, "classes"] | None:
+        """Which of all labels hold, where several may."""
+        return None
+
+
+class Labelled(Example):
+    """A picture `c h w` in [0, 1], and which of several labels hold that may do so together."""
+
+    _members: Bool[Tensor, "classes"] | None
+
+    def __new__(cls, picture: Tensor, members: Tensor | None = None) -> "Labelled":
+        """A picture with its members."""
+        made = super().__new__(cls, picture, None)
+        made._members = members
+        return made
+
+    @property
+    def members(self) -> Bool[Tensor, "classes"] | None:
+        """Which of all labels hold."""
+        return self._members
 
 
 @dataclass(frozen=True)
@@ -53,8 +74,8 @@ def read(item: object) -> Example | Unreadable:
     """
     if isinstance(item, Unreadable):
         return item
-    if isinstance(item, Example):
-        return Example(picture(item.picture), _label(item.label), item.members)
+    if isinstance(item, Labelled):
+        return Labelled(picture(item.picture), item.members)
     if not isinstance(item, tuple | list):
         return Example(picture(item), None)
     if len(item) not in (1, 2):
@@ -65,7 +86,7 @@ def read(item: object) -> Example | Unreadable:
         return Example(picture(item[0]))
     members = _members(item[1])
     if members is not None:
-        return Example(picture(item[0]), None, members)
+        return Labelled(picture(item[0]), members)
     return Example(picture(item[0]), _label(item[1]))
 
 

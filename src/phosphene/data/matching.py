@@ -13,7 +13,7 @@ import torch
 from torch.utils.data import Dataset, Subset, TensorDataset
 
 from phosphene.data.dataset import ImageDataset, digest, fingerprint, length
-from phosphene.data.example import Example, Unreadable, read
+from phosphene.data.example import Example, Labelled, Unreadable, read
 from phosphene.words import plural
 
 Way = Literal["name", "number", "order"]
@@ -96,9 +96,9 @@ class Relabelled(ImageDataset):
             held = [self.numbers[i] for i in item.members.nonzero().flatten().tolist()]
             members = torch.zeros(len(self.classes), dtype=torch.bool)
             members[[number for number in held if number is not None]] = True
-            return item._replace(members=members)
+            return Labelled(item.picture, members)
         known = item.label is not None and item.label < len(self.numbers)
-        return item._replace(label=self.numbers[item.label or 0] if known else None)
+        return Example(item.picture, self.numbers[item.label or 0] if known else None)
 
     def fingerprint(self) -> str:
         """That of `dataset`, with what its labels became."""

@@ -65,8 +65,8 @@ def picture_to_image(
 
     >>> picture_to_image(np.array([[[0.0, 0.5, 1.0]]])).tolist()
     [[0, 128, 255]]
-    >>> picture_to_image(np.zeros((4, 2, 2))).tolist()[2]
-    [0, 0, 255, 0, 0]
+    >>> picture_to_image(np.zeros((4, 2, 2))).tolist()[1:3]
+    [[0, 0, 255, 0, 0], [255, 255, 255, 255, 255]]
     """
     image: ndarray = np.rint(255 * np.clip(picture, 0, 1)).astype(np.uint8)
     if len(image) in {1, 3}:

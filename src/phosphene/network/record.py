@@ -130,7 +130,7 @@ class Network:
         if isinstance(reading, Unread):
             return _Known(with_defaults(layers, None), reading, order)
         if reading.task == "binary":
-            layers[reading.layer] = two_sided(layers[reading.layer], reading)
+            layers, reading = two_sided(layers, reading)
         return _Known(with_defaults(layers, reading.layer), reading, order)
 
     def _discover(self, pictures: Tensor) -> tuple[Discovery, torch.memory_format]:
