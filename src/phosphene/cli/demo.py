@@ -16,7 +16,7 @@ from phosphene.data import digits
 from phosphene.figures import attributions_sheet
 from phosphene.network import Input, Network
 from phosphene.probes import look
-from phosphene.study import CHANNELS, NEURONS, Settings, Study, build, keep_probe
+from phosphene.study import CHANNELS, Settings, Study, build, keep_probe
 from phosphene.types import Unit
 from phosphene.zoo import Recipe as Training
 from phosphene.zoo import efficientnet_lite0, hvass, photographs, pictured, seeded, train
@@ -29,7 +29,10 @@ CLASSES = (
 )
 """Animals, plants, food, places, vehicles, things: some are drawn well and some are not."""
 
-EACH = 6
+STAGES = ("bn0", "blocks.0", "blocks.2", "blocks.4", "blocks.7", "blocks.10", "blocks.14")
+"""Where the stages end, but for the last and the head, which see whole pictures as classes do."""
+
+EACH = 4
 """Channels of each stage that are drawn: the first ones, as good as any."""
 
 STEPS = 128
@@ -107,7 +110,8 @@ def photos_study(network: Network, seed: int = 0, steps: int = STEPS) -> Study:
     logits = network.logits.name
     units = [f"{logits}:{network.classes.index(name)}" for name in CLASSES]
     settings = Settings(
-        recipes=(replace(CHANNELS, steps=steps), replace(NEURONS, steps=steps)),
+        (*STAGES, logits),
+        (replace(CHANNELS, steps=steps),),
         seed=seed,
         batch=32,
         units=(f"*:0-{EACH - 1}", *units),
