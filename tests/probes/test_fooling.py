@@ -261,9 +261,9 @@ class TestUntilConvinced:
         assert (film.towards[-1] >= CONVINCED).all()
         reached = [found.step for found in film.reached(CONVINCED) if found]
         assert len(set(reached)) > 1
-        for i, step in enumerate(reached):
-            assert torch.equal(film.frames[-1, i], film.frames[step, i])
-            assert film.towards[:step, i].max() < CONVINCED
+        for i, at in enumerate(reached):
+            assert torch.equal(film.frames[-1, i], film.frames[at, i])
+            assert film.towards[:at, i].max() < CONVINCED
         assert "all 7 convince the network (p ≥ 0.99)" in film.summary
         assert "at best" not in film.summary
 

@@ -190,6 +190,7 @@ def build_command(
     study = Study(
         network, pictures, settings, source | ({"weights": str(weights)} if weights else {})
     )
+    out.parent.mkdir(parents=True, exist_ok=True)
     warn_implausible(network, pictures, others=(mean, std, range) == (None, None, None))
     follow_study(build(study, out, replace=replace_other))
     tell_findings(out)
