@@ -149,13 +149,17 @@ def test_what_is_there_is_not_written_over(tmp_path: Path):
 
 @pytest.mark.slow
 def test_a_probe_leaves_older_pictures_alone(run, here: Path):
-    words = ["probe", "weights", "m/model.py:make", "--weights", "m/w.safetensors", "--layer"]
-    assert run(*words, "conv1")[0] == 0
-    before = Path("weights.png").read_bytes(), Path("weights.json").read_bytes()
-    status, printed = run(*words, "conv2")
-    assert (status, "weights-2.png; weights.png was there" in printed) == (0, True), printed
-    assert (Path("weights.png").read_bytes(), Path("weights.json").read_bytes()) == before
-    assert json.loads(Path("weights-2.json").read_text())["layer"] == "conv2"
+    words = ["probe", "errors", "m/model.py:make", "--weights", "m/w.safetensors"]
+    words += ["--data", "digits", "--slice"]
+    assert run(*words, "0:5")[0] == 0
+    before = Path("errors.png").read_bytes(), Path("errors.json").read_bytes()
+    status, printed = run(*words, "0:9")
+    assert (status, "errors-2.png; errors.png was there" in printed) == (0, True), printed
+    assert (Path("errors.png").read_bytes(), Path("errors.json").read_bytes()) == before
+    assert Path("errors-2.json").exists()
+    status, printed = run(*words, "0:9", "--out", "errors.png")
+    assert (status, "Drawn to errors.png" in printed) == (0, True), printed
+    assert Path("errors.png").read_bytes() == Path("errors-2.png").read_bytes()
 
 
 @pytest.mark.slow
