@@ -40,6 +40,9 @@ STEPS = 128
 LOOKED_AT = ("astronaut", "chelsea", "china", "coffee", "flower", "rocket")
 """The photographs that units are shown looking at."""
 
+LOOKING = ("blocks.7", "blocks.14", "fc")
+"""The layers of which one unit each is shown, that which answers most for what it can."""
+
 
 def demo(
     out: Annotated[
@@ -132,16 +135,18 @@ def _look(network: Network, path: Path, name: str) -> None:
             f"Where units look: {name}",
             lambda: found,
             params={"photograph": name, "units": [str(unit) for unit in found.units]},
-            draw=lambda answer: attributions_sheet(network, picture, answer.units, atlas),
+            draw=lambda answer: attributions_sheet(
+                network, picture, answer.units, atlas, methods=("gradient", "guided")
+            ),
         )
 
 
 def _candidates(atlas: Atlas) -> Iterator[list[tuple[Unit, float]]]:
-    """The units that are shown of each layer that sees enough to look at something."""
-    for layer in atlas.layers()[3:]:
-        examined = atlas.examined(layer.name)
+    """The units of each layer that are shown, with the most they answered to a real picture."""
+    for layer in LOOKING:
+        examined = atlas.examined(layer)
         yield [
-            (Unit(layer.name, record.unit), record.maximum)
-            for record in atlas.units(layer.name)
+            (Unit(layer, record.unit), record.maximum)
+            for record in atlas.units(layer)
             if record.unit in examined
         ]
