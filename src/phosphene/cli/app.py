@@ -180,6 +180,7 @@ def build_command(
     )
     source = {"model": model, "data": data, FROM: seen_from(out)} | told.source
     study = Study(network, pictures, settings, source)
+    out.parent.mkdir(parents=True, exist_ok=True)
     tell_reading(study)
     if study.vocabulary.shared:
         warn_implausible(network, study.data, others=not told.normalised)

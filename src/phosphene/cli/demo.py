@@ -16,7 +16,7 @@ from phosphene.data import digits
 from phosphene.figures import attributions_sheet
 from phosphene.network import Input, Network
 from phosphene.probes import look
-from phosphene.study import CHANNELS, NEURONS, Settings, Study, build, keep_probe
+from phosphene.study import CHANNELS, Settings, Study, build, keep_probe
 from phosphene.types import Unit
 from phosphene.zoo import Recipe as Training
 from phosphene.zoo import efficientnet_lite0, hvass, photographs, pictured, seeded, train
@@ -29,13 +29,19 @@ CLASSES = (
 )
 """Animals, plants, food, places, vehicles, things: some are drawn well and some are not."""
 
-EACH = 6
+STAGES = ("bn0", "blocks.0", "blocks.2", "blocks.4", "blocks.7", "blocks.10", "blocks.14")
+"""Where the stages end, but for the last and the head, which see whole pictures as classes do."""
+
+EACH = 4
 """Channels of each stage that are drawn: the first ones, as good as any."""
 
 STEPS = 128
 
 LOOKED_AT = ("astronaut", "chelsea", "china", "coffee", "flower", "rocket")
 """The photographs that units are shown looking at."""
+
+LOOKING = ("blocks.7", "blocks.14", "fc")
+"""The layers of which one unit each is shown, that which answers most for what it can."""
 
 
 def demo(
@@ -107,7 +113,8 @@ def photos_study(network: Network, seed: int = 0, steps: int = STEPS) -> Study:
     logits = network.logits.name
     units = [f"{logits}:{network.classes.index(name)}" for name in CLASSES]
     settings = Settings(
-        recipes=(replace(CHANNELS, steps=steps), replace(NEURONS, steps=steps)),
+        (*STAGES, logits),
+        (replace(CHANNELS, steps=steps),),
         seed=seed,
         batch=32,
         units=(f"*:0-{EACH - 1}", *units),
@@ -128,16 +135,18 @@ def _look(network: Network, path: Path, name: str) -> None:
             f"Where units look: {name}",
             lambda: found,
             params={"photograph": name, "units": [str(unit) for unit in found.units]},
-            draw=lambda answer: attributions_sheet(network, picture, answer.units, atlas),
+            draw=lambda answer: attributions_sheet(
+                network, picture, answer.units, atlas, methods=("gradient", "guided")
+            ),
         )
 
 
 def _candidates(atlas: Atlas) -> Iterator[list[tuple[Unit, float]]]:
-    """The units that are shown of each layer that sees enough to look at something."""
-    for layer in atlas.layers()[3:]:
-        examined = atlas.examined(layer.name)
+    """The units of each layer that are shown, with the most they answered to a real picture."""
+    for layer in LOOKING:
+        examined = atlas.examined(layer)
         yield [
-            (Unit(layer.name, record.unit), record.maximum)
-            for record in atlas.units(layer.name)
+            (Unit(layer, record.unit), record.maximum)
+            for record in atlas.units(layer)
             if record.unit in examined
         ]

@@ -29,6 +29,8 @@ from phosphene.zoo import TrainingStep
 console = Console()
 errors = Console(stderr=True)
 
+_WIDE = 10_000
+
 
 def say(text: str) -> None:
     """A line for the person at the terminal; `[b]…[/]` is bold."""
@@ -40,8 +42,7 @@ def print_whole(table: Table) -> None:
     if console.is_terminal:
         console.print(table)
         return
-    wide = Console(file=console.file, width=console.measure(table).maximum)
-    wide.print(table)
+    Console(file=console.file, width=_WIDE).print(table)
 
 
 def warn(text: str) -> None:

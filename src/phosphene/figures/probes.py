@@ -74,7 +74,9 @@ def _heading(paper: Paper, film: Film, names: Sequence[str], i: int) -> None:
     words = f"Read as {class_name(names, first)} at first, as {class_name(names, last)} at the end."
     reached = film.reached(0.9)[i]
     if reached is None:
-        words += f" p({target}) never reached 0.9."
+        best = film.best[i]
+        words += f" p({target}) never reached 0.9; at best {percent(best.probability)}"
+        words += f" in step {best.step}."
     else:
         words += (
             f" p({target}) ≥ 0.9 from step {reached.step}, "

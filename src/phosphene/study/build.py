@@ -7,12 +7,14 @@ from pathlib import Path
 from phosphene.atlas import Atlas
 from phosphene.errors import AtlasMismatchError
 from phosphene.maximize import batch_size
+from phosphene.study.differing import differing
 from phosphene.study.findings import Conclude
 from phosphene.study.job import StudyJob
 from phosphene.study.plan import Study
 from phosphene.study.probing import PROBE
 from phosphene.study.units import Examples, Pictures
 from phosphene.study.whole import Describe, MeasureSpectrum, Pass, Shown
+from phosphene.words import plural
 
 UNITS_PER_JOB = 64
 """The most units a job takes on: what a kill can cost at worst."""
@@ -57,7 +59,7 @@ def build(study: Study, path: str | Path, *, replace: bool = False) -> Iterator[
         _require_same(atlas, study)
         jobs = plan(study)
         if not replace:
-            _refuse_to_drop(atlas, jobs)
+            _refuse_to_drop(atlas, study, jobs)
         probes = [job.key for job in atlas.jobs() if job.kind == PROBE]
         atlas.prune([*probes, *(job.key for job in jobs)])
         resumed = sum(atlas.done(job.key) for job in jobs)
@@ -74,7 +76,7 @@ def build(study: Study, path: str | Path, *, replace: bool = False) -> Iterator[
         yield Progress(finished, len(jobs), "done", resumed)
 
 
-def _refuse_to_drop(atlas: Atlas, jobs: list[StudyJob]) -> None:
+def _refuse_to_drop(atlas: Atlas, study: Study, jobs: list[StudyJob]) -> None:
     planned = {job.key for job in jobs}
     other = [
         job
@@ -83,9 +85,9 @@ def _refuse_to_drop(atlas: Atlas, jobs: list[StudyJob]) -> None:
     ]
     if other:
         raise AtlasMismatchError(
-            f"{atlas.path} holds {len(other)} jobs of other settings (layers, steps, examples, "
-            "seed), which this study would drop. Give the settings it was built with, another "
-            "--out, or --replace"
+            f"{atlas.path} was built with other settings: {differing(atlas, study)}. This "
+            f"study would drop {plural(len(other), 'finished job')}. Give the settings it was "
+            "built with, another --out, or --replace"
         )
 
 

