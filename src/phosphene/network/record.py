@@ -236,6 +236,8 @@ class Network:
         except (torch.OutOfMemoryError, PhospheneError):
             raise
         except Exception as error:
+            if torch.is_grad_enabled() and pictures.requires_grad:
+                refuse_forward_with_gradient(self.name, error)
             if size == self.input.size:
                 raise
             raise SizeError(

@@ -1,5 +1,6 @@
 """What a study found, in plain words."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from statistics import median
@@ -38,7 +39,12 @@ class Conclude(StudyJob):
         return {"jobs": sorted(self.keys)}
 
     def run(self, atlas: Atlas, writer: JobWriter) -> Iterator[float]:
-        said = [*self._accuracy(atlas), *self._units(atlas), *self._pictures(atlas)]
+        said = [
+            *self._accuracy(atlas),
+            *self._failed(atlas),
+            *self._units(atlas),
+            *self._pictures(atlas),
+        ]
         writer.add(*(Finding(i, *finding) for i, finding in enumerate(said)))
         yield 1.0
 
@@ -70,6 +76,17 @@ class Conclude(StudyJob):
         ]
         if worst:
             yield "accuracy", f"Confused most: {', '.join(worst)}.", {}
+
+    def _failed(self, atlas: Atlas) -> Iterator[Said]:
+        """What could not be done, each reason once."""
+        failed: dict[tuple[str, str], int] = {}
+        for job in atlas.jobs():
+            if job.state == "failed" and job.key in self.keys:
+                first, *_ = re.split(r"; |\. ", str(job.error).partition(": ")[2])
+                named = (job.title, first)
+                failed[named] = failed.get(named, 0) + 1
+        for (title, reason), count in failed.items():
+            yield "left out", f"Not done: {title}. {reason}.", {"title": title, "jobs": count}
 
     def _units(self, atlas: Atlas) -> Iterator[Said]:
         left_out = atlas.documents().get("left out", {})
@@ -138,6 +155,8 @@ class Conclude(StudyJob):
         if layer is None:
             return
         drawn = [p for p in atlas.pictures(layer.name) if p.kind == "channel"]
+        if not drawn:
+            return
         pictures = torch.from_numpy(np.stack([p.picture for p in drawn]))
         scores = map(self.study.network.class_scores, pictures.split(self.study.batch))
         read = torch.cat([some.argmax(1).cpu() for some in scores]).tolist()
