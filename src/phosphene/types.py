@@ -13,9 +13,10 @@ from torch import Tensor
 
 from phosphene.errors import UnknownLayerError, UnknownUnitError, nearest
 from phosphene.streams import Streams
+from phosphene.tasks import Task
 
 LOGITS = "<logits>"
-"""Stands for whichever layer's softmax gives the class probabilities; resolved by the network."""
+"""Stands for the class scores, whichever layer gives them; resolved by the network."""
 
 _UNIT = re.compile(r"^(?P<layer>.+):(?P<index>\d+)(?:@(?P<y>\d+),(?P<x>\d+))?$")
 
@@ -75,11 +76,13 @@ class Recording(Mapping[str, Tensor]):
     """What was seen during one forward pass: the pictures that went in, the values of layers.
 
     Values are `b c h w` for maps, also where the network has its channels last or patches in a
-    row, `b d` for dense layers and single tokens, `b t d` for sequences without places.
+    row, `b d` for dense layers and single tokens, `b t d` for sequences without places. `task` is
+    what the class scores among them mean.
     """
 
     pictures: Float[Tensor, "b c h w"]
     layers: Mapping[str, Tensor]
+    task: Task = "softmax"
 
     def __getitem__(self, layer: str) -> Tensor:
         try:

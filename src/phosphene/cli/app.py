@@ -10,25 +10,16 @@ from rich.markup import escape
 from phosphene.atlas import Atlas
 from phosphene.canvas import CANVASES, canvas_from_json
 from phosphene.cli import options
-from phosphene.cli.arguments import (
-    Device,
-    InputSize,
-    Labels,
-    Mean,
-    Model,
-    Range,
-    Seed,
-    Std,
-    Weights,
-)
+from phosphene.cli.arguments import Device, Model, Seed
+from phosphene.cli.described import Described, describes
 from phosphene.cli.layer_table import table_of_atlas, table_of_network
-from phosphene.cli.output import bar, console, follow_study, follow_training, say
+from phosphene.cli.output import bar, console, follow_study, follow_training, say, tell_reading
 from phosphene.cli.probe import probe
 from phosphene.cli.show import show
 from phosphene.data import digits, load_data
 from phosphene.errors import SpecError, nearest
 from phosphene.figures import export_site
-from phosphene.network import Input, Network, load_network
+from phosphene.network import Input, Network
 from phosphene.study import CHANNELS, NEURONS, Settings, Study, build
 from phosphene.zoo import ARTICLES, accuracy, hvass, seeded, train
 from phosphene.zoo import Recipe as Training
@@ -125,6 +116,7 @@ def train_command(
 
 
 @app.command("build", rich_help_panel="Your own network")
+@describes
 def build_command(
     model: Model,
     data: Annotated[
@@ -132,16 +124,10 @@ def build_command(
         typer.Option(help="digits, mnist:FOLDER[:train|test], a folder of images, or a factory."),
     ],
     out: Annotated[Path, typer.Option(help="The atlas to write, or to go on with.")],
-    weights: Weights = None,
     layers: Annotated[
         list[str] | None,
         typer.Option(help="Only these layers: conv1,fc*. * and ? are wild. Repeatable."),
     ] = None,
-    input: InputSize = None,
-    mean: Mean = None,
-    std: Std = None,
-    range: Range = None,
-    labels: Labels = None,
     canvas: Annotated[
         str, typer.Option(help=f"How whole pictures are held: {', '.join(CANVASES)}.")
     ] = "bounded",
@@ -165,6 +151,8 @@ def build_command(
     ] = False,
     seed: Seed = 0,
     device: Device = "auto",
+    *,
+    told: Described,
 ) -> None:
     """Study a network and write an atlas: one file with everything that was found.
 
@@ -175,7 +163,7 @@ def build_command(
     if steps < 1:
         raise SpecError(f"--steps {steps}: a picture is drawn in steps; at least 1 is needed")
     held = canvas_from_json({"canvas": canvas})
-    network = _network(model, weights, (input, mean, std, range), labels, device)
+    network = told.network(model, options.device(device))
     pictures = load_data(data, network.input.channels, network.input.size)
     recipes = [replace(CHANNELS, canvas=held, steps=steps, size=options.size(size))]
     if neurons:
@@ -183,8 +171,8 @@ def build_command(
     settings = Settings(
         options.patterns(layers), tuple(recipes), examples=examples, seed=seed, workers=workers
     )
-    source = {"model": model, "data": data} | ({"weights": str(weights)} if weights else {})
-    study = Study(network, pictures, settings, source)
+    study = Study(network, pictures, settings, {"model": model, "data": data} | told.source)
+    tell_reading(study)
     follow_study(build(study, out, replace=replace_other))
     _tell(out)
     say(f"\nNow: [b]phosphene export {out} SITE[/] or [b]phosphene show {out} UNIT[/]")
@@ -201,10 +189,11 @@ def export(
 
 
 @app.command(rich_help_panel="Look")
+@describes
 def layers(
     model: Annotated[str, typer.Argument(help="An atlas, or what `build` takes as MODEL.")],
-    weights: Weights = None,
-    input: InputSize = None,
+    *,
+    told: Described,
 ) -> None:
     """List the layers of a network: kind, shape, units, receptive field, multiply-adds.
 
@@ -215,25 +204,8 @@ def layers(
         with Atlas.open(model) as atlas:
             table = table_of_atlas(atlas.layers())
     else:
-        network = _network(model, weights, (input, None, None, None), None, "cpu")
-        table = table_of_network(network)
+        table = table_of_network(told.network(model, options.device("cpu")))
     console.print(table)
-
-
-def _network(
-    model: str,
-    weights: Path | None,
-    input: tuple[str | None, str | None, str | None, str | None],
-    labels: str | None,
-    device: str,
-) -> Network:
-    return load_network(
-        model,
-        options.weights(weights),
-        options.input_of(*input),
-        options.labels(labels),
-        options.device(device),
-    )
 
 
 def _export(atlas: Path, site: Path) -> Path:

@@ -1,6 +1,5 @@
 """Options that several commands share: what they are called and what their help says."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -12,24 +11,6 @@ Model = Annotated[
     typer.Argument(
         help="file.py:factory, package.module:factory, torchvision:NAME, timm:NAME or hf:NAME."
     ),
-]
-Weights = Annotated[
-    Path | None,
-    typer.Option(
-        help="A safetensors file, a state_dict saved by torch.save, or a library's DEFAULT."
-    ),
-]
-InputSize = Annotated[
-    str | None,
-    typer.Option("--input", help="Channels x height x width, such as 3x224x224. Default: found."),
-]
-Mean = Annotated[str | None, typer.Option(help="Subtracted from the input, per channel: .485,.456")]
-Std = Annotated[str | None, typer.Option(help="Divides the input after that, per channel.")]
-Range = Annotated[
-    str | None, typer.Option("--range", help="Values before mean and std: 0,1 (default) or 0,255.")
-]
-Labels = Annotated[
-    str | None, typer.Option(help="Class names: a file with one per line, or a,b,c.")
 ]
 
 Image = Annotated[str, typer.Option(help="A picture: its number in the data, or an image file.")]

@@ -14,6 +14,7 @@ from torch.utils.data import Dataset
 from phosphene.data import ArrayDataset, ImageDataset
 from phosphene.errors import DataError, SpecError, nearest
 from phosphene.network.catalogue import DEFAULT
+from phosphene.tasks import TASKS, Task
 from phosphene.transforms import RandomAffine
 from phosphene.zoo import Article, Recipe
 
@@ -37,11 +38,15 @@ def device(name: str) -> torch.device:
 
 
 def input_of(
-    size: str | None, mean: str | None, std: str | None, value_range: str | None
+    size: str | None,
+    mean: str | None = None,
+    std: str | None = None,
+    value_range: str | None = None,
+    order: str | None = None,
 ) -> dict[str, Any]:
     """What the options say of a network's input; the rest is found.
 
-    >>> input_of("1x28x28", "0.1307", None, None)
+    >>> input_of("1x28x28", "0.1307")
     {'channels': 1, 'size': (28, 28), 'mean': (0.1307,)}
     """
     told: dict[str, Any] = {}
@@ -54,6 +59,9 @@ def input_of(
         told["std"] = numbers(std, "--std")
     if value_range is not None:
         told["value_range"] = _bounds(value_range)
+    if order is not None:
+        named = order.replace(",", "").isdecimal()
+        told["order"] = tuple(int(c) for c in order.split(",") if c) if named else order
     return told
 
 
@@ -65,6 +73,14 @@ def _bounds(text: str) -> tuple[float, float]:
             f"--range {text!r} is not a lowest and a highest value, such as 0,1 or 0,255"
         )
     return found[0], found[1]
+
+
+def task(name: str | None) -> Task | None:
+    """A task by its name."""
+    found = next((known for known in TASKS if known == name), None)
+    if name is not None and found is None:
+        raise SpecError(f"--task {name!r}: choose one of {', '.join(TASKS)}")
+    return found
 
 
 def weights(path: Path | None) -> str | Path | None:

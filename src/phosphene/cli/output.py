@@ -6,6 +6,7 @@ from contextlib import contextmanager
 import numpy as np
 from PIL import Image
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import (
     BarColumn,
     Progress,
@@ -17,7 +18,9 @@ from rich.progress import (
 )
 from rich.text import Text
 
+from phosphene.network import Network
 from phosphene.study import Progress as StudyProgress
+from phosphene.study import Study
 from phosphene.zoo import TrainingStep
 
 console = Console()
@@ -63,6 +66,22 @@ def follow_training(steps: Iterable[TrainingStep], total: int) -> int:
         if not made:
             progress.update(task, completed=total, description="training  already done")
     return made
+
+
+def tell_reading(study: Study) -> None:
+    """What was taken for the classes, where that had to be found or assumed."""
+    network = study.network
+    told = str(network.reading) if network.classifies else network.unread
+    if network.classifies and network.reading.how == "assumed":
+        told += f"; {' or '.join(f'--task {task}' for task in _others(network))} if not"
+    for sentence in (told, study.vocabulary.words):
+        if sentence:
+            say(f"• {escape(sentence)}.")
+
+
+def _others(network: Network) -> list[str]:
+    """What raw scores may mean besides what was assumed."""
+    return ["sigmoid", "none"] if network.task == "softmax" else ["none"]
 
 
 def follow_study(steps: Iterable[StudyProgress]) -> None:

@@ -9,7 +9,8 @@ from rich.table import Table
 
 from phosphene.atlas import Atlas
 from phosphene.attribution import method
-from phosphene.cli.arguments import Device, Weights
+from phosphene.cli.arguments import Device
+from phosphene.cli.described import Described, describes
 from phosphene.cli.output import console, in_characters, say
 from phosphene.cli.subject import check_picture, subject
 from phosphene.errors import SpecError, UnknownUnitError
@@ -18,6 +19,7 @@ from phosphene.figures.attributions import METHODS
 from phosphene.types import Unit
 
 
+@describes
 def show(
     atlas: Annotated[Path, typer.Argument(help="An atlas.")],
     units: Annotated[
@@ -39,11 +41,12 @@ def show(
     model: Annotated[
         str | None, typer.Option(help="With --image: how to make the network, if not as built.")
     ] = None,
-    weights: Weights = None,
     device: Device = "auto",
     out: Annotated[
         Path | None, typer.Option(help="The picture to write. Default: named after the unit.")
     ] = None,
+    *,
+    told: Described,
 ) -> None:
     """Print what is known of a unit and draw it; give a layer's name for all of its units.
 
@@ -65,7 +68,7 @@ def show(
             with Atlas.open(atlas) as opened:
                 _draw_to(path, _sheet(opened, name))
         return
-    about = subject(str(atlas), model, weights, None, 0, device, out)
+    about = subject(str(atlas), model, None, 0, device, out, told)
     picture, _ = about.picture(image)
     chosen = [Unit.parse(name) for name in units]
     with Atlas.open(atlas) as opened:

@@ -16,22 +16,24 @@ import torch
 import typer
 from jaxtyping import Float
 from PIL import Image
+from rich.markup import escape
 from torch import Tensor
 from torch.utils.data import Dataset, Subset
 
 from phosphene.atlas import Atlas
 from phosphene.canvas import Spectrum
 from phosphene.cli import options
+from phosphene.cli.described import Described, describes
 from phosphene.cli.output import console, errors, in_characters, say
 from phosphene.data import batches, fingerprint, load_data, read, read_image
 from phosphene.data.dataset import length
 from phosphene.data.example import Example
 from phosphene.errors import DataError, SpecError
-from phosphene.network import Input, Network, load_network
+from phosphene.network import Network
 from phosphene.network.catalogue import DEFAULT
 from phosphene.probes.strokes import border
 from phosphene.results import Result, sheet
-from phosphene.study import keep_probe
+from phosphene.study import agree, keep_probe
 from phosphene.types import Unit
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".pdf"}
@@ -49,12 +51,6 @@ _SHARED: dict[str, tuple[Any, Any]] = {
         Annotated[
             str | None,
             typer.Option(help="How to make an atlas's network, if not as when it was built."),
-        ],
-        None,
-    ),
-    "weights": (
-        Annotated[
-            Path | None, typer.Option(help="A safetensors file, or a state_dict of torch.save.")
         ],
         None,
     ),
@@ -88,6 +84,7 @@ class Subject:
     device: torch.device
     seed: int
     out: Path | None
+    told: Described
 
     @cached_property
     def network(self) -> Network:
@@ -101,24 +98,20 @@ class Subject:
                 f"{self.target} does not say how its network is made; give --model file.py:factory "
                 "and --weights FILE"
             )
-        described = self.known.get("network")
-        input = None
-        if described is not None:
-            fields = {k: v for k, v in described["input"].items() if k not in {"height", "width"}}
-            input = Input.from_json(fields)
-        labels = () if described is None else tuple(described["labels"])
         path = None if weights is None else self._found(weights)
-        network = load_network(self.source["model"], path, input, labels, self.device)
-        if described is not None:
-            network.name = described["name"]
-        return network
+        return self.told.network(self.source["model"], self.device, self.known.get("network"), path)
 
     @cached_property
     def data(self) -> Dataset[Any]:
         """The pictures asked about."""
         if "data" not in self.source:
             raise SpecError("this probe needs pictures; give --data digits, mnist:FOLDER, a folder")
-        return load_data(self.source["data"], self.network.input.channels, self.network.input.size)
+        input = self.network.input
+        found = load_data(self.source["data"], input.channels, input.size)
+        data, vocabulary = agree(self.network, found)
+        if vocabulary.words and "network" not in self.known:  # else told when it was built
+            say(f"{escape(vocabulary.words)}.")
+        return data
 
     @cached_property
     def spectrum(self) -> Spectrum | None:
@@ -260,11 +253,11 @@ def check_picture(path: Path | None) -> None:
 def subject(
     target: str,
     model: str | None,
-    weights: Path | None,
     data: str | None,
     seed: int,
     device: str,
     out: Path | None,
+    told: Described,
 ) -> Subject:
     """The subject that the shared options describe."""
     atlas = Path(target) if Path(target).is_file() and not target.endswith(".py") else None
@@ -276,9 +269,10 @@ def subject(
         with Atlas.open(atlas) as opened:
             known = opened.documents()
         source |= known.get("source", {})
-    given = {"model": model, "weights": weights, "data": data}
+    given = {"model": model, "data": data}
     source |= {name: str(value) for name, value in given.items() if value is not None}
-    return Subject(target, source, atlas, known, options.device(device), seed, out)
+    source |= told.source
+    return Subject(target, source, atlas, known, options.device(device), seed, out, told)
 
 
 def about(command: Callable[..., None]) -> Callable[..., None]:
@@ -290,12 +284,13 @@ def about(command: Callable[..., None]) -> Callable[..., None]:
     ]
     target = inspect.Parameter("target", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=Target)
 
-    def run(**values: Any) -> None:
+    def run(told: Described, **values: Any) -> None:
         chosen = {name: values.pop(name) for name in ("target", *_SHARED)}
-        command(subject(**chosen), **values)
+        command(subject(**chosen, told=told), **values)
 
-    parameters = [target, *(p.replace(kind=p.KEYWORD_ONLY) for p in own), *shared]
+    said = inspect.Parameter("told", inspect.Parameter.KEYWORD_ONLY, annotation=Described)
+    parameters = [target, *(p.replace(kind=p.KEYWORD_ONLY) for p in own), *shared, said]
     run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     run.__annotations__ = {p.name: p.annotation for p in parameters}
     run.__name__, run.__doc__ = command.__name__, command.__doc__
-    return run
+    return describes(run)

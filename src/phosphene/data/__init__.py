@@ -6,6 +6,15 @@ from phosphene.data.digits import digits
 from phosphene.data.example import Example, Unreadable, read
 from phosphene.data.folder import ImageFolder
 from phosphene.data.images import read_image
+from phosphene.data.matching import (
+    Match,
+    Relabelled,
+    count_labels,
+    known_labels,
+    match_classes,
+    output_names,
+    relabelled,
+)
 from phosphene.data.mnist import download_mnist, mnist
 from phosphene.data.spec import load_data
 
@@ -15,13 +24,20 @@ __all__ = [
     "Example",
     "ImageDataset",
     "ImageFolder",
+    "Match",
+    "Relabelled",
     "Unreadable",
     "batches",
+    "count_labels",
     "digits",
     "download_mnist",
     "fingerprint",
+    "known_labels",
     "load_data",
+    "match_classes",
     "mnist",
+    "output_names",
     "read",
     "read_image",
+    "relabelled",
 ]

@@ -1,5 +1,7 @@
 """Means, deviations and correlations of all units of a layer, in one pass."""
 
+from typing import NamedTuple
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -12,6 +14,14 @@ MOST_COMPARED = 4096
 
 _STRIP = 64
 """Units multiplied at a time, but not less than a quarter of all."""
+
+
+class Part(NamedTuple):
+    """The moments of one batch: how many `rows`, their mean, and M₂ or its diagonal."""
+
+    rows: int
+    mean: Float[Tensor, "units"]
+    scatter: Tensor
 
 
 class Moments:
@@ -32,19 +42,25 @@ class Moments:
 
     def add(self, values: Tensor) -> None:
         """Take in the values of a batch, `b c h w`, `b t d` or `b d`."""
-        if len(values) == 0:
-            return
+        if len(values):
+            self.merge(self.of(values))
+
+    def of(self, values: Tensor) -> "Part":
+        """The moments of a batch alone, which changes nothing here."""
         # Rows are positions, units beside each other: as maps lie that have their channels last.
         rows = unit_maps(values).transpose(1, 2).flatten(0, 1).float()
         mean = rows.mean(0)
         centred = rows - mean
         scatter = _products(centred) if self.compared else centred.square().sum(0)
-        shift = mean.double().cpu() - self.mean
-        count = len(rows)
-        total = self.count + count
+        return Part(len(rows), mean, scatter)
+
+    def merge(self, part: "Part") -> None:
+        """Take in the moments of a batch."""
+        shift = part.mean.double().cpu() - self.mean
+        total = self.count + part.rows
         shifted = torch.outer(shift, shift) if self.compared else shift.square()
-        self.scatter += scatter.double().cpu() + shifted * (self.count * count / total)
-        self.mean += shift * (count / total)
+        self.scatter += part.scatter.double().cpu() + shifted * (self.count * part.rows / total)
+        self.mean += shift * (part.rows / total)
         self.count = total
 
     @property

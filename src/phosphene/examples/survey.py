@@ -1,19 +1,21 @@
 """One pass over a dataset that gathers everything about all asked layers at once."""
 
 from collections.abc import Sequence
+from dataclasses import replace
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from phosphene.data import Batch, Unreadable
-from phosphene.errors import DataError
+from phosphene.errors import DataError, NetworkError
 from phosphene.examples.classes import MOST_MEANS, ClassMeans, Predictions
 from phosphene.examples.histogram import Histograms
-from phosphene.examples.moments import MOST_COMPARED, Moments
-from phosphene.examples.responses import responses
+from phosphene.examples.moments import MOST_COMPARED, Moments, Part
+from phosphene.examples.responses import Responses, responses
 from phosphene.examples.top import TopExamples
 from phosphene.network import Layer, Network
-from phosphene.types import LOGITS
+from phosphene.types import LOGITS, Recording
 
 
 class LayerSurvey:
@@ -33,12 +35,16 @@ class LayerSurvey:
         self.classes = ClassMeans(layer.units, classes)
         self.firing = torch.zeros(layer.units, dtype=torch.long)
 
-    def add(self, values: Tensor, batch: Batch) -> None:
-        """Take in the layer's values on a batch."""
-        found = responses(values)
+    def look(self, values: Tensor) -> "Seen":
+        """What the layer's values on a batch show, which changes nothing here."""
+        return Seen(responses(values), self.moments.of(values))
+
+    def add(self, seen: "Seen", batch: Batch) -> None:
+        """Take in what a batch shows."""
+        found = seen.responses
         self.top.add(found, batch.indices)
         self.histograms.add(found.values)
-        self.moments.add(values)
+        self.moments.merge(seen.moments)
         self.classes.add(found.values, batch.labels)
         self.firing += (found.values > 0).sum(0).cpu()
 
@@ -65,39 +71,108 @@ class Survey:
 
     Memory depends on the number of units, k and classes, not on the length of the data; beyond
     `MOST_COMPARED` units and `MOST_MEANS` class means it does not grow with their square.
-    `classes` is the number of labels of the data, for a network that is no classifier itself.
+    `classes` is the number of labels of the data where they are not the network's own classes, as
+    of a network that is no classifier; nothing is then said of how well it reads them.
 
     Raises:
         UnknownLayerError: a layer that the network does not have.
         DataError: labels that the network has no class for.
+        NetworkError: a layer gives NaN or infinity for every picture of the first batch.
     """
 
     def __init__(
-        self, network: Network, layers: Sequence[str], classes: int = 0, k: int = 9, keep: int = 9
+        self,
+        network: Network,
+        layers: Sequence[str],
+        classes: int | None = None,
+        k: int = 9,
+        keep: int = 9,
     ) -> None:
         self.network = network
-        self.classes = len(network.classes) if network.classifies else classes
+        reads = network.classifies and classes is None
+        self.classes = len(network.classes) if reads else classes or 0
         self.layers = {n: LayerSurvey(network.layer(n), self.classes, k) for n in layers}
-        self.predictions = Predictions(self.classes, keep) if network.classifies else None
-        self.recorded = [*layers, LOGITS] if network.classifies else list(layers)
+        self.predictions = Predictions(self.classes, keep) if reads else None
+        self.recorded = [*layers, LOGITS] if reads else list(layers)
         self.count = 0
         self.skipped: list[Unreadable] = []
 
     @torch.no_grad()
     def add(self, batch: Batch) -> None:
-        """Run the network on a batch and take in what its layers do."""
+        """Run the network on a batch and take in what its layers do.
+
+        Pictures to which some layer answers NaN or infinity are left out, named in `skipped`: one
+        of them would be the strongest of every unit, and the end of every mean.
+        """
         self.skipped.extend(batch.skipped)
         if len(batch.indices) == 0:
             return
+        batch = self._labelled(batch)
+        recording = self.network.record(batch.pictures, self.recorded)
+        seen = {name: survey.look(recording[name]) for name, survey in self.layers.items()}
+        scores = None if self.predictions is None else recording[LOGITS]
+        if not (all(map(_finite, seen.values())) and (scores is None or _all_finite(scores))):
+            self.add(self._without_endless(batch, recording))
+            return
+        for name, survey in self.layers.items():
+            survey.add(seen[name], batch)
+        if self.predictions is not None and scores is not None:
+            self.predictions.add(scores, batch.labels, batch.indices)
+        self.count += len(batch.indices)
+
+    def _labelled(self, batch: Batch) -> Batch:
+        """The batch, without its labels where nobody said how many there are."""
+        if self.classes == 0 and self.predictions is None:
+            return replace(batch, labels=torch.full_like(batch.labels, -1))
         if int(batch.labels.max()) >= self.classes:
             raise DataError(
                 f"label {int(batch.labels.max())} of picture {int(batch.indices[0])} or later is "
                 f"beyond the {self.classes} classes known; "
                 "give data with the network's own classes, or without labels"
             )
-        recording = self.network.record(batch.pictures, self.recorded)
-        for name, survey in self.layers.items():
-            survey.add(recording[name], batch)
-        if self.predictions is not None:
-            self.predictions.add(recording[LOGITS], batch.labels, batch.indices)
-        self.count += len(batch.indices)
+        return batch
+
+    def _without_endless(self, batch: Batch, recording: Recording) -> Batch:
+        """The batch without those pictures that some layer answers NaN or infinity to.
+
+        Raises:
+            NetworkError: all of a first batch are such.
+        """
+        fine = torch.ones(len(batch.indices), dtype=torch.bool)
+        first: dict[int, str] = {}
+        for name in self.recorded:
+            good = recording[name].flatten(1).isfinite().all(1).cpu()
+            first |= dict.fromkeys((fine & ~good).nonzero().flatten().tolist(), name)
+            fine &= good
+        if not fine.any() and self.count == 0:
+            name = next(iter(first.values()))
+            raise NetworkError(
+                f"layer {self.network.layer(name).name!r} of {self.network.name} answers NaN or "
+                f"infinity to each of the first {len(fine)} pictures; leave it out with layers, "
+                "on the command line --layers, or look at what is divided or multiplied there"
+            )
+        for i in sorted(first):
+            layer = self.network.layer(first[i]).name
+            self.skipped.append(
+                Unreadable(
+                    f"picture {int(batch.indices[i])}",
+                    f"NaN or infinity in layer {layer}; left out of all that is told",
+                )
+            )
+        return Batch(batch.indices[fine], batch.pictures[fine], batch.labels[fine], ())
+
+
+class Seen(NamedTuple):
+    """What one batch shows of a layer."""
+
+    responses: Responses
+    moments: Part
+
+
+def _finite(seen: Seen) -> bool:
+    """Whether all values were finite: those of a mean and those that are largest tell."""
+    return _all_finite(seen.moments.mean) and _all_finite(seen.responses.values)
+
+
+def _all_finite(values: Tensor) -> bool:
+    return bool(values.isfinite().all())

@@ -163,9 +163,9 @@ class Pages:
         }
 
     def _hero(self) -> list[Context]:
-        """Pictures of the classes, if the last layer holds classes; of many, some from all over."""
-        layer = next(iter(self.viewer.layers[-1:]), None)
-        if layer is None or not self.viewer.is_output(layer):
+        """Pictures of the classes, if a layer holds classes; of many, some from all over."""
+        layer = next(filter(self.viewer.is_output, self.viewer.layers), None)
+        if layer is None:
             return []
         drawings = self.viewer.main_drawings(layer.name).items()
         drawn = [(unit, drawing.image) for unit, drawing in drawings if drawing.image is not None]

@@ -35,6 +35,8 @@ _LAYOUTS = {
     "tokens": "The network itself has the places as a row of tokens.",
     "token": "It is one token of the network’s row.",
     "flat_maps": "The network itself has each map as one row.",
+    "two_sided": "The network itself has one score z for two classes; theirs are −z/2 and z/2.",
+    "two_shares": "The network itself has one share p for two classes; theirs are 1 − p and p.",
 }
 
 
@@ -109,7 +111,9 @@ class Viewer:
         self.documents: Mapping[str, Any] = atlas.documents()
         self.network: Mapping[str, Any] = self.documents["network"]
         self.layers = atlas.layers()
-        self.labels: Sequence[str] = self.network["labels"]
+        self.reading: Mapping[str, Any] = self.documents.get("reading", {})
+        self.outputs: Sequence[str] = self.network["labels"]
+        self.labels: Sequence[str] = self.reading.get("labels", self.outputs)
         self.image = lru_cache(maxsize=512)(atlas.image)
         self.units = lru_cache(maxsize=2)(atlas.units)
         self.weights_limit = cache(self._weights_limit)
@@ -122,7 +126,7 @@ class Viewer:
     def unit_name(self, layer: LayerRecord, unit: int) -> str:
         """`channel 3` of maps, `class cat` of the outputs, `unit 3` of anything else."""
         if self.is_output(layer):
-            return f"class {class_name(self.labels, unit)}"
+            return f"class {class_name(self.outputs, unit)}"
         return f"{'channel' if len(layer.shape) == 3 else 'unit'} {unit}"
 
     def inside(self, layer: LayerRecord) -> str:
@@ -132,11 +136,13 @@ class Viewer:
         return " ".join([*said, _LAYOUTS.get(layer.layout or "", "")]).strip()
 
     def is_output(self, layer: LayerRecord) -> bool:
-        """Whether the layer's units are the classes: the last layer, one unit per label."""
-        return layer.name == self.layers[-1].name and tuple(layer.shape) == (len(self.labels),)
+        """Whether the layer's units are the classes: as was found, in older atlases the last."""
+        if self.reading:
+            return layer.name == self.reading.get("layer")
+        return layer.name == self.layers[-1].name and tuple(layer.shape) == (len(self.outputs),)
 
     def class_name(self, index: int | None) -> str:
-        """A class as people call it; "unlabelled" where an image has none."""
+        """A label of the data as people call it; "unlabelled" where an image has none."""
         return "unlabelled" if index is None else class_name(self.labels, index)
 
     def sentences(self, record: UnitRecord) -> list[str]:

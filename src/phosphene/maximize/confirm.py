@@ -58,7 +58,7 @@ def confirm(
         _share(network, picture.expand(copies, -1, -1, -1), target, transform, seed)
         for picture, target in zip(pictures, classes, strict=True)
     ]
-    probabilities = scores.softmax(1).gather(1, wanted)[:, 0]
+    probabilities = network.reading.probabilities(scores).gather(1, wanted)[:, 0]
     return Confirmed(ranks.cpu(), probabilities.cpu(), torch.tensor(shares))
 
 

@@ -9,7 +9,7 @@ import inspect
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from torch import nn
 from phosphene.errors import DownloadError, PhospheneError, SpecError, WeightsError, nearest
 from phosphene.network.inputs import Input
 from phosphene.network.weights import load_weights, read_weights
+from phosphene.tasks import Task
 
 DEFAULT = "DEFAULT"
 
@@ -31,6 +32,8 @@ class Entry:
     name: str
     input: Input | None = None
     labels: tuple[str, ...] = ()
+    output: str | None = None
+    task: Task | None = None
 
 
 def from_library(library: str, name: str, weights: str | Path | None, classes: int | None) -> Entry:
@@ -194,11 +197,6 @@ def _logits(module: nn.Module, args: Any, output: Any) -> Any:
 
 def _processed(spec: str, processor: Mapping[str, Any], config: Any) -> Input | None:
     """The input that an image processor of transformers makes of a picture."""
-    if processor.get("do_flip_channel_order"):
-        raise SpecError(
-            f"{spec} takes its channels in the order blue, green, red; write a file.py:factory "
-            "that turns them round before it"
-        )
     cropped = processor.get("crop_size") if processor.get("do_center_crop") else None
     size: Any = cropped or processor.get("size") or getattr(config, "image_size", None)
     if isinstance(size, Mapping):
@@ -212,7 +210,9 @@ def _processed(spec: str, processor: Mapping[str, Any], config: Any) -> Input | 
         factor = processor["rescale_factor"] if processor.get("do_rescale") else 1.0
         low = -1.0 if processor.get("rescale_offset") else 0.0
         high = low + round(255 * factor, 6)
-    return _input(size, mean, std, channels, (low, high))
+    found = _input(size, mean, std, channels, (low, high))
+    flipped = found is not None and processor.get("do_flip_channel_order")
+    return replace(found, order="bgr") if found is not None and flipped else found
 
 
 def _input(

@@ -11,12 +11,12 @@ from typing import Any
 
 _POINTWISE = re.compile(
     r"^(Mul|Div|Add|Sub|RSub|Neg|Pow|Reciprocal|Exp|Exp2|Expm1|Log|Log1P|Sqrt|Rsqrt|To|ToCopy|Clone"
-    r"|View|UnsafeView|Squeeze|Unsqueeze)\w*Backward"
+    r"|View|UnsafeView|Squeeze|Unsqueeze)Backward"
 )
 
 _SATURATING = re.compile(
     r"^(Sigmoid|Hardsigmoid|Tanh|Erf|Erfc|Softplus|Hardtanh|Clamp|Exp|Exp2|Expm1|Sqrt|Rsqrt"
-    r"|Reciprocal|Atan|Log|Log1P|_Rectify)\w*Backward|^_Rectify"
+    r"|ClampMin|ClampMax|Reciprocal|Atan|Log|Log1P)Backward|^_Rectify"
 )
 _RECTIFIED = re.compile(r"^_Rectify")
 _EXPONENTIAL = re.compile(r"^Exp\w*Backward")

@@ -10,7 +10,7 @@ from torch import Tensor
 from phosphene.errors import ChannelError, InputError, SpecError
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Input:
     """Channels, size and normalisation of a network's input.
 
@@ -19,6 +19,11 @@ class Input:
     were taken out: (0, 1) for most, (0, 255) for networks fed with bytes.
 
     `mean` and `std` have one number per channel; a single number stands for all channels.
+
+    `order` says in which order the network takes the channels of a picture: "bgr" for networks
+    that were trained on blue, green, red (Caffe's, and those fed by OpenCV), or any permutation
+    such as (2, 1, 0, 3); () is the picture's own. `mean` and `std` are in the network's order, so
+    Caffe's (103.939, 116.779, 123.68) stay as they are with `order="bgr"`.
 
     >>> Input(1, (28, 28), mean=0.1307, std=0.3081).normalise(torch.zeros(1, 1, 28, 28)).min()
     tensor(-0.4242)
@@ -29,6 +34,7 @@ class Input:
     mean: float | tuple[float, ...] = 0.0
     std: float | tuple[float, ...] = 1.0
     value_range: tuple[float, float] = (0.0, 1.0)
+    order: str | tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         """Turn single numbers into one per channel and refuse what cannot be an input."""
@@ -50,6 +56,12 @@ class Input:
         if not all(self.std):  # type: ignore[arg-type]
             raise SpecError(f"std {self.std} has a zero; a deviation is positive")
         object.__setattr__(self, "size", (int(self.size[0]), int(self.size[1])))
+        object.__setattr__(self, "order", _order(self.order, self.channels))
+
+    def __repr__(self) -> str:
+        """All fields, `order` only where it is not the usual: networks are known by this text."""
+        shown = [f"{key}={value!r}" for key, value in self.to_json().items()]
+        return f"{type(self).__name__}({', '.join(shown)})"
 
     def __str__(self) -> str:
         return f"{self.channels} x {self.size[0]} x {self.size[1]}"
@@ -61,15 +73,25 @@ class Input:
 
     @property
     def zero(self) -> tuple[float, ...]:
-        """The picture level of each channel that the network sees as zero."""
+        """The level of each of a picture's channels that the network sees as zero."""
         low, high = self.value_range
-        return tuple((m - low) / (high - low) for m in self.mean)  # type: ignore[union-attr]
+        levels = [(m - low) / (high - low) for m in self.mean]  # type: ignore[union-attr]
+        places = tuple(self.order) or tuple(range(self.channels))
+        return tuple(levels[places.index(c)] for c in range(self.channels))
+
+    def as_pictures(self, weights: Tensor) -> Tensor:
+        """What lies in the network's order of channels, `n c …`, in the order of pictures."""
+        if not self.order:
+            return weights
+        return weights[:, torch.tensor(self.order, device=weights.device).argsort()]
 
     def normalise(self, pictures: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
         """The numbers the network was trained on; always a new tensor."""
         low, high = self.value_range
         mean = pictures.new_tensor(self.mean).view(1, -1, 1, 1)
         std = pictures.new_tensor(self.std).view(1, -1, 1, 1)
+        if self.order:
+            pictures = pictures[:, list(self.order)]
         return (pictures * ((high - low) / std)) + (low - mean) / std
 
     def check_shape(self, pictures: object) -> None:
@@ -104,8 +126,8 @@ class Input:
             )
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values for JSON."""
-        return asdict(self)
+        """Plain values for JSON; `order` only where it is not a picture's own."""
+        return {key: value for key, value in asdict(self).items() if key != "order" or value}
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> "Input":
@@ -114,6 +136,21 @@ class Input:
             k: tuple(v) if isinstance(v, list) else v for k, v in value.items()
         }
         return cls(**fields)
+
+
+def _order(order: str | tuple[int, ...], channels: int) -> tuple[int, ...]:
+    """The picture's channel at each of the network's places; () where that is the same."""
+    if isinstance(order, str):
+        named = {"": (), "rgb": (0, 1, 2), "bgr": (2, 1, 0)}.get(order.lower())
+        if named is None:
+            raise SpecError(f"order {order!r} is neither 'rgb' nor 'bgr', nor numbers of channels")
+        order = named
+    order = tuple(int(c) for c in order)
+    if order and sorted(order) != list(range(channels)):
+        raise SpecError(
+            f"order {order} is no order of {channels} channels; each of 0 to {channels - 1} once"
+        )
+    return () if order == tuple(range(channels)) else order
 
 
 def _channel_remedy(given: int, expected: int) -> str:

@@ -178,7 +178,9 @@ def _with_tokens(layer: Layer, shape: tuple[int, ...]) -> Iterator[Layer]:
     leading = layer.site.layout.leading
     for i in range(leading):
         name = f"{layer.name}[{'class' if leading == 1 else f'token{i}'}]"
-        site = replace(layer.site, name=name, layout=replace(layer.site.layout, kind="token", leading=i))
+        site = replace(
+            layer.site, name=name, layout=replace(layer.site.layout, kind="token", leading=i)
+        )
         yield replace(layer, name=name, shape=(shape[2],), site=site, default=False)
 
 
@@ -218,8 +220,7 @@ class _Observer:
             for keys, value in tensors(output):
                 axis = self._axis(keys, value)
                 if axis is None:
-                    shape = " x ".join(map(str, value.shape)) or "one number"
-                    self.left_out[path] = f"{shape} of {str(value.dtype).removeprefix('torch.')}"
+                    self.left_out[path] = _unrecordable(module, value, self.pictures)
                 else:
                     self._keep(path, keys, module, source, value, axis)
             self.paths.append(path)
@@ -296,6 +297,20 @@ class _Observer:
 
 _HALVED = 2
 """The number of the picture that is the first one, but for its left half."""
+
+
+def _unrecordable(module: nn.Module, value: Tensor, pictures: int) -> str:
+    """Why a module's value is no layer, in words."""
+    shape = " x ".join(map(str, value.shape)) or "one number"
+    said = f"for {pictures} pictures {type(module).__name__} gives back {shape}"
+    if not value.is_floating_point():
+        return f"{said} of {str(value.dtype).removeprefix('torch.')}, which are no answers of units"
+    if value.ndim > 4:
+        return (
+            f"{said}: volumes or films, which have no picture; maps (b c h w), sequences (b t c) "
+            "and vectors (b c) are recorded"
+        )
+    return f"{said}, in which no axis counts the pictures"
 
 
 def _watchable(module: nn.Module) -> Iterator[tuple[str, nn.Module]]:

@@ -15,6 +15,8 @@ these when it is recorded, and back when it is replaced:
 | `signal`        | `b c t`             | `b t c`, as a sequence                              |
 | `states`        | `n b c`             | a recurrent layer's last states, `b (n·c)`          |
 | `vector`        | `b d`               | as it is                                            |
+| `two_sided`     | `b 1`, a score z    | `b 2`, a score for each of two classes: -z/2, z/2   |
+| `two_shares`    | `b 1`, a share p    | `b 2`, the share of each of two classes: 1 - p, p   |
 
 Sequences may have the time first, `t b c`; `axis` is where the pictures of a batch are counted.
 """
@@ -37,6 +39,8 @@ Kind = Literal[
     "signal",
     "states",
     "vector",
+    "two_sided",
+    "two_shares",
 ]
 
 Grid = tuple[int, int]
@@ -62,20 +66,22 @@ class Layout:
         value = value.movedim(self.axis, 0) if self.axis else value
         match self.kind:
             case "channels_last":
-                return value.movedim(-1, 1)
+                value = value.movedim(-1, 1)
             case "tokens":
-                patches = value[:, self.leading :].transpose(1, 2)
-                return _as_maps(patches, picture)
+                value = _as_maps(value[:, self.leading :].transpose(1, 2), picture)
             case "token":
-                return value[:, self.leading]
+                value = value[:, self.leading]
             case "flat_maps":
-                return _as_maps(value, picture)
+                value = _as_maps(value, picture)
             case "signal":
-                return value.transpose(1, 2)
+                value = value.transpose(1, 2)
             case "states":
-                return value.flatten(1)
-            case _:
-                return value
+                value = value.flatten(1)
+            case "two_sided":
+                value = torch.cat([-value / 2, value / 2], dim=1)
+            case "two_shares":
+                value = torch.cat([1 - value, value], dim=1)
+        return value
 
     def write(self, value: Tensor, recorded: Tensor) -> Tensor:
         """A new tensor like the network's `value`, with `recorded` in its place."""
@@ -85,24 +91,29 @@ class Layout:
     def _written(self, value: Tensor, recorded: Tensor) -> Tensor:
         match self.kind:
             case "channels_last":
-                return recorded.movedim(1, -1).contiguous()
+                recorded = recorded.movedim(1, -1).contiguous()
             case "tokens":
-                patches = recorded.flatten(2).transpose(1, 2)
-                return torch.cat([value[:, : self.leading], patches], dim=1)
+                recorded = torch.cat(
+                    [value[:, : self.leading], recorded.flatten(2).transpose(1, 2)], dim=1
+                )
             case "token":
                 before, after = value[:, : self.leading], value[:, self.leading + 1 :]
-                return torch.cat([before, recorded[:, None], after], dim=1)
+                recorded = torch.cat([before, recorded[:, None], after], dim=1)
             case "flat_maps":
-                return recorded.flatten(2).clone()
+                recorded = recorded.flatten(2).clone()
             case "signal":
-                return recorded.transpose(1, 2).contiguous()
+                recorded = recorded.transpose(1, 2).contiguous()
             case "states":
-                return recorded.unflatten(1, value.shape[1:]).clone()
+                recorded = recorded.unflatten(1, value.shape[1:]).clone()
+            case "two_sided":
+                recorded = recorded[:, 1:] - recorded[:, :1]
             case _:
-                return recorded.clone()
+                recorded = (recorded[:, 1:] if self.kind == "two_shares" else recorded).clone()
+        return recorded
 
 
 MAPS, VECTOR, SEQUENCE = Layout("maps"), Layout("vector"), Layout("sequence")
+TWO_SIDED, TWO_SHARES = Layout("two_sided"), Layout("two_shares")
 AS_IT_IS = SEQUENCE
 """Records whatever there is without a change."""
 
@@ -180,7 +191,7 @@ def _of_row(module: nn.Module, value: Tensor, evidence: Evidence) -> Layout:
     if isinstance(module, _SIGNALS) or (
         shape in evidence.signals and not isinstance(module, nn.Linear)
     ):
-        units, places = shape
+        places = shape[1]
         grids = (g for g in evidence.seen if g[0] * g[1] == places >= 4 and evidence.rows)
         mapped = any(grid_of(places, evidence.picture) == g for g in grids)
         return Layout("flat_maps") if mapped else Layout("signal")

@@ -20,7 +20,9 @@ from phosphene.network.frozen import frozen
 from phosphene.network.inputs import Input
 from phosphene.network.record import Network
 from phosphene.network.settings import kept_settings
+from phosphene.network.state import check_state
 from phosphene.network.weights import load_weights
+from phosphene.tasks import Task
 
 _SIZES = (28, 32, 48, 64, 96, 128, 160, 192, 224, 227, 240, 256, 299, 384)
 
@@ -31,6 +33,9 @@ def load_network(
     input: Input | Mapping[str, Any] | None = None,
     labels: Sequence[str] = (),
     device: str | torch.device = "cpu",
+    *,
+    output: str | None = None,
+    task: Task | None = None,
 ) -> Network:
     """Build a network from a text that says how it is made, and load its weights.
 
@@ -44,7 +49,8 @@ def load_network(
     them a library's network gets random ones, the same each time. `input` and `labels` go before
     what is found; of an input some fields may be given, as in `{"size": (160, 160)}`. As many
     labels as are given make the classes of a library's network that is not trained. The input of
-    a bare module is found by trial when only one usual size runs through it.
+    a bare module is found by trial when only one usual size runs through it. `output` and `task`
+    say which output holds the classes and what it means, as in `Network`.
 
     Raises:
         SpecError: file, module, factory, library or name not found, or the factory returned
@@ -53,20 +59,32 @@ def load_network(
         DownloadError: a library cannot fetch what it needs.
     """
     library, _, name = spec.partition(":")
+    remarks: tuple[str, ...] = ()
     if library in LIBRARIES:
         entry = from_library(library, name, weights, len(labels) or None)
     else:
         entry = _from_factory(spec)
         if weights is not None:
-            load_weights(entry.module, weights)
+            remarks = load_weights(entry.module, weights)
+    check_state(entry.module)  # before weights that are not there are moved
     entry.module.to(device)
-    return Network(entry.module, _told(input, entry), labels or entry.labels, entry.name)
+    network = Network(
+        entry.module,
+        _told(input, entry),
+        labels or entry.labels,
+        entry.name,
+        output=output or entry.output,
+        task=task or entry.task,
+    )
+    network.loaded = remarks
+    return network
 
 
 def _from_factory(spec: str) -> Entry:
     made = find_factory(spec)()
     if isinstance(made, Network):
-        return Entry(made.module, made.name, made.input, made.labels)
+        told = (made.output, made.told_task)
+        return Entry(made.module, made.name, made.input, made.labels, *told)
     if not isinstance(made, nn.Module):
         raise SpecError(
             f"{spec} returned a {type(made).__name__}; "
@@ -122,7 +140,7 @@ def guess_input(module: nn.Module) -> Input:
             f"the input of {type(module).__name__} cannot be told, it has no convolution; "
             "give it, on the command line as --input 1x28x28"
         )
-    device = first.weight.device
+    device = next(module.parameters()).device
     running = []
     with frozen(module), torch.no_grad():
         for size in _SIZES:

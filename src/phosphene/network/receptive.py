@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from phosphene.errors import NetworkError
+from phosphene.network.feed import ANY, Feed
 from phosphene.network.frozen import frozen
 from phosphene.network.layers import Layer
 from phosphene.network.poison import COLUMNS, ROWS, Extent, Poison, Span
@@ -62,7 +63,11 @@ class Patch:
 
 
 def smallest_patch(
-    module: torch.nn.Module, layer: Layer, channels: int, field: ReceptiveField
+    module: torch.nn.Module,
+    layer: Layer,
+    channels: int,
+    field: ReceptiveField,
+    feed: Feed = ANY,
 ) -> Patch:
     """The smallest input, up to a stride's slack, whose centre position sees an uncut field.
 
@@ -77,7 +82,7 @@ def smallest_patch(
         if field.whole or size[0] * size[1] > largest:
             break
         with frozen(module), torch.no_grad():
-            poison = Poison(module, [layer], (channels, *size))
+            poison = Poison(module, [layer], (channels, *size), feed)
             rows = poison.extents(ROWS).get(layer.name)
             columns = poison.extents(COLUMNS).get(layer.name)
         if rows is None or columns is None:
@@ -95,7 +100,10 @@ _MOST_SLACK = 33  # the stride of most networks' deepest layer, and one
 
 
 def receptive_fields(
-    module: torch.nn.Module, layers: Collection[Layer], shape: tuple[int, int, int]
+    module: torch.nn.Module,
+    layers: Collection[Layer],
+    shape: tuple[int, int, int],
+    feed: Feed = ANY,
 ) -> dict[str, ReceptiveField]:
     """The receptive field of each of `layers` for a module fed with `shape` = (c, h, w).
 
@@ -105,7 +113,7 @@ def receptive_fields(
     module = _on_cpu(module)
     names = [layer.name for layer in layers]
     with frozen(module), torch.no_grad():
-        poison = Poison(module, layers, shape)
+        poison = Poison(module, layers, shape, feed)
         rows, columns = poison.extents(ROWS), poison.extents(COLUMNS)
         unreached = set(names) - (rows.keys() & columns.keys())
         if unreached:

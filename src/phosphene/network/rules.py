@@ -69,7 +69,10 @@ def backward_rule(rule: Rule, careful: bool = False) -> Iterator[None]:
         "switch it off for the study, or ask for the plain gradient"
     )
     try:
-        with torch.autograd.graph.disable_saved_tensors_hooks(recomputes), _Rectifiers(rule, careful):
+        with (
+            torch.autograd.graph.disable_saved_tensors_hooks(recomputes),
+            _Rectifiers(rule, careful),
+        ):
             yield
     except RuntimeError as error:
         if recomputes not in str(error):

@@ -15,7 +15,7 @@ import copy
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from typing import Any
 
 from torch import Tensor, nn
@@ -113,6 +113,8 @@ def _items(output: Any) -> Iterator[tuple[Key, Any]]:
         yield from zip(output._fields, output, strict=True)
     elif isinstance(output, tuple | list):
         yield from enumerate(output)
+    elif is_dataclass(output) and not isinstance(output, type):
+        yield from ((field.name, getattr(output, field.name)) for field in fields(output))
 
 
 def _at(output: Any, keys: tuple[Key, ...]) -> Tensor:
@@ -137,6 +139,10 @@ def _put(output: Any, keys: tuple[Key, ...], value: Tensor) -> Any:
     if isinstance(output, Mapping):
         changed: Any = copy.copy(output)
         changed[key] = part
+        return changed
+    if is_dataclass(output) and not isinstance(output, type):
+        changed = copy.copy(output)
+        object.__setattr__(changed, str(key), part)  # frozen or not, without its __post_init__
         return changed
     parts = list((items | {key: part}).values())
     if hasattr(output, "_fields"):

@@ -10,6 +10,7 @@ import copy
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from math import prod
 
 import torch
 from torch import Tensor, nn
@@ -17,7 +18,7 @@ from torch.nn.modules.batchnorm import _NormBase
 
 from phosphene.errors import NetworkError
 from phosphene.network.feed import ANY, Feed, shown
-from phosphene.network.layers import Discovery, Seen, discover, seen_in
+from phosphene.network.layers import Discovery, Place, Seen, discover, seen_in
 from phosphene.network.sites import tensors
 
 _BATCHES = (1, 4, 8, 16, 32, 64, 128, 3, 5, 6, 7, 9, 10, 12, 20, 24, 25, 48, 50, 100)
@@ -43,6 +44,18 @@ class Trial:
     found: Discovery
     feed: Feed = ANY
     remarks: tuple[str, ...] = ()
+
+
+def trial_pictures(shape: tuple[int, int, int]) -> Tensor:
+    """Three pictures of a shape, the third the first but for its left half.
+
+    They are not constant, so that layers which only agree on flat pictures are told apart.
+    """
+    grey = torch.linspace(0.1, 0.9, 2 * prod(shape)).view(2, *shape)
+    other = grey[0].clone()
+    half = shape[2] // 2
+    other[:, :, :half] = other[:, :, :half].flip(1) * 0.5 + 0.4
+    return torch.cat([grey, other[None]])
 
 
 def try_out(module: nn.Module, pictures: Tensor) -> Trial:
@@ -122,7 +135,7 @@ def _shown(module: nn.Module, found: Discovery, pictures: Tensor) -> dict[str, T
         return shown(module, ANY, pictures, sites, module, stop=False, take=torch.clone)
 
 
-def _rows(found: Discovery, more: Mapping[object, Seen]) -> Rows:
+def _rows(found: Discovery, more: Mapping[Place, Seen]) -> Rows:
     rows = {}
     for name, layer in found.layers.items():
         seen = more[found.places[name]]
@@ -223,4 +236,3 @@ def _refusal(module: nn.Module, found: Discovery, name: str, few: Tensor) -> str
         "of it answers no picture by itself. Let forward() look at each picture alone, or wrap "
         "the part before it"
     )
-

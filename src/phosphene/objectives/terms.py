@@ -9,6 +9,7 @@ from torch import Tensor
 
 from phosphene.errors import ObjectiveError
 from phosphene.objectives.algebra import LayerTerm, Term
+from phosphene.tasks import log_probabilities, probabilities
 from phosphene.types import LOGITS, Recording, Unit
 
 PerImage = int | tuple[int, ...]
@@ -147,8 +148,8 @@ class LogProbability(Logit):
     """The logarithm of a class's probability."""
 
     def __call__(self, recording: Recording) -> Float[Tensor, "b"]:
-        """log softmax(logits)[index], per image."""
-        return _pick(recording[LOGITS].log_softmax(1), self.index)
+        """log p[index], p by the network's task: softmax(logits) or sigmoid(logits), per image."""
+        return _pick(log_probabilities(recording[LOGITS], recording.task), self.index)
 
     def __str__(self) -> str:
         return f"log p({_listed(self.index)})"
@@ -159,8 +160,8 @@ class Probability(Logit):
     """The probability of a class."""
 
     def __call__(self, recording: Recording) -> Float[Tensor, "b"]:
-        """softmax(logits)[index], per image."""
-        return _pick(recording[LOGITS].softmax(1), self.index)
+        """p[index] by the network's task: softmax(logits) or sigmoid(logits), per image."""
+        return _pick(probabilities(recording[LOGITS], recording.task), self.index)
 
     def __str__(self) -> str:
         return f"p({_listed(self.index)})"

@@ -15,6 +15,7 @@ from phosphene.network import Network
 from phosphene.objectives import Logit
 from phosphene.results import Result
 from phosphene.streams import Streams
+from phosphene.tasks import Task, probabilities
 from phosphene.words import number, percent, plural
 
 
@@ -69,11 +70,12 @@ class Imagined(Result):
     pictures: Float[Tensor, "b c h w"]
     logits: Float[Tensor, "b classes"]
     closeness: Closeness | None
+    task: Task = "softmax"
 
     @property
     def probabilities(self) -> Float[Tensor, "b classes"]:
         """What the network gives to each class."""
-        return self.logits.softmax(1)
+        return probabilities(self.logits, self.task)
 
     @property
     def towards(self) -> Float[Tensor, "b"]:
@@ -169,7 +171,8 @@ def imagine(
     if nearest is not None and held_out is not None:
         closeness = _compare(pictures, len(network.classes), nearest, held_out)
     logits = torch.cat([network.class_scores(some).cpu() for some in pictures.split(size)])
-    return Imagined(tuple(targets), network.classes, recipe, pictures, logits, closeness)
+    classes, task = network.classes, network.task
+    return Imagined(tuple(targets), classes, recipe, pictures, logits, closeness, task)
 
 
 def _check(

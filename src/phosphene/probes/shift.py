@@ -12,6 +12,7 @@ from phosphene.data import Batch
 from phosphene.errors import DataError, InputError
 from phosphene.network import Network
 from phosphene.results import Result
+from phosphene.tasks import probabilities
 from phosphene.transforms import warp
 from phosphene.types import LOGITS, Unit
 from phosphene.words import class_name, number, percent, plural
@@ -177,16 +178,17 @@ def move_map(
     """
     network.unit(Unit(LOGITS, label))
     parts = [
-        scores.softmax(2)[:, 0] for scores in _scores(network, picture[None], family, fill, rows)
+        probabilities(scores[:, 0], network.task)
+        for scores in _scores(network, picture[None], family, fill, rows)
     ]
-    probabilities = torch.cat(parts)
+    read = torch.cat(parts)
     return MoveMap(
         family,
         picture.cpu(),
         network.classes,
         label,
-        probabilities[:, label].view(family.shape),
-        probabilities.argmax(1).view(family.shape),
+        read[:, label].view(family.shape),
+        read.argmax(1).view(family.shape),
     )
 
 

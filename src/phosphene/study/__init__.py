@@ -3,6 +3,7 @@
 from phosphene.study.build import Progress, build, plan
 from phosphene.study.plan import CHANNELS, NEURONS, Settings, Study, choose
 from phosphene.study.probing import keep_probe
+from phosphene.study.vocabulary import Vocabulary, agree
 
 __all__ = [
     "CHANNELS",
@@ -10,6 +11,8 @@ __all__ = [
     "Progress",
     "Settings",
     "Study",
+    "Vocabulary",
+    "agree",
     "build",
     "choose",
     "keep_probe",

@@ -1,7 +1,7 @@
 """What a study found, in plain words."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from statistics import median
 from typing import Any, ClassVar
@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
-from phosphene.atlas import Atlas, Finding, JobWriter, LayerRecord, UnitRecord
+from phosphene.atlas import Atlas, Finding, JobWriter, LayerRecord, Skipped, UnitRecord
 from phosphene.data import batches
 from phosphene.evaluation import nearest_neighbours
 from phosphene.examples import MOST_COMPARED
@@ -21,6 +21,9 @@ Said = tuple[str, str, dict[str, Any]]
 
 NEIGHBOURS = 5
 """How many real pictures vote on what a class picture looks like."""
+
+_NAMED = 5
+"""So many of those that were left out are named."""
 
 
 @dataclass(frozen=True)
@@ -53,18 +56,24 @@ class Conclude(StudyJob):
         if seen["skipped"]:
             yield (
                 "data",
-                f"Left out, because unreadable: {seen['skipped']} of "
-                f"{seen['count'] + seen['skipped']:,} files.",
+                f"Left out, because unreadable or without a number for an answer: "
+                f"{seen['skipped']} of {seen['count'] + seen['skipped']:,} pictures"
+                f"{_named(atlas.skipped())}.",
                 seen,
             )
+        if self.study.vocabulary.words:
+            yield "accuracy", f"{self.study.vocabulary.words}.", {}
         evaluation = atlas.documents().get("evaluation")
         if evaluation is None:
             return
         right = round(evaluation["accuracy"] * evaluation["count"])
+        of = f"{evaluation['count']:,} pictures of {self.study.data_name}"
+        told = f"The network reads {right:,} of {of} correctly"
+        if self.study.network.task == "sigmoid":  # others of its labels may hold as well
+            told = f"The network's surest label is the picture's own for {right:,} of {of}"
         yield (
             "accuracy",
-            f"The network reads {right:,} of {evaluation['count']:,} pictures of "
-            f"{self.study.data_name} correctly: {evaluation['accuracy']:.2%}"
+            f"{told}: {evaluation['accuracy']:.2%}"
             + (f", {evaluation['top5']:.2%} within five guesses." if evaluation["top5"] else "."),
             {"accuracy": evaluation["accuracy"], "count": evaluation["count"]},
         )
@@ -163,7 +172,8 @@ class Conclude(StudyJob):
         right = sum(p.unit == r for p, r in zip(drawn, read, strict=True))
         text = f"The network reads {right} of its {len(drawn)} class pictures as their class"
         figures = {"read": right, "count": len(drawn)}
-        if getattr(self.study.data, "classes", ()) and self._enough(layer):
+        named = bool(getattr(self.study.data, "classes", ()))
+        if named and self.study.vocabulary.shared and self._enough(layer):
             size = self.study.network.input.size
             if pictures.shape[2:] != size:  # drawn on another canvas than the data's
                 pictures = F.interpolate(pictures, size, mode="bilinear", antialias=True)
@@ -186,6 +196,13 @@ class Conclude(StudyJob):
     def _enough(self, layer: LayerRecord) -> bool:
         """Whether there are so many pictures that most neighbours can be of one class."""
         return bool(self.study.describe_data()["count"] >= (NEIGHBOURS // 2 + 1) * layer.units)
+
+
+def _named(skipped: Sequence[Skipped]) -> str:
+    """The first few that were left out, with the reasons."""
+    said = "; ".join(f"{item.path}: {item.reason}" for item in skipped[:_NAMED])
+    more = f"; and {len(skipped) - _NAMED} more" if len(skipped) > _NAMED else ""
+    return f" ({said}{more})" if said else ""
 
 
 def _firing(silent: int, units: int) -> str:

@@ -13,6 +13,7 @@ from phosphene.data.dataset import length
 from phosphene.errors import SpecError, UnknownLayerError, nearest
 from phosphene.maximize import Recipe, batch_size
 from phosphene.network import Layer, Network
+from phosphene.study.vocabulary import Vocabulary, agree
 from phosphene.transforms import RandomAffine
 
 _MEMORY = 2**32  # bytes; a pass forward keeps less than the ascent that batch_size is made for
@@ -59,19 +60,25 @@ class Study:
     """How the command line makes network and data again; no job depends on it."""
     data_fingerprint: str = field(init=False)
     layers: tuple[Layer, ...] = field(init=False)
-    classes: tuple[str, ...] = field(init=False)
-    """The names of the classes: the network's labels, else the data's, else numbers."""
+    vocabulary: Vocabulary = field(init=False)
 
     def __post_init__(self) -> None:
-        """Resolve layers and classes.
+        """Resolve layers and classes; labels of the data become the network's numbers.
 
         Raises:
             UnknownLayerError: with the nearest names.
             NetworkError: as many labels as classes are expected.
         """
-        object.__setattr__(self, "classes", _classes(self.network, self.data))
+        data, vocabulary = agree(self.network, self.data)
+        object.__setattr__(self, "data", data)
+        object.__setattr__(self, "vocabulary", vocabulary)
         object.__setattr__(self, "data_fingerprint", fingerprint(self.data))
         object.__setattr__(self, "layers", choose(self.network, self.settings.layers))
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The names of the data's labels: the network's classes where they are the same."""
+        return self.vocabulary.labels
 
     @property
     def data_name(self) -> str:
@@ -102,7 +109,24 @@ class Study:
         height, width = self.network.input.size
         record = self.network.to_json()
         record["input"] |= {"height": height, "width": width}
-        return record | {"labels": list(self.classes)}
+        return record | {"labels": list(self.vocabulary.outputs)}
+
+    def describe_reading(self) -> dict[str, Any]:
+        """The document `reading` of an atlas: which layer has the classes, and what is called what.
+
+        `labels` are the names of the data's classes, `shared` says that they are the network's.
+        """
+        network, words = self.network, self.vocabulary
+        read = network.reading if network.classifies else None
+        return {
+            "task": network.task,
+            "layer": None if read is None else read.layer,
+            "how": None if read is None else read.how,
+            "told": network.unread if read is None else str(read),
+            "labels": list(words.labels),
+            "shared": words.shared,
+            "said": words.words,
+        }
 
     def describe_data(self) -> dict[str, Any]:
         """The document `data` of an atlas."""
@@ -113,14 +137,6 @@ class Study:
             "classes": list(getattr(self.data, "classes", ())),
             "fingerprint": self.data_fingerprint,
         }
-
-
-def _classes(network: Network, data: Dataset[Any]) -> tuple[str, ...]:
-    of_data = tuple(getattr(data, "classes", ()))
-    if not network.classifies:
-        return of_data
-    unnamed = not network.labels and len(of_data) == len(network.classes)
-    return of_data if unnamed else network.classes
 
 
 def choose(network: Network, patterns: Sequence[str]) -> tuple[Layer, ...]:

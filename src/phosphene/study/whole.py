@@ -37,6 +37,7 @@ class Describe(StudyJob):
         network = self.study.network
         writer.document("network", self.study.describe_network())
         writer.document("data", self.study.describe_data())
+        writer.document("reading", self.study.describe_reading())
         writer.document("source", dict(self.study.source))
         for position, layer in enumerate(self.study.layers):
             field = network.fields[layer.name]
@@ -76,7 +77,8 @@ class Pass(StudyJob):
     def run(self, atlas: Atlas, writer: JobWriter) -> Iterator[float]:
         study = self.study
         layers = [layer.name for layer in study.layers]
-        survey = Survey(study.network, layers, len(study.classes), study.settings.examples)
+        classes = None if study.vocabulary.shared else len(study.classes)
+        survey = Survey(study.network, layers, classes, study.settings.examples)
         count = study.describe_data()["count"]
         for batch in batches(study.data, study.batch, study.settings.workers):
             survey.add(batch)
@@ -218,12 +220,13 @@ def _weight_pictures(study: Study, layer: Layer) -> Tensor | None:
     if weights is None:
         return None
     weights = weights.float().cpu()
-    if weights.ndim == 4 and weights.shape[1] in {1, 3}:
-        return weights
     first = next(found for found in study.network.layers.values() if found.weights is not None)
-    shape = study.network.input.shape
-    if layer.weights == first.weights and weights[0].numel() == np.prod(shape):
-        return weights.reshape(-1, *shape)
+    input, looks = study.network.input, layer.weights == first.weights
+    if weights.ndim == 4 and weights.shape[1] in {1, 3}:
+        on_input = looks and weights.shape[1] == input.channels
+        return input.as_pictures(weights) if on_input else weights
+    if looks and weights[0].numel() == np.prod(input.shape):
+        return input.as_pictures(weights.reshape(-1, *input.shape))
     return None
 
 
