@@ -66,7 +66,9 @@ class Discovery:
 
     `ends` are the names of the layers that the last call gave back, `places` tells for each layer
     which call it was, `picture` the size of the pictures. `left_out` says of modules that gave
-    back nothing that can be recorded what it was.
+    back nothing that can be recorded what it was. `blurred` are the layers from the first operation
+    on that decides by a value, as comparisons and max-unpooling do: a NaN may not reach what
+    depends on it.
     """
 
     layers: dict[str, Layer]
@@ -75,6 +77,7 @@ class Discovery:
     places: dict[str, Place]
     picture: Grid
     left_out: dict[str, str]
+    blurred: frozenset[str]
 
 
 State = tuple[int, int]
@@ -169,7 +172,16 @@ def discover(
             ends.append(layer.name)
     paths = {layer.site.path for layer in layers.values()}
     left_out = {path: said for path, said in seen.left_out.items() if path not in paths}
-    return Discovery(layers, values, tuple(ends), places, seen.picture, left_out)
+    since = len(names) if seen.followed.swallowed is None else seen.followed.swallowed
+    return Discovery(
+        layers=layers,
+        values=values,
+        ends=tuple(ends),
+        places=places,
+        picture=seen.picture,
+        left_out=left_out,
+        blurred=frozenset(name for name, (call, _) in places.items() if call >= since),
+    )
 
 
 def _with_tokens(layer: Layer, shape: tuple[int, ...]) -> Iterator[Layer]:
@@ -218,12 +230,9 @@ class _Observer:
         def hook(module: nn.Module, args: Any, kwargs: Any, output: Any) -> None:
             source = next((tensor for _, tensor in tensors((args, kwargs))), None)
             for keys, value in tensors(output):
-                axis = self._axis(keys, value)
-                if axis is None:
-                    self.left_out[path] = _unrecordable(module, value, self.pictures)
-                else:
-                    self._keep(path, keys, module, source, value, axis)
+                self._keep(path, keys, module, source, value)
             self.paths.append(path)
+            self.followed.calls = len(self.paths)
 
         return hook
 
@@ -243,14 +252,12 @@ class _Observer:
         return grown[0] if grown[0] == 0 or (grown[0] == 1 and value.ndim == 3) else None
 
     def _keep(
-        self,
-        path: str,
-        keys: tuple[Key, ...],
-        module: nn.Module,
-        source: Any,
-        value: Tensor,
-        axis: int,
+        self, path: str, keys: tuple[Key, ...], module: nn.Module, source: Any, value: Tensor
     ) -> None:
+        axis = self._axis(keys, value)
+        if axis is None:
+            self.left_out[path] = _unrecordable(module, value, self.pictures)
+            return
         layout = self.layouts.get(id(value))
         if layout is None:
             layout = replace(self._layout(keys, module, source, value, axis), axis=axis)

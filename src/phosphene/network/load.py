@@ -16,7 +16,7 @@ from torch import nn
 
 from phosphene.errors import SpecError, nearest
 from phosphene.network.catalogue import LIBRARIES, Entry, from_library
-from phosphene.network.frozen import frozen
+from phosphene.network.frozen import frozen, steady
 from phosphene.network.inputs import Input
 from phosphene.network.record import Network
 from phosphene.network.settings import kept_settings
@@ -142,7 +142,7 @@ def guess_input(module: nn.Module) -> Input:
         )
     device = next(module.parameters()).device
     running = []
-    with frozen(module), torch.no_grad():
+    with frozen(module), steady(module), torch.no_grad():
         for size in _SIZES:
             with (
                 suppress(Exception),

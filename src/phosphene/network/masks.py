@@ -166,7 +166,7 @@ def _where(args: Sequence[Any], kwargs: Mapping[str, Any], marks: Marks) -> Read
     condition, *choices = given
     for x, other in (choices, choices[::-1]):
         if _differs(x) and _zero(other, marks) and _of(condition, x, marks):
-            return x, torch.where(condition, *choices), False
+            return x, torch.where(condition, choices[0], choices[1]), False
     return None
 
 

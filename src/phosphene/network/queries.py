@@ -21,6 +21,16 @@ _ASKING = {"multi_head_attention_forward", "scaled_dot_product_attention", "bmm"
 
 _MATRIX = 2
 
+_SWALLOWS = {
+    "gt", "lt", "ge", "le", "eq", "ne", "__gt__", "__lt__", "__ge__", "__le__", "__eq__", "__ne__",
+    "argmax", "argmin", "argsort", "topk", "sort", "kthvalue", "median", "mode", "nonzero",
+    "max_unpool1d", "max_unpool2d", "max_unpool3d", "nan_to_num", "nan_to_num_", "fmax", "fmin",
+    "nansum", "nanmean", "nanmedian", "grid_sample", "grid_sampler", "searchsorted", "bucketize",
+    "histc", "long", "int", "bool", "byte", "short", "isnan", "isfinite", "sign", "heaviside",
+    "__bool__", "item", "tolist", "numpy", "one_hot", "bernoulli", "multinomial",
+}  # fmt: skip
+"""Functions that decide by a value, or pass over NaN: what depends on it may not become NaN."""
+
 
 class Followed(TorchFunctionMode):
     """While it holds, it is known of each value whether its rows come from the picture."""
@@ -29,6 +39,8 @@ class Followed(TorchFunctionMode):
         super().__init__()
         self._rows: Any = WeakIdKeyDictionary()
         self._rows[pictures] = "picture"
+        self.calls = 0  # of modules, as far as the observer has come
+        self.swallowed: int | None = None
 
     def rows(self, value: Tensor) -> Rows | None:
         """Where a value's rows come from; None for one that the picture has no part in."""
@@ -62,6 +74,8 @@ class Followed(TorchFunctionMode):
         known = [self.rows(tensor) for tensor in given]
         if any(known):
             name = str(getattr(func, "__name__", func))
+            if name in _SWALLOWS and self.swallowed is None:
+                self.swallowed = self.calls
             for made in _tensors(result):
                 self._rows[made] = self._made(name, given, known, made)
             if name == "__setitem__":

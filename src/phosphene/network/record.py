@@ -16,7 +16,6 @@ from phosphene.errors import (
     UnknownLayerError,
     UnknownUnitError,
     WeightsError,
-    nearest,
 )
 from phosphene.network.cost import multiply_adds
 from phosphene.network.defaults import with_defaults
@@ -28,7 +27,7 @@ from phosphene.network.failures import (
     why_no_layer,
 )
 from phosphene.network.feed import Feed, shown
-from phosphene.network.frozen import frozen
+from phosphene.network.frozen import frozen, steady
 from phosphene.network.inputs import Input
 from phosphene.network.layers import Discovery, Layer
 from phosphene.network.logits import Look, Reading, Unread, read_output, two_sided
@@ -153,8 +152,8 @@ class Network:
         ends = [found.values[name] for name in found.ends]
         if infinite and not all(value.isfinite().all() for value in ends):
             raise WeightsError(
-                f"the buffers {', '.join(infinite[:5])} of {self.name} are infinite, and so is what "
-                "it gives back; training has diverged or the file is damaged. Use an earlier "
+                f"the buffers {', '.join(infinite[:5])} of {self.name} are infinite, and so is "
+                "what it gives back; training has diverged or the file is damaged. Use an earlier "
                 "checkpoint"
             )
 
@@ -286,7 +285,8 @@ class Network:
         self.input.check_shape(pictures)
         pictures = pictures.to(self.device)
         sites = {name: self.layer(name).site for name in layers}
-        with frozen(self.module):
+        keep = steady(self.module) if self._known.trial.moves else nullcontext()
+        with frozen(self.module), keep:
             run = partial(self._run, size=(pictures.shape[2], pictures.shape[3]))
             values = shown(self.module, self.feed, pictures, list(sites.values()), run, stop=stop)
         missing = {site.name for site in sites.values()} - set(values)
@@ -344,7 +344,8 @@ class Network:
     def fields(self) -> dict[str, ReceptiveField]:
         """The receptive field of every layer, measured once."""
         layers = list(self.layers.values())
-        return receptive_fields(self.module, layers, self.input.shape, self.feed)
+        blurred = self._known.trial.found.blurred
+        return receptive_fields(self.module, layers, self.input.shape, self.feed, blurred)
 
     @property
     def measured(self) -> bool:
@@ -356,7 +357,7 @@ class Network:
         """The multiply-adds of every layer for one picture, with all that runs inside it."""
         picture = torch.zeros(1, *self.input.shape, device=self.device)
         ((part, _),) = self.feed.parts(picture)
-        with frozen(self.module):
+        with frozen(self.module), steady(self.module):
             inputs = self._inputs(part, self._known.order)
             found = multiply_adds(self.module, self.layers, inputs)
         return {name: cost // len(part) for name, cost in found.items()}

@@ -112,7 +112,7 @@ class _Rectify(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(
+    def forward(  # noqa: PLR0917 - autograd gives them in order
         ctx: Any,
         x: Tensor,
         bounds: tuple[float, float],

@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _NormBase
 from torch.nn.parameter import is_lazy
 
 from phosphene.errors import NetworkError, WeightsError
@@ -42,7 +43,7 @@ def check_state(module: nn.Module) -> None:
             "torch.inference_mode(), and no gradient can pass them. Make the network outside of "
             "it, or study a copy: copy.deepcopy(module), made outside"
         )
-    check_finite(module.state_dict(), _buffers(module))
+    check_finite(module.state_dict(), infinite_on_purpose(module))
 
 
 def infinite_buffers(module: nn.Module) -> list[str]:
@@ -84,8 +85,10 @@ def _all(module: nn.Module) -> Iterator[tuple[str, Tensor]]:
     yield from module.named_buffers()
 
 
-def _buffers(module: nn.Module) -> frozenset[str]:
-    return frozenset(name for name, _ in module.named_buffers())
+def infinite_on_purpose(module: nn.Module) -> frozenset[str]:
+    """The names of buffers that may hold infinity: all but the statistics of norms."""
+    norms = tuple(f"{path}." for path, m in module.named_modules() if isinstance(m, _NormBase))
+    return frozenset(name for name, _ in module.named_buffers() if not name.startswith(norms))
 
 
 def _listed(names: list[str]) -> str:

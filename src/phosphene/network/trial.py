@@ -18,6 +18,7 @@ from torch.nn.modules.batchnorm import _NormBase
 
 from phosphene.errors import NetworkError
 from phosphene.network.feed import ANY, Feed, shown
+from phosphene.network.frozen import steady
 from phosphene.network.layers import Discovery, Place, Seen, discover, seen_in
 from phosphene.network.sites import tensors
 
@@ -33,17 +34,23 @@ Beyond that the network is asked again in double precision.
 _SURELY = {torch.float64: 1e-6, torch.float32: 1e-2, torch.float16: 0.2, torch.bfloat16: 0.5}
 """What is beyond rounding where it cannot be asked in double precision."""
 
+_COMPANY = "what it answers to a picture depends on chance or on the rest of the batch"
+
 Rows = Mapping[str, Tensor]
 """The first rows of layers' values."""
 
 
 @dataclass(frozen=True)
 class Trial:
-    """What the trial showed. `remarks` is what a user should be told of it."""
+    """What the trial showed. `remarks` is what a user should be told of it.
+
+    `moves` says that a pass changes buffers of the network, which are to be put back.
+    """
 
     found: Discovery
     feed: Feed = ANY
     remarks: tuple[str, ...] = ()
+    moves: bool = False
 
 
 def trial_pictures(shape: tuple[int, int, int]) -> Tensor:
@@ -68,34 +75,43 @@ def try_out(module: nn.Module, pictures: Tensor) -> Trial:
         NetworkError: its answer to a picture depends on chance or on the rest of the batch.
         Exception: what the network raises, where it runs on no number of pictures.
     """
-    with torch.random.fork_rng(devices=[]):
-        try:
-            return _of_any_number(module, pictures)
-        except NetworkError:
+    moved: list[str] = []
+    with torch.random.fork_rng(devices=[]), steady(module, moved):
+        trial = _try(module, pictures)
+    return replace(trial, moves=bool(moved))
+
+
+def _try(module: nn.Module, pictures: Tensor) -> Trial:
+    try:
+        return _of_any_number(module, pictures)
+    except NetworkError:
+        raise
+    except Exception:
+        size = _written_size(module, pictures)
+        if size is None:
             raise
-        except Exception:
-            size = _written_size(module, pictures)
-            if size is None:
-                raise
-            return _of_one_number(module, _cycled(pictures, size))
+        return _of_one_number(module, _cycled(pictures, size))
 
 
 def _of_any_number(module: nn.Module, pictures: Tensor) -> Trial:
     many, few = pictures[:3], pictures[:2]
-    more = seen_in(module, many)
-    found = discover(module, few, more)
+    with steady(module):
+        more = seen_in(module, many)
+    with steady(module):
+        found = discover(module, few, more)
     single: Rows = {}
     with suppress(Exception):  # one picture alone may lose its batch axis
         single = _shown(module, found, few[:1])
     found = _settled(module, found, [_rows(found, more), single], [few, many, few[:1]])
-    lost = next((n for n, v in found.values.items() if _lost(single.get(n), v)), None)
+    said = _left(found)
+    lost = next((n for n in found.layers if _lost(single.get(n), found.values[n])), None)
     if lost is None:
-        return Trial(found)
+        return Trial(found, remarks=said)
     remark = (
         f"one picture alone loses its batch axis on the way to layer {lost!r}, as by .squeeze() "
         "without an axis; it is shown twice, and the second answer dropped. Write .flatten(1)"
     )
-    return Trial(found, Feed(least=2), (remark,))
+    return Trial(found, Feed(least=2), (remark, *said))
 
 
 def _of_one_number(module: nn.Module, few: Tensor) -> Trial:
@@ -108,7 +124,19 @@ def _of_one_number(module: nn.Module, few: Tensor) -> Trial:
         "once and no others. So many are shown at once, the last of them repeated where some are "
         "missing. Write x.shape[0] in its place"
     )
-    return Trial(found, Feed(batch=len(few)), (remark,))
+    return Trial(found, Feed(batch=len(few)), (remark, *_left(found)))
+
+
+def _left(found: Discovery) -> tuple[str, ...]:
+    """What to say of layers that are no function of one picture, where the output is."""
+    names = [repr(name) for name, said in found.left_out.items() if said == _COMPANY]
+    if not names:
+        return ()
+    more = f" and {len(names) - 5} more" if len(names) > 5 else ""
+    return (
+        f"left out: {', '.join(names[:5])}{more}; {_COMPANY}. Quantisers that still observe are "
+        "stilled by module.apply(torch.ao.quantization.disable_observer)",
+    )
 
 
 def _pictures(count: int) -> str:
@@ -131,7 +159,7 @@ def _written_size(module: nn.Module, pictures: Tensor) -> int | None:
 
 def _shown(module: nn.Module, found: Discovery, pictures: Tensor) -> dict[str, Tensor]:
     sites = [layer.site for layer in found.layers.values()]
-    with torch.no_grad():
+    with torch.no_grad(), steady(module):
         return shown(module, ANY, pictures, sites, module, stop=False, take=torch.clone)
 
 
@@ -186,9 +214,8 @@ def _settled(
         return found
     if {*found.ends} & {*changed} or not found.ends:
         raise NetworkError(_refusal(module, found, changed[0], shown_as[0]))
-    said = "its answer to a picture depends on chance or on the rest of the batch"
     kept = {name: layer for name, layer in found.layers.items() if name not in changed}
-    return replace(found, layers=kept, left_out=found.left_out | dict.fromkeys(changed, said))
+    return replace(found, layers=kept, left_out=found.left_out | dict.fromkeys(changed, _COMPANY))
 
 
 def _in_double(

@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from phosphene.errors import WeightsError, nearest
-from phosphene.network.state import check_finite
+from phosphene.network.state import check_finite, infinite_on_purpose
 
 _WRAPPERS = ("state_dict", "model_state_dict", "model", "net", "network", "weights", "params",
              "checkpoint", "module", "state", "ema", "ema_state_dict", "model_ema",
@@ -47,7 +47,7 @@ def load_weights(module: nn.Module, path: str | Path) -> tuple[str, ...]:
     """
     expected = module.state_dict()
     state, remarks = _unwrapped(_read(Path(path)), expected)
-    check_finite(state, frozenset(name for name, _ in module.named_buffers()))
+    check_finite(state, infinite_on_purpose(module))
     # Files from before PyTorch 0.4.1 have no batch counters, and no network needs them to run.
     missing = [k for k in expected if k not in state and not k.endswith("num_batches_tracked")]
     unexpected = [k for k in state if k not in expected]
