@@ -141,6 +141,59 @@ RELUS: dict[str, Callable[[Tensor], Tensor]] = {
     "x.clip": lambda x: x.clip(0),
 }
 
+
+def indexed(x: Tensor) -> Tensor:
+    x = x.clone()
+    x[x < 0] = 0
+    return x
+
+
+def indexed_in_place(x: Tensor) -> Tensor:
+    x[x.detach() <= 0] = 0.0
+    return x
+
+
+def without_gradient(x: Tensor) -> Tensor:
+    with torch.no_grad():
+        mask = (x > 0).to(x.dtype)
+    return mask * x
+
+
+WRITTEN_OUT: dict[str, Callable[[Tensor], Tensor]] = {
+    "mask": lambda x: x * (x > 0),
+    "mask as numbers": lambda x: (x > 0).to(x.dtype) * x,
+    "mask of what is detached": lambda x: x.mul((x.detach() >= 0).float()),
+    "mask made without gradient": without_gradient,
+    "mask of data": lambda x: x * torch.gt(x.data, 0),
+    "mask turned round": lambda x: x * (1 - (x < 0).to(x.dtype)),
+    "mask in place": lambda x: x.mul_(x > 0),
+    "mask by *=": lambda x: x.__imul__(x > 0),
+    "masked_fill": lambda x: x.masked_fill(x < 0, 0.0),
+    "masked_fill_": lambda x: x.masked_fill_(x < 0, 0.0),
+    "masked_fill of a tensor": lambda x: torch.masked_fill(x, x < 0, torch.zeros(())),
+    "index": indexed,
+    "index in place": indexed_in_place,
+    "where": lambda x: torch.where(x > 0, x, 0.0),
+    "where zeros": lambda x: torch.where(x > 0, x, torch.zeros_like(x)),
+    "where turned round": lambda x: torch.where(x < 0, torch.zeros(()), x),
+    "x.where": lambda x: x.where(x > 0, torch.zeros(())),
+    "heaviside": lambda x: x * torch.heaviside(x.detach(), torch.zeros_like(x)),
+    "maximum": lambda x: torch.maximum(x, torch.zeros(())),
+    "maximum turned round": lambda x: torch.maximum(torch.zeros_like(x), x),
+    "max of two": lambda x: torch.max(x, x.new_zeros(1)),
+    "fmax": lambda x: torch.fmax(x, torch.zeros(())),
+    "tensor bound": lambda x: x.clamp(min=torch.zeros(())),
+    "tensor clamp_min": lambda x: torch.clamp_min(x, torch.zeros_like(x)),
+    "aten": torch.ops.aten.relu,
+    "aten overload": torch.ops.aten.relu.default,
+    "aten in place": torch.ops.aten.relu_,
+    "aten clamp_min": lambda x: torch.ops.aten.clamp_min(x, 0),
+    "aten threshold": lambda x: torch.ops.aten.threshold(x, 0, 0),
+}
+"""ReLUs that are no call of ReLU."""
+
+RELUS |= WRITTEN_OUT
+
 RELU6S: dict[str, Callable[[Tensor], Tensor]] = {
     "module": nn.ReLU6(),
     "module in place": nn.ReLU6(inplace=True),
@@ -289,6 +342,16 @@ def scripted(x: Tensor) -> Tensor:
     return torch.relu(x)
 
 
+@script
+def scripted_mask(x: Tensor) -> Tensor:
+    return x * (x > 0).to(x.dtype)
+
+
+@script
+def scripted_where(x: Tensor) -> Tensor:
+    return torch.where(x > 0, x, torch.zeros_like(x))
+
+
 REFUSED: dict[str, tuple[Callable[[Tensor], Tensor], str]] = {
     "gelu": (F.gelu, "GeluBackward0"),
     "gelu module": (nn.GELU(), "GeluBackward0"),
@@ -328,12 +391,57 @@ REFUSED: dict[str, tuple[Callable[[Tensor], Tensor], str]] = {
     "threshold elsewhere": (nn.Threshold(0.1, 0.0), "ThresholdBackward0"),
     "clamp elsewhere": (lambda x: x.clamp(min=-1), "ClampBackward1"),
     "clamp from above": (lambda x: x.clamp_max(6), "ClampMaxBackward0"),
-    "tensor bound": (lambda x: x.clamp(min=torch.zeros(())), "ClampBackward0"),
-    "maximum": (lambda x: torch.maximum(x, torch.zeros(())), "MaximumBackward0"),
-    "max of two": (lambda x: torch.max(x, torch.zeros(())), "MaximumBackward0"),
-    "where": (lambda x: torch.where(x > 0, x, 0.0), "WhereBackward0"),
-    "below the Python API": (torch.ops.aten.relu, "ReluBackward0"),
+    "tensor bound elsewhere": (lambda x: x.clamp(min=torch.ones(())), "ClampBackward0"),
+    "maximum with ones": (lambda x: torch.maximum(x, torch.ones(())), "MaximumBackward0"),
+    "minimum": (lambda x: -torch.minimum(-x, torch.zeros(())), "MinimumBackward0"),
     "scripted function": (scripted, "ReluBackward0"),
+    "scripted mask": (scripted_mask, "MulBackward0"),
+    "scripted where": (scripted_where, "WhereBackward0"),
+    "half of the sum with the absolute": (lambda x: (x + x.abs()) / 2, "AbsBackward0"),
+    "root of the square": (lambda x: (x + (x * x).sqrt()) / 2, "SqrtBackward0"),
+    "power of a half": (lambda x: (x + x.pow(2).pow(0.5)) / 2, "PowBackward0"),
+    "sign": (lambda x: x * (torch.sign(x) + 1) / 2, "SignBackward0"),
+    "largest of a stack": (
+        lambda x: torch.stack([x, torch.zeros_like(x)]).amax(0),
+        "AmaxBackward0",
+    ),
+    "largest of a cat": (
+        lambda x: torch.cat([x[None], torch.zeros_like(x)[None]]).max(0).values,
+        "MaxBackward0",
+    ),
+    "sorted with zeros": (
+        lambda x: torch.stack([torch.zeros_like(x), x], -1).sort(-1).values[..., 1],
+        "SortBackward0",
+    ),
+    "pooled with zeros": (
+        lambda x: F.max_pool1d(
+            torch.stack([x.flatten(1), torch.zeros_like(x.flatten(1))], -1), 2
+        ).view_as(x),
+        "MaxPool2DWithIndicesBackward0",
+    ),
+    "largest of what is padded": (
+        lambda x: F.pad(x.unsqueeze(-1), (0, 1)).amax(-1),
+        "AmaxBackward0",
+    ),
+    "its own rectified part": (lambda x: x + F.relu(-x), "AddBackward0"),
+    "leaky by its rectified part": (lambda x: x + 9 * F.relu(x), "AddBackward0"),
+    "leaky by a mask": (lambda x: x * (0.1 + 0.9 * (x > 0)), "MulBackward0"),
+    "leaky by where": (lambda x: torch.where(x > 0, x, 0.1 * x), "WhereBackward0"),
+    "leaky on a view": (lambda x: (F.leaky_relu_(x[:]), x)[1], "CopySlices"),
+    "mask elsewhere": (lambda x: x * (x > 0.1), "MulBackward0"),
+    "mask of a mean": (lambda x: x * (x.detach() > x.mean()), "MulBackward0"),
+    "largest few": (
+        lambda x: x * (x.flatten(1) >= x.flatten(1).topk(3).values[:, -1:]).view_as(x),
+        "MulBackward0",
+    ),
+    "silu as a quotient": (lambda x: x / (1 + torch.exp(-x)), "DivBackward0"),
+    "softplus written out": (lambda x: torch.log(1 + torch.exp(x)), "LogBackward0"),
+    "softplus by log1p": (lambda x: torch.log1p(x.exp()), "Log1PBackward0"),
+    "hardshrink": (F.hardshrink, "HardshrinkBackward0"),
+    "fake quantised": (
+        lambda x: torch.fake_quantize_per_tensor_affine(x, 0.01, 0, 0, 255),
+        "FakeQuantizePerTensorAffineCachemaskBackward0",
+    ),
     "custom function": (Custom.apply, "CustomBackward"),
 }
 
@@ -374,12 +482,20 @@ class Weighed(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.conv, self.gate = nn.Conv2d(1, 4, 3), nn.Conv2d(1, 4, 3)
-        self.fc, self.head = nn.Conv2d(4, 4, 1), nn.Linear(4, 3)
+        self.fc, self.head = nn.Conv2d(4, 4, 1), nn.Linear(8, 3)
+        self.mix, self.gain = nn.Conv2d(4, 8, 1), nn.Parameter(torch.tensor(1.5))
+        self.register_buffer("places", torch.eye(6, dtype=torch.bool))
 
     def forward(self, x: Tensor) -> Tensor:
         x = F.relu(self.conv(x)) * torch.sigmoid(self.gate(x))
         x = x * F.relu6(self.fc(x.mean((2, 3), keepdim=True)) + 3) / 6
-        return self.head(x.mean((2, 3)))
+        first, second = self.mix(x).chunk(2, 1)
+        x = first * torch.sigmoid(second)  # a gated linear unit by hand
+        x = x / x.detach().norm(dim=1, keepdim=True).add(1)  # scales, and switches nothing
+        x = x.masked_fill(self.places, 0) * self.gain  # the same whatever the picture
+        x = x + F.max_pool2d(F.pad(x, (1, 1, 1, 1)), 3, 1)
+        x = torch.cat([x, torch.zeros_like(x)], 1)  # a shortcut that gains channels
+        return self.head(F.max_pool2d(x, 2).mean((2, 3)))
 
 
 @by_name

@@ -6,6 +6,7 @@ objective may carry b units for b pictures; `cross` pairs every picture with eve
 and `each_gradient` does so in fewer passes.
 """
 
+import warnings
 from collections.abc import Callable, Sequence
 from functools import partial
 
@@ -38,6 +39,8 @@ def gradient(network: Network, pictures: Maps, objective: Term, rule: Rule = PLA
     """The gradient of each picture's score: map_i = ∂ score_i / ∂ picture_i.
 
     With a `rule` other than plain, rectifiers pass the gradient on by that rule instead.
+
+    A map that is not a number, where the network has no slope, is left so and said in a warning.
 
     Raises:
         InputError: pictures outside [0, 1] or of the wrong shape.
@@ -81,12 +84,42 @@ def each_gradient(
 def _gradients(
     network: Network, pictures: Maps, objectives: Sequence[Term], rule: Rule
 ) -> list[Maps]:
+    """The gradient of the pictures for each objective; what is not a number is said."""
+    maps = _passes(network, pictures, objectives, rule)
+    if rule.forward_gate and rule.backward_gate and any(_no_numbers(found) for found in maps):
+        maps = _passes(network, pictures, objectives, rule, careful=True)
+    for objective, found in zip(objectives, maps, strict=True):
+        if bad := _no_numbers(found):
+            warnings.warn(
+                f"the gradient of {objective} is not a number for {len(bad)} of {len(found)} "
+                f"pictures (number {', '.join(map(str, bad[:9]))}{', …' * (len(bad) > 9)}): the "
+                "network has no slope there, as the root or the logarithm of 0 and 0 / 0 have "
+                "none. Leave these pictures out; the maps of the others are right",
+                stacklevel=4,
+            )
+    return maps
+
+
+def _no_numbers(maps: Maps) -> list[int]:
+    """Which maps hold what is not a number."""
+    if not maps.sum().isnan():
+        return []
+    return maps.isnan().flatten(1).any(1).nonzero().flatten().tolist()
+
+
+def _passes(
+    network: Network,
+    pictures: Maps,
+    objectives: Sequence[Term],
+    rule: Rule,
+    careful: bool = False,
+) -> list[Maps]:
     """The gradient of the pictures for each objective, after one pass forward for all."""
     leaf = pictures.detach().clone().requires_grad_()
     layers = {layer for objective in objectives for layer in objective.layers}
     maps: list[Maps] = []
     with torch.enable_grad(), frozen(network.module):  # checkpointing runs the module again
-        with backward_rule(rule):
+        with backward_rule(rule, careful):
             recording = network.record(leaf, layers)
         refuse_uncaught(rule, recording.values(), recording.pictures)
         for objective in objectives:

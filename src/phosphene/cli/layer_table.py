@@ -23,7 +23,7 @@ def table_of_network(network: Network) -> Table:
             table.add_row("", _indented(name, depth))
             continue
         field = fields[name]
-        table.add_row(*_cells(layer, depth, field.size, field.whole, costs.get(name, 0)))
+        table.add_row(*_cells(layer, depth, str(field), costs.get(name, 0)))
     return table
 
 
@@ -35,7 +35,7 @@ def table_of_atlas(layers: Sequence[LayerRecord]) -> Table:
         if name in known:
             layer = known[name]
             cost = layer.multiply_adds or 0
-            table.add_row(*_cells(layer, depth, layer.field, layer.field_whole, cost))
+            table.add_row(*_cells(layer, depth, _seen(layer), cost))
         else:
             table.add_row("", _indented(name, depth))
     return table
@@ -74,11 +74,15 @@ def _empty() -> Table:
     return table
 
 
-def _cells(
-    layer: Layer | LayerRecord, depth: int, field: tuple[int, int] | None, whole: bool, cost: int
-) -> list[str]:
+def _seen(layer: LayerRecord) -> str:
+    """What a layer of an atlas sees."""
+    if layer.field is None:
+        return "?"
+    return "whole picture" if layer.field_whole else f"{layer.field[0]} x {layer.field[1]}"
+
+
+def _cells(layer: Layer | LayerRecord, depth: int, sees: str, cost: int) -> list[str]:
     shape = " x ".join(str(n) for n in layer.shape)
-    sees = "?" if field is None else ("whole picture" if whole else f"{field[0]} x {field[1]}")
     mark = "●" if layer.default else ""
     adds = scaled(cost) if cost else ""
     return [mark, _indented(layer.name, depth), layer.kind, shape, str(layer.units), sees, adds]

@@ -7,7 +7,7 @@ from phosphene.network.layers import Layer
 from phosphene.network.load import find_factory, guess_input, load_network
 from phosphene.network.pieces import Pieces
 from phosphene.network.receptive import Patch, ReceptiveField, receptive_fields
-from phosphene.network.record import Network, fingerprint
+from phosphene.network.record import Network
 from phosphene.network.rules import (
     DECONVNET,
     GUIDED,
@@ -17,6 +17,7 @@ from phosphene.network.rules import (
     backward_rule,
     refuse_uncaught,
 )
+from phosphene.network.state import fingerprint
 from phosphene.network.weights import load_weights, read_weights
 
 __all__ = [

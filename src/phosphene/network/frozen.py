@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 
 @contextmanager
@@ -26,3 +27,39 @@ def frozen(module: nn.Module) -> Iterator[None]:
             m.training = True
         for p in learning:
             p.requires_grad_(True)
+
+
+@contextmanager
+def steady(module: nn.Module, moved: list[str] | None = None) -> Iterator[None]:
+    """Put buffers that a pass changes back, in eval mode too: observers and counters go on.
+
+    The names of those that were changed are added to `moved`.
+    """
+    kept = [
+        (m, path, name, buffer, buffer.detach().clone())
+        for path, m in module.named_modules(remove_duplicate=True)
+        if not isinstance(m, torch.jit.ScriptModule)
+        for name, buffer in m._buffers.items()
+        if buffer is not None
+    ]
+    try:
+        yield
+    finally:
+        for m, path, name, buffer, before in kept:
+            same = m._buffers.get(name) is buffer and _alike(buffer, before)
+            if not same:
+                m._buffers[name] = buffer
+                with torch.no_grad():
+                    if buffer.shape == before.shape:
+                        buffer.copy_(before)
+                    else:  # an observer that sees its first values grows
+                        buffer.set_(before)
+                if moved is not None:
+                    moved.append(f"{path}.{name}".lstrip("."))
+
+
+def _alike(one: Tensor, other: Tensor) -> bool:
+    """Whether two tensors are the same, NaN being equal to itself."""
+    if one.shape != other.shape:
+        return False
+    return torch.equal(one, other) or torch.equal(one.nan_to_num(), other.nan_to_num())

@@ -12,12 +12,16 @@ these when it is recorded, and back when it is replaced:
 | `token`         | `b t c`             | one leading token, `b c`                            |
 | `flat_maps`     | `b c (h·w)`         | `b c h w`                                           |
 | `sequence`      | `b t c`             | as it is                                            |
+| `signal`        | `b c t`             | `b t c`, as a sequence                              |
+| `states`        | `n b c`             | a recurrent layer's last states, `b (n·c)`          |
 | `vector`        | `b d`               | as it is                                            |
 | `two_sided`     | `b 1`, a score z    | `b 2`, a score for each of two classes: -z/2, z/2   |
 | `two_shares`    | `b 1`, a share p    | `b 2`, the share of each of two classes: 1 - p, p   |
+
+Sequences may have the time first, `t b c`; `axis` is where the pictures of a batch are counted.
 """
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from math import log
 from typing import Literal
@@ -32,6 +36,8 @@ Kind = Literal[
     "token",
     "flat_maps",
     "sequence",
+    "signal",
+    "states",
     "vector",
     "two_sided",
     "two_shares",
@@ -47,14 +53,17 @@ _MOST_LEADING = 8
 class Layout:
     """How a value lies in the network's tensor.
 
-    `leading` is how many tokens stand before the patches, or the number of the one `token`.
+    `leading` is how many tokens stand before the patches, or the number of the one `token`. `axis`
+    counts the pictures of a batch.
     """
 
     kind: Kind
     leading: int = 0
+    axis: int = 0
 
     def read(self, value: Tensor, picture: Grid) -> Tensor:
         """The network's `value` as it is recorded, for a picture of so many rows and columns."""
+        value = value.movedim(self.axis, 0) if self.axis else value
         match self.kind:
             case "channels_last":
                 value = value.movedim(-1, 1)
@@ -64,6 +73,10 @@ class Layout:
                 value = value[:, self.leading]
             case "flat_maps":
                 value = _as_maps(value, picture)
+            case "signal":
+                value = value.transpose(1, 2)
+            case "states":
+                value = value.flatten(1)
             case "two_sided":
                 value = torch.cat([-value / 2, value / 2], dim=1)
             case "two_shares":
@@ -72,9 +85,13 @@ class Layout:
 
     def write(self, value: Tensor, recorded: Tensor) -> Tensor:
         """A new tensor like the network's `value`, with `recorded` in its place."""
+        made = self._written(value.movedim(self.axis, 0) if self.axis else value, recorded)
+        return made.movedim(0, self.axis).contiguous() if self.axis else made
+
+    def _written(self, value: Tensor, recorded: Tensor) -> Tensor:
         match self.kind:
             case "channels_last":
-                return recorded.movedim(1, -1).contiguous()
+                recorded = recorded.movedim(1, -1).contiguous()
             case "tokens":
                 recorded = torch.cat(
                     [value[:, : self.leading], recorded.flatten(2).transpose(1, 2)], dim=1
@@ -84,6 +101,10 @@ class Layout:
                 recorded = torch.cat([before, recorded[:, None], after], dim=1)
             case "flat_maps":
                 recorded = recorded.flatten(2).clone()
+            case "signal":
+                recorded = recorded.transpose(1, 2).contiguous()
+            case "states":
+                recorded = recorded.unflatten(1, value.shape[1:]).clone()
             case "two_sided":
                 recorded = recorded[:, 1:] - recorded[:, :1]
             case _:
@@ -116,35 +137,71 @@ def _log_ratio(grid: Grid) -> float:
     return log(grid[0] / grid[1])
 
 
-def layout_of(
-    module: nn.Module,
-    value: Tensor,
-    inherited: Layout | None,
-    seen: Collection[Grid],
-    picture: Grid,
-) -> Layout:
+@dataclass(frozen=True)
+class Evidence:
+    """What a pass showed about one value, the pictures of the batch moved to its first axis.
+
+    `inherited` is the layout of the module's input where that has the shape of the value; `seen`
+    are the grids of layers before and `signals` the shapes of signals. `rows` says whether the
+    value has rows that come from the picture; `places` of a grid, whether each of its places
+    looks at its own part of the picture.
+    """
+
+    picture: Grid
+    seen: Collection[Grid]
+    signals: Collection[tuple[int, ...]]
+    inherited: Layout | None
+    rows: bool
+    places: Callable[[Grid], bool]
+
+
+def layout_of(module: nn.Module, first: bool, value: Tensor, evidence: Evidence) -> Layout:
     """How the `value` that `module` gave back lies, from what has been observed so far.
 
-    `inherited` is the layout of the module's input where that has the shape of `value`; `seen`
-    are the grids of layers before. What the module is known to work on decides first, then what
-    it was given, then which axes look like a grid that was seen.
+    `first` says that it is the first of what was given back. What the module is known to work on
+    decides, then what it was given, then which axes look like a grid that was seen.
     """
     if value.ndim == 2:
         return VECTOR
+    if isinstance(module, nn.RNNBase):
+        return SEQUENCE if first else Layout("states")
     if value.ndim == 3:
-        return _of_sequence(value.shape[1:], seen, picture)
+        return _of_row(module, value, evidence)
     known = _unit_axis(module, value)
     if known is not None:
         return MAPS if known == 1 else Layout("channels_last")
-    if inherited is not None:
-        return inherited
-    first, last = _like(value.shape[2:], picture), _like(value.shape[1:3], picture)
-    return Layout("channels_last") if last and not first and value.shape[1:3] in seen else MAPS
+    if evidence.inherited is not None:
+        return evidence.inherited
+    shape, picture = value.shape, evidence.picture
+    front, last = _like(shape[2:], picture), _like(shape[1:3], picture)
+    return Layout("channels_last") if last and not front and shape[1:3] in evidence.seen else MAPS
 
 
-def _of_sequence(shape: tuple[int, ...], seen: Collection[Grid], picture: Grid) -> Layout:
+_SIGNALS = (
+    nn.Conv1d, nn.ConvTranspose1d, nn.BatchNorm1d, nn.InstanceNorm1d, nn.MaxPool1d, nn.AvgPool1d,
+    nn.AdaptiveAvgPool1d, nn.AdaptiveMaxPool1d, nn.LPPool1d, nn.MaxUnpool1d,
+    nn.GroupNorm, nn.LazyConv1d, nn.LazyConvTranspose1d, nn.LazyBatchNorm1d, nn.SyncBatchNorm,
+)  # fmt: skip
+"""Modules that have the units of `b c t` on the second axis."""
+
+
+def _of_row(module: nn.Module, value: Tensor, evidence: Evidence) -> Layout:
+    """The layout of a value of three axes."""
+    shape = tuple(value.shape[1:])
+    if isinstance(module, _SIGNALS) or (
+        shape in evidence.signals and not isinstance(module, nn.Linear)
+    ):
+        places = shape[1]
+        grids = (g for g in evidence.seen if g[0] * g[1] == places >= 4 and evidence.rows)
+        mapped = any(grid_of(places, evidence.picture) == g for g in grids)
+        return Layout("flat_maps") if mapped else Layout("signal")
+    return _of_sequence(shape, evidence) if evidence.rows else SEQUENCE
+
+
+def _of_sequence(shape: tuple[int, ...], evidence: Evidence) -> Layout:
     """Tokens come in the number of a grid that was seen; a few may stand before them."""
     tokens, units = shape
+    seen, picture = evidence.seen, evidence.picture
     for grid in sorted(set(seen), key=lambda g: -g[0] * g[1]):
         patches = grid[0] * grid[1]
         most = max(1, min(_MOST_LEADING, patches // 8))
@@ -154,7 +211,7 @@ def _of_sequence(shape: tuple[int, ...], seen: Collection[Grid], picture: Grid) 
         return Layout("flat_maps")
     height, width = grid_of(tokens, picture)
     exact = height * picture[1] == width * picture[0] and tokens >= 4
-    return Layout("tokens") if exact else SEQUENCE
+    return Layout("tokens") if exact and evidence.places((height, width)) else SEQUENCE
 
 
 def _unit_axis(module: nn.Module, value: Tensor) -> int | None:

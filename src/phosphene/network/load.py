@@ -16,10 +16,11 @@ from torch import nn
 
 from phosphene.errors import SpecError, nearest
 from phosphene.network.catalogue import LIBRARIES, Entry, from_library
-from phosphene.network.frozen import frozen
+from phosphene.network.frozen import frozen, steady
 from phosphene.network.inputs import Input
 from phosphene.network.record import Network
 from phosphene.network.settings import kept_settings
+from phosphene.network.state import check_state
 from phosphene.network.weights import load_weights
 from phosphene.tasks import Task
 
@@ -58,14 +59,16 @@ def load_network(
         DownloadError: a library cannot fetch what it needs.
     """
     library, _, name = spec.partition(":")
+    remarks: tuple[str, ...] = ()
     if library in LIBRARIES:
         entry = from_library(library, name, weights, len(labels) or None)
     else:
         entry = _from_factory(spec)
         if weights is not None:
-            load_weights(entry.module, weights)
+            remarks = load_weights(entry.module, weights)
+    check_state(entry.module)  # before weights that are not there are moved
     entry.module.to(device)
-    return Network(
+    network = Network(
         entry.module,
         _told(input, entry),
         labels or entry.labels,
@@ -73,6 +76,8 @@ def load_network(
         output=output or entry.output,
         task=task or entry.task,
     )
+    network.loaded = remarks
+    return network
 
 
 def _from_factory(spec: str) -> Entry:
@@ -140,9 +145,9 @@ def guess_input(module: nn.Module) -> Input:
             f"the input of {type(module).__name__} cannot be told, it has no convolution; "
             "give it, on the command line as --input 1x28x28"
         )
-    device = first.weight.device
+    device = next(module.parameters()).device
     running = []
-    with frozen(module), torch.no_grad():
+    with frozen(module), steady(module), torch.no_grad():
         for size in _SIZES:
             with (
                 suppress(Exception),

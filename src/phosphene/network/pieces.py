@@ -54,7 +54,9 @@ class Pieces:
 
 
 def cut_for(field: ReceptiveField) -> Pieces | None:
-    """The smallest pieces for a layer with this field; None where they are hardly smaller."""
+    """The smallest pieces for a layer with this field; None where hardly smaller, or not known."""
+    if field.bound:
+        return None
     height, width = field.picture
     tops = [field.box(y, 0)[0] for y in range(len(field.rows))]
     lefts = [field.box(0, x)[1] for x in range(len(field.columns))]

@@ -15,10 +15,10 @@ import torch
 from jaxtyping import Bool
 from torch import Tensor, nn
 
+from phosphene.network.feed import ANY, Feed, shown
 from phosphene.network.hollow import Hollow
 from phosphene.network.layers import Layer
 from phosphene.network.settings import kept_settings
-from phosphene.network.tap import tap
 
 Extent = tuple[int, int]
 """First and last input row (or column) that an output position depends on, both included."""
@@ -54,9 +54,14 @@ class Poison:
     """
 
     def __init__(
-        self, module: nn.Module, layers: Collection[Layer], shape: tuple[int, int, int]
+        self,
+        module: nn.Module,
+        layers: Collection[Layer],
+        shape: tuple[int, int, int],
+        feed: Feed = ANY,
     ) -> None:
         self.module = module
+        self.feed = feed
         self.layers = {layer.name: layer for layer in layers}
         self.shape = shape
         self.narrow: dict[int, dict[str, int]] = {ROWS: {}, COLUMNS: {}}
@@ -131,13 +136,20 @@ class Poison:
             image.narrow(axis - 1, start, stop - start).fill_(torch.nan)
         sites = [self.layers[name].site for name in names]
         # A dense layer may refuse this size; what came before it is recorded.
-        with (
-            kept_settings(self.module),
-            Hollow() if self.hollow else nullcontext(),
-            tap(self.module, sites, take=lambda value: _marks(value, axis, self.central)) as marks,
-            suppress(Exception),
-        ):
-            self.module(inputs)
+
+        def run(part: Tensor) -> None:
+            with suppress(Exception):
+                self.module(part)
+
+        with kept_settings(self.module), Hollow() if self.hollow else nullcontext():
+            marks = shown(
+                self.module,
+                self.feed,
+                inputs,
+                sites,
+                run,
+                take=lambda value: _marks(value, axis, self.central),
+            )
         # Where this size is cut into windows, a layer may have a row for each of them.
         return {name: found for name, found in marks.items() if len(found) == len(spans)}
 

@@ -1,22 +1,28 @@
 """Receptive fields by poisoning: which input pixels can change which output.
 
-One column of the input is set to NaN; whatever turns NaN depends on it. This is exact for any
-architecture, and one pass measures every layer. Where a field is cut by the picture's border at
-every position, its full size is sought on a picture of twice the size, if the network takes one.
+One column of the input is set to NaN; whatever turns NaN depends on it. One pass measures every
+layer, and this is exact wherever a NaN is passed on. Comparisons, max-unpooling and other decisions
+by a value pass over it: behind them the field is at least what is measured, and says so. Where a
+field is cut by the picture's border at every position, its full size is sought on pictures of two
+and three times the size, if the network takes them.
 """
 
 import copy
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Literal
 
 import torch
 from torch import Tensor
 
 from phosphene.errors import NetworkError
-from phosphene.network.frozen import frozen
+from phosphene.network.feed import ANY, Feed
+from phosphene.network.frozen import frozen, steady
 from phosphene.network.layers import Layer
 from phosphene.network.poison import COLUMNS, ROWS, Extent, Poison, Span
+
+Bound = Literal["", "at least", "at most"]
 
 
 @dataclass(frozen=True)
@@ -28,6 +34,10 @@ class ReceptiveField:
     each, a layer of tokens one per token. `whole` says that every position sees the whole picture;
     where the field has no size of its own (attention, global pooling, dense layers), `size` is
     then the picture's.
+
+    `bound` is empty where the size is exact; "at least" where more may be seen, since the network
+    decides by values or no picture that it takes shows the whole field; "at most" where nothing
+    could be measured.
     """
 
     size: tuple[int, int]
@@ -35,12 +45,18 @@ class ReceptiveField:
     columns: tuple[Extent, ...]
     picture: tuple[int, int]
     whole: bool
+    bound: Bound = ""
+
+    def __str__(self) -> str:
+        size = "whole picture" if self.whole else f"{self.size[0]} x {self.size[1]}"
+        return f"{self.bound} {size}".strip()
 
     def box(self, y: int, x: int) -> tuple[int, int, int, int]:
         """(top, left, bottom, right) seen from output position (y, x), bottom and right excluded.
 
-        All boxes of a layer have one size, the field's or the picture's where that is smaller, so
-        at the border they may reach outside the picture.
+        Boxes of a layer have one size, the field's or the picture's where that is smaller, so at
+        the border they may reach outside the picture. A position that sees more, as at a border
+        with circular padding, where it sees both ends, has a box of all that.
         """
         top, bottom = _uncut(self.rows[y], self.size[0], self.picture[0])
         left, right = _uncut(self.columns[x], self.size[1], self.picture[1])
@@ -62,7 +78,11 @@ class Patch:
 
 
 def smallest_patch(
-    module: torch.nn.Module, layer: Layer, channels: int, field: ReceptiveField
+    module: torch.nn.Module,
+    layer: Layer,
+    channels: int,
+    field: ReceptiveField,
+    feed: Feed = ANY,
 ) -> Patch:
     """The smallest input, up to a stride's slack, whose centre position sees an uncut field.
 
@@ -74,10 +94,10 @@ def smallest_patch(
     largest = (field.picture[0] * field.picture[1]) // 2
     for slack in range(_MOST_SLACK):
         size = (height + slack, width + slack)
-        if field.whole or size[0] * size[1] > largest:
+        if field.whole or field.bound or size[0] * size[1] > largest:
             break
-        with frozen(module), torch.no_grad():
-            poison = Poison(module, [layer], (channels, *size))
+        with frozen(module), steady(module), torch.no_grad():
+            poison = Poison(module, [layer], (channels, *size), feed)
             rows = poison.extents(ROWS).get(layer.name)
             columns = poison.extents(COLUMNS).get(layer.name)
         if rows is None or columns is None:
@@ -95,38 +115,88 @@ _MOST_SLACK = 33  # the stride of most networks' deepest layer, and one
 
 
 def receptive_fields(
-    module: torch.nn.Module, layers: Collection[Layer], shape: tuple[int, int, int]
+    module: torch.nn.Module,
+    layers: Collection[Layer],
+    shape: tuple[int, int, int],
+    feed: Feed = ANY,
+    blurred: Collection[str] = (),
 ) -> dict[str, ReceptiveField]:
     """The receptive field of each of `layers` for a module fed with `shape` = (c, h, w).
 
+    Of the layers in `blurred` it is known that more may reach them than a NaN does. A layer that
+    pictures with NaN do not reach sees the whole picture at most.
+
     Raises:
-        NetworkError: a layer is not reached when the picture holds NaN.
+        NetworkError: the network does not run at all.
     """
     module = _on_cpu(module)
-    names = [layer.name for layer in layers]
-    with frozen(module), torch.no_grad():
-        poison = Poison(module, layers, shape)
+    with frozen(module), steady(module), torch.no_grad():
+        poison = Poison(module, layers, shape, feed)
         rows, columns = poison.extents(ROWS), poison.extents(COLUMNS)
-        unreached = set(names) - (rows.keys() & columns.keys())
-        if unreached:
-            raise NetworkError(
-                f"layers {sorted(unreached)} are not reached by pictures with NaN in them, so "
-                "their receptive fields cannot be measured; let the network not check its input"
-            )
-        uncertain = [
+        reached = [layer.name for layer in layers if layer.name in rows.keys() & columns.keys()]
+        open_ = [
             name
-            for name in names
+            for name in reached
             if not (_measured(rows[name], shape[1]) and _measured(columns[name], shape[2]))
         ]
-        twice = (shape[0], 2 * shape[1], 2 * shape[2])
-        larger = _central_sizes(poison.resized(twice), uncertain)
+        larger = _on_larger(poison, open_)
+        if not reached:
+            _run_clean(poison)
     fields = {}
-    for name in names:
+    for layer in layers:
+        name = layer.name
+        if name not in reached:
+            fields[name] = _unknown(layer, shape)
+            continue
         measured = larger.get(name, (_longest(rows[name]), _longest(columns[name])))
         whole = _covers(rows[name], shape[1]) and _covers(columns[name], shape[2])
         size = shape[1:] if whole and name not in larger else measured
-        fields[name] = ReceptiveField(size, rows[name], columns[name], shape[1:], whole)
+        cut = name in open_ and name not in larger and not whole
+        bound: Bound = "at least" if cut or (name in blurred and not whole) else ""
+        fields[name] = ReceptiveField(size, rows[name], columns[name], shape[1:], whole, bound)
     return fields
+
+
+def _on_larger(poison: Poison, names: Sequence[str]) -> dict[str, tuple[int, int]]:
+    """The fields that show whole in pictures of twice the size, or else of three times.
+
+    What sees all of the larger picture too has no size of its own and is tried no further.
+    """
+    channels, height, width = poison.shape
+    found: dict[str, tuple[int, int]] = {}
+    for times in (2, 3):
+        larger = poison.resized((channels, times * height, times * width))
+        sizes, all_ = _central_sizes(larger, [name for name in names if name not in found])
+        found |= sizes
+        names = [name for name in names if name not in all_]
+        if poison.shape[1] * poison.shape[2] * times**2 > _LARGEST:
+            break
+    return found
+
+
+def _run_clean(poison: Poison) -> None:
+    """Raise `NetworkError` if it is not the NaN that a network fails on."""
+    part, _ = next(poison.feed.parts(torch.zeros(1, *poison.shape)))
+    try:
+        poison.module(part)
+    except Exception as error:
+        raise NetworkError(
+            f"no receptive field can be measured, the network fails: {error}"
+        ) from error
+
+
+_LARGEST = 2**19  # pixels; three times 224 are fewer
+
+
+def _unknown(layer: Layer, shape: tuple[int, int, int]) -> ReceptiveField:
+    """The field of a layer of which nothing could be measured: the whole picture at most."""
+    places = {1: (1, 1), 2: (layer.shape[0], layer.shape[0])}.get(
+        len(layer.shape), (layer.shape[-2:] if len(layer.shape) > 1 else (1, 1))
+    )
+    rows, columns = (
+        ((0, lines - 1),) * count for lines, count in zip(shape[1:], places, strict=True)
+    )
+    return ReceptiveField(shape[1:], rows, columns, shape[1:], True, "at most")
 
 
 def _on_cpu(module: torch.nn.Module) -> torch.nn.Module:
@@ -140,6 +210,8 @@ def _on_cpu(module: torch.nn.Module) -> torch.nn.Module:
 def _uncut(extent: Extent, size: int, picture: int) -> Extent:
     first, last = extent
     size = min(size, picture)
+    if last - first + 1 > size:
+        return first, last + 1
     start = last - size + 1 if first < picture - 1 - last else first  # the nearer border cut it
     return start, start + size
 
@@ -165,22 +237,29 @@ def _covers(extents: tuple[Extent, ...], picture: int) -> bool:
     return all(extent == (0, picture - 1) for extent in extents)
 
 
-def _central_sizes(poison: Poison, names: Sequence[str]) -> dict[str, tuple[int, int]]:
-    """The field of the central position, for the layers whose field fits inside the picture."""
+def _central_sizes(
+    poison: Poison, names: Sequence[str]
+) -> tuple[dict[str, tuple[int, int]], list[str]]:
+    """The field of the central position, for the layers whose field fits inside the picture.
+
+    With the layers that see all of it, and those that were not reached.
+    """
     if not names:
-        return {}
+        return {}, []
     seen: dict[int, dict[str, Extent]] = {}
     for axis in (ROWS, COLUMNS):
         guesses = seen.get(ROWS, {}).values()
         seen[axis] = _central_extents(poison, names, axis, guesses)
     height, width = poison.shape[1:]
-    return {
-        name: (_longest((row,)), _longest((column,)))
-        for name, row in seen[ROWS].items()
-        if (column := seen[COLUMNS].get(name)) is not None
-        and _inner((row,), height)
-        and _inner((column,), width)
-    }
+    sizes: dict[str, tuple[int, int]] = {}
+    all_ = []
+    for name in names:
+        row, column = seen[ROWS].get(name), seen[COLUMNS].get(name)
+        if row is None or column is None or (_covers((row,), height) and _covers((column,), width)):
+            all_.append(name)
+        elif _inner((row,), height) and _inner((column,), width):
+            sizes[name] = (_longest((row,)), _longest((column,)))
+    return sizes, all_
 
 
 def _central_extents(

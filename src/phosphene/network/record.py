@@ -1,10 +1,8 @@
 """The `Network` record: any `nn.Module` with what is needed to show it pictures."""
 
-import hashlib
 from collections.abc import Collection, Iterable, Sequence
 from contextlib import nullcontext, suppress
 from functools import cached_property, partial
-from math import prod
 from typing import Any, NamedTuple
 
 import torch
@@ -18,13 +16,20 @@ from phosphene.errors import (
     UnknownLayerError,
     UnknownUnitError,
     WeightsError,
-    nearest,
 )
 from phosphene.network.cost import multiply_adds
 from phosphene.network.defaults import with_defaults
-from phosphene.network.frozen import frozen
+from phosphene.network.failures import (
+    failed_on_pictures,
+    no_gradient,
+    no_layers,
+    runs_without_gradient,
+    why_no_layer,
+)
+from phosphene.network.feed import Feed, shown
+from phosphene.network.frozen import frozen, steady
 from phosphene.network.inputs import Input
-from phosphene.network.layers import Discovery, Layer, discover
+from phosphene.network.layers import Discovery, Layer
 from phosphene.network.logits import Look, Reading, Unread, read_output, two_sided
 from phosphene.network.pieces import Pieces, cut_for
 from phosphene.network.receptive import (
@@ -34,7 +39,8 @@ from phosphene.network.receptive import (
     smallest_patch,
 )
 from phosphene.network.settings import kept_settings
-from phosphene.network.tap import tap
+from phosphene.network.state import check_state, fingerprint, infinite_buffers
+from phosphene.network.trial import Trial, trial_pictures, try_out
 from phosphene.tasks import Task
 from phosphene.types import LOGITS, Recording, Unit
 
@@ -45,6 +51,7 @@ class _Known(NamedTuple):
     layers: dict[str, Layer]
     reading: Reading | Unread
     order: torch.memory_format
+    trial: Trial
 
 
 class Network:
@@ -64,7 +71,8 @@ class Network:
             Found where it can be, see `reading`.
 
     Raises:
-        WeightsError: a parameter or buffer holds NaN or infinity.
+        WeightsError: a parameter holds NaN or infinity, a buffer NaN; or weights are not there.
+        NetworkError: weights were made in inference mode.
 
     >>> module = nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(144, 10))
     >>> network = Network(module, Input(1, (8, 8)))
@@ -85,13 +93,14 @@ class Network:
         output: str | None = None,
         task: Task | None = None,
     ) -> None:
-        check_finite(module.state_dict())
+        check_state(module)
         self.module = module
         self.input = input
         self.labels = tuple(labels)
         self.name = name or type(module).__name__
         self.output = output
         self.told_task = task
+        self.loaded: tuple[str, ...] = ()  # what was unusual about the weights' file
         self._patches: dict[str, Patch] = {}
         self._pieces: dict[str, Pieces | None] = {}
 
@@ -113,27 +122,42 @@ class Network:
     @cached_property
     def _known(self) -> _Known:
         with torch.inference_mode(False), frozen(self.module):
-            # Not constant, so that layers which only agree on flat pictures are told apart.
-            grey = torch.linspace(0.1, 0.9, 2 * prod(self.input.shape), device=self.device)
-            pictures = grey.view(2, *self.input.shape)
+            pictures = trial_pictures(self.input.shape).to(self.device)
             try:
-                found, order = self._discover(pictures)
+                trial, order = self._try_out(pictures)
+            except PhospheneError:
+                raise
             except Exception as error:
                 raise NetworkError(
-                    f"{self.name} failed on one picture of its own input size {self.input}, "
-                    f"or on two: {error}. Check the number of channels and the size you gave"
+                    failed_on_pictures(self.module, self.input, error, self.name)
                 ) from error
+            found = trial.found
+            self._check_look(found)
+            pictures = pictures[torch.arange(trial.feed.batch or 2) % len(pictures)]
             look = Look(found, self.module, self._inputs(pictures, order))
             count = len(self.labels)
             reading = read_output(look, output=self.output, task=self.told_task, labels=count)
         layers = dict(found.layers)
         if isinstance(reading, Unread):
-            return _Known(with_defaults(layers, None), reading, order)
+            return _Known(with_defaults(layers, None), reading, order, trial)
         if reading.task == "binary":
             layers, reading = two_sided(layers, reading)
-        return _Known(with_defaults(layers, reading.layer), reading, order)
+        return _Known(with_defaults(layers, reading.layer), reading, order, trial)
 
-    def _discover(self, pictures: Tensor) -> tuple[Discovery, torch.memory_format]:
+    def _check_look(self, found: Discovery) -> None:
+        """Refuse a network without layers, and one that its infinite buffers make infinite."""
+        if not found.layers:
+            raise NetworkError(no_layers(self.module, self.name, found.left_out))
+        infinite = infinite_buffers(self.module)
+        ends = [found.values[name] for name in found.ends]
+        if infinite and not all(value.isfinite().all() for value in ends):
+            raise WeightsError(
+                f"the buffers {', '.join(infinite[:5])} of {self.name} are infinite, and so is "
+                "what it gives back; training has diverged or the file is damaged. Use an earlier "
+                "checkpoint"
+            )
+
+    def _try_out(self, pictures: Tensor) -> tuple[Trial, torch.memory_format]:
         """The layers, and the order in memory that convolutions are fastest in.
 
         On a CPU that is channels last (1.2 to 1.6 times as fast, see docs/decisions.md), unless
@@ -141,10 +165,21 @@ class Network:
         """
         if self.device.type == "cpu":
             with suppress(Exception):
-                found = discover(self.module, self._inputs(pictures, torch.channels_last))
-                return found, torch.channels_last
+                trial = try_out(self.module, self._inputs(pictures, torch.channels_last))
+                if trial.feed.batch is None:
+                    return trial, torch.channels_last
         order = torch.contiguous_format
-        return discover(self.module, self._inputs(pictures, order)), order
+        return try_out(self.module, self._inputs(pictures, order)), order
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What is unusual in how the network was loaded or is shown pictures; mostly nothing."""
+        return (*self.loaded, *self._known.trial.remarks)
+
+    @property
+    def feed(self) -> Feed:
+        """How many pictures the network is shown at once."""
+        return self._known.trial.feed
 
     @property
     def layers(self) -> dict[str, Layer]:
@@ -215,12 +250,8 @@ class Network:
         if name == LOGITS:
             return self.logits
         if name not in self.layers:
-            reused = [n for n in self.layers if n.rpartition("@")[0] == name]
-            hint = (
-                f"the module is called {len(reused)} times, choose one of {', '.join(reused)}"
-                if reused
-                else nearest(name, self.layers)
-            )
+            found = self._known.trial.found
+            hint = why_no_layer(name, self.module, self.layers, found.left_out, self._one_pass)
             raise UnknownLayerError(f"{self.name} has no layer {name!r}; {hint}")
         return self.layers[name]
 
@@ -254,8 +285,10 @@ class Network:
         self.input.check_shape(pictures)
         pictures = pictures.to(self.device)
         sites = {name: self.layer(name).site for name in layers}
-        with frozen(self.module), tap(self.module, sites.values(), stop) as values:
-            self._run(pictures)
+        keep = steady(self.module) if self._known.trial.moves else nullcontext()
+        with frozen(self.module), keep:
+            run = partial(self._run, size=(pictures.shape[2], pictures.shape[3]))
+            values = shown(self.module, self.feed, pictures, list(sites.values()), run, stop=stop)
         missing = {site.name for site in sites.values()} - set(values)
         if missing:
             raise NetworkError(f"layers {sorted(missing)} were not reached on this input")
@@ -272,15 +305,24 @@ class Network:
         recorded[LOGITS] = self.reading.scores(recorded[LOGITS])
         return Recording(pictures, recorded, self.task)
 
-    def _run(self, pictures: Tensor) -> Any:
+    def _one_pass(self) -> None:
+        """Run once on pictures of its own size, as many as it takes at once."""
+        some = trial_pictures(self.input.shape).to(self.device)
+        with torch.no_grad(), frozen(self.module):
+            for part, _ in self.feed.parts(some):
+                self.module(self._inputs(part, self._known.order))
+
+    def _run(self, pictures: Tensor, size: tuple[int, int]) -> Any:
         inputs = self._inputs(pictures, self._known.order)
-        size = (pictures.shape[2], pictures.shape[3])
         try:
             with nullcontext() if size == self.input.size else kept_settings(self.module):
                 return self.module(inputs)
         except (torch.OutOfMemoryError, PhospheneError):
             raise
         except Exception as error:
+            needs_none = torch.is_grad_enabled() and pictures.requires_grad
+            if needs_none and runs_without_gradient(self.module, inputs, error):
+                raise NetworkError(no_gradient(self.name, error)) from error
             if size == self.input.size:
                 raise
             raise SizeError(
@@ -301,7 +343,9 @@ class Network:
     @cached_property
     def fields(self) -> dict[str, ReceptiveField]:
         """The receptive field of every layer, measured once."""
-        return receptive_fields(self.module, list(self.layers.values()), self.input.shape)
+        layers = list(self.layers.values())
+        blurred = self._known.trial.found.blurred
+        return receptive_fields(self.module, layers, self.input.shape, self.feed, blurred)
 
     @property
     def measured(self) -> bool:
@@ -312,15 +356,18 @@ class Network:
     def costs(self) -> dict[str, int]:
         """The multiply-adds of every layer for one picture, with all that runs inside it."""
         picture = torch.zeros(1, *self.input.shape, device=self.device)
-        with frozen(self.module):
-            return multiply_adds(self.module, self.layers, self._inputs(picture, self._known.order))
+        ((part, _),) = self.feed.parts(picture)
+        with frozen(self.module), steady(self.module):
+            inputs = self._inputs(part, self._known.order)
+            found = multiply_adds(self.module, self.layers, inputs)
+        return {name: cost // len(part) for name, cost in found.items()}
 
     def patch(self, layer: str) -> Patch:
         """A small input for drawing one neuron of `layer`: see `smallest_patch`."""
         found = self.layer(layer)
         if found.name not in self._patches:
             self._patches[found.name] = smallest_patch(
-                self.module, found, self.input.channels, self.fields[found.name]
+                self.module, found, self.input.channels, self.fields[found.name], self.feed
             )
         return self._patches[found.name]
 
@@ -378,7 +425,8 @@ class Network:
         if path is None:
             return None
         module = self.module.get_submodule(path)
-        weight: Tensor = module.weight.detach()  # type: ignore[operator]
+        with frozen(self.module):  # a parametrised weight is computed, in training with a change
+            weight: Tensor = module.weight.detach()  # type: ignore[operator]
         weight = weight.transpose(0, 1) if getattr(module, "transposed", False) else weight
         two_sides = self.layer(layer).layout == "two_sided"
         return torch.cat([-weight / 2, weight / 2]) if two_sides else weight
@@ -405,27 +453,3 @@ class Network:
 
 
 _SMALLEST_WINDOW = 64  # pixels
-
-
-def fingerprint(module: nn.Module, *record: object) -> str:
-    """A hash of the weights of `module`, and of what else is to be known about it."""
-    digest = hashlib.blake2b("".join(map(repr, record)).encode(), digest_size=16)
-    for name, tensor in sorted(module.state_dict().items()):
-        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
-        digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
-    return digest.hexdigest()
-
-
-def check_finite(state: dict[str, Any]) -> None:
-    """Raise `WeightsError` naming the first tensors that hold NaN or infinity."""
-    bad = [
-        f"{name} ({int((~value.isfinite()).sum())} of {value.numel()} values)"
-        for name, value in state.items()
-        if isinstance(value, Tensor) and value.is_floating_point() and not value.isfinite().all()
-    ]
-    if bad:
-        raise WeightsError(
-            f"NaN or infinite weights in {', '.join(bad[:5])}"
-            + (f" and {len(bad) - 5} more" if len(bad) > 5 else "")
-            + "; training has diverged or the file is damaged. Use an earlier checkpoint"
-        )

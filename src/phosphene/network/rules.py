@@ -15,7 +15,6 @@ in-place, reused) is replaced. What it could not replace is found in the autogra
 refused; a plain gradient is never passed off as something else.
 """
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -29,7 +28,8 @@ from torch.autograd.function import BackwardCFunction
 from torch.overrides import TorchFunctionMode
 
 from phosphene.errors import RectifierError
-from phosphene.network.gates import gates_itself
+from phosphene.network.masks import Marks, written_rectifier
+from phosphene.network.switches import graph, switched
 
 
 @dataclass(frozen=True)
@@ -51,8 +51,11 @@ STRAIGHT = Rule("straight", forward_gate=False, backward_gate=False)
 
 
 @contextmanager
-def backward_rule(rule: Rule) -> Iterator[None]:
+def backward_rule(rule: Rule, careful: bool = False) -> Iterator[None]:
     """While it holds, rectifiers called in this thread send gradients back by `rule`.
+
+    If `careful`, a closed gate lets nothing through that is not a number either, which takes
+    longer.
 
     Raises:
         RectifierError: the network recomputes parts of itself on the way back, out of reach.
@@ -66,7 +69,10 @@ def backward_rule(rule: Rule) -> Iterator[None]:
         "switch it off for the study, or ask for the plain gradient"
     )
     try:
-        with torch.autograd.graph.disable_saved_tensors_hooks(recomputes), _Rectifiers(rule):
+        with (
+            torch.autograd.graph.disable_saved_tensors_hooks(recomputes),
+            _Rectifiers(rule, careful),
+        ):
             yield
     except RuntimeError as error:
         if recomputes not in str(error):
@@ -75,10 +81,14 @@ def backward_rule(rule: Rule) -> Iterator[None]:
 
 
 def refuse_uncaught(rule: Rule, values: Iterable[Tensor], pictures: Tensor) -> None:
-    """Raise `RectifierError` if a rectifier between `pictures` and `values` escaped `rule`."""
+    """Raise `RectifierError` if what lies between `pictures` and `values` escaped `rule`.
+
+    See `switches` for what is let through.
+    """
     if rule == PLAIN:
         return
-    for node in _graph(values, pictures):
+    values = list(values)
+    for node in graph(values, pictures):
         custom = isinstance(node, BackwardCFunction)
         if custom and not isinstance(node, _Rectify._backward_cls):
             raise RectifierError(
@@ -86,19 +96,12 @@ def refuse_uncaught(rule: Rule, values: Iterable[Tensor], pictures: Tensor) -> N
                 f"{node.name()!r} (checkpointing and compiled parts look like this too); "
                 "switch it off for the study, or ask for the plain gradient"
             )
-        if _RECTIFIER_NODE.match(node.name()):
-            raise RectifierError(
-                f"the rule {rule.name!r} is defined for ReLU, and the graph of this network has "
-                f"{node.name()!r}, which it could not replace: another activation than ReLU, or a "
-                "ReLU in scripted code or written as something else. "
-                "Ask for the plain gradient or integrated gradients"
-            )
-        if gates_itself(node):
-            raise RectifierError(
-                f"the rule {rule.name!r} is defined for ReLU, and in this network something is "
-                f"multiplied by a gate made of itself ({node.name()!r}): SiLU, GELU, Hardswish or "
-                "the like, written out. Ask for the plain gradient or integrated gradients"
-            )
+    said = switched(values, pictures)
+    if said is not None:
+        raise RectifierError(
+            f"the rule {rule.name!r} is defined for ReLU, and {said}. "
+            "Ask for the plain gradient or integrated gradients"
+        )
 
 
 class _Rectify(torch.autograd.Function):
@@ -109,10 +112,15 @@ class _Rectify(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(
-        ctx: Any, x: Tensor, bounds: tuple[float, float], rule: Rule, in_place: bool
+    def forward(  # noqa: PLR0917 - autograd gives them in order
+        ctx: Any,
+        x: Tensor,
+        bounds: tuple[float, float],
+        rule: Rule,
+        in_place: bool,
+        careful: bool,
     ) -> Tensor:
-        ctx.rule, (low, high) = rule, bounds
+        ctx.rule, ctx.careful, (low, high) = rule, careful, bounds
         if rule.forward_gate:
             gate = torch.where((x > low) & (x < high), inf, 0.0)
             ctx.save_for_backward(gate.to(x.dtype))
@@ -125,19 +133,22 @@ class _Rectify(torch.autograd.Function):
     def backward(ctx: Any, *grads: Any) -> Any:
         (grad,) = grads
         (gate,) = ctx.saved_tensors if ctx.rule.forward_gate else (None,)
-        if ctx.rule.backward_gate:
+        if ctx.careful and gate is not None and ctx.rule.backward_gate:
+            grad = torch.ops.aten.threshold_backward(grad.clamp(min=0), gate, 0)
+        elif ctx.rule.backward_gate:
             grad = grad.clamp(grad.new_zeros(()), gate)
         elif gate is not None:
             grad = torch.ops.aten.threshold_backward(grad, gate, 0)
-        return grad, None, None, None
+        return grad, None, None, None, None
 
 
 class _Rectifiers(TorchFunctionMode):
-    """Swaps every call of a rectifier for `_Rectify`."""
+    """Swaps every call of a rectifier for `_Rectify`, and follows what masks are made of."""
 
-    def __init__(self, rule: Rule) -> None:
+    def __init__(self, rule: Rule, careful: bool) -> None:
         super().__init__()
-        self.rule = rule
+        self.rule, self.careful = rule, careful
+        self.marks = Marks()
 
     def __torch_function__(
         self,
@@ -147,15 +158,42 @@ class _Rectifiers(TorchFunctionMode):
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:
         kwargs = kwargs or {}
-        call = _RECTIFIERS.get(func)
+        name = _name(func)
+        found = self._rectifies(func, name, args, kwargs)
+        if found is not None:
+            x, bounds, in_place = found
+            made = _Rectify.apply(  # type: ignore[no-untyped-call]
+                x, bounds, self.rule, in_place, self.careful
+            )
+            self.marks.follow("rectify_" if in_place else "rectify", [x], {}, made)
+            return None if name == "__setitem__" else made
+        result = func(*args, **kwargs)
+        if isinstance(result, _MAY_HOLD_TENSORS) or name == "__setitem__":
+            self.marks.follow(name, args, kwargs, result)
+        return result
+
+    def _rectifies(
+        self, func: Callable[..., Any], name: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+    ) -> tuple[Tensor, tuple[float, float], bool] | None:
+        """x, its bounds and whether in place, where a call is a rectifier of x."""
+        call = _RECTIFIERS.get(_OF_ATEN.get(name, func) if isinstance(func, _ATEN) else func)
         x: Any = args[0] if args else kwargs.get("input")
-        if call is None or not (torch.is_grad_enabled() and x.requires_grad):
-            return func(*args, **kwargs)
-        bounds = call.bounds(*args, **kwargs)
-        if bounds is None:
-            return func(*args, **kwargs)
-        in_place = call.in_place(*args, **kwargs)
-        return _Rectify.apply(x, bounds, self.rule, in_place)  # type: ignore[no-untyped-call]
+        if call is not None and torch.is_grad_enabled() and x.requires_grad:
+            bounds = call.bounds(*args, **kwargs)
+            if bounds is not None:
+                return x, bounds, call.in_place(*args, **kwargs)
+        written = written_rectifier(name, args, kwargs, self.marks)
+        return None if written is None else (written[0], (0.0, inf), written[1])
+
+
+_ATEN = (torch._ops.OpOverload, torch._ops.OpOverloadPacket)
+
+_MAY_HOLD_TENSORS = (Tensor, tuple, list)
+
+
+def _name(func: Callable[..., Any]) -> str:
+    """What a function is called, without the overload that `torch.ops` adds."""
+    return str(getattr(func, "__name__", func)).partition(".")[0]
 
 
 @dataclass(frozen=True)
@@ -224,21 +262,15 @@ _RECTIFIERS: dict[Callable[..., Any], _RectifierCall] = {
     **dict.fromkeys((torch.clamp_min_, Tensor.clamp_min_), _RectifierCall(_clamp, _yes)),
 }
 
-_RECTIFIER_NODE = re.compile(
-    r"^(Relu|Threshold|Hardtanh|Clamp|ClampMin|ClampMax|Maximum|Fmax|Where|LeakyRelu|Prelu"
-    r"|PreluKernel|RreluWithNoise|Elu|Celu|Selu|Gelu|Silu|Mish|Softplus|Hardswish)"
-    r"(Backward\d+|BackwardAutograd\w*)$"
-)
-
-
-def _graph(values: Iterable[Tensor], pictures: Tensor) -> Iterator[Any]:
-    """The autograd nodes between `values` and `pictures`, each once."""
-    waiting, seen = [value.grad_fn for value in values], {None, pictures.grad_fn}
-    while waiting:
-        node = waiting.pop()
-        if node in seen:
-            continue
-        seen.add(node)
-        assert node is not None
-        yield node
-        waiting.extend(parent for parent, _ in node.next_functions)
+_OF_ATEN: dict[str, Callable[..., Any]] = {
+    "relu": torch.relu,
+    "relu_": torch.relu_,
+    "relu6": F.relu6,
+    "hardtanh": F.hardtanh,
+    "threshold": F.threshold,
+    "clamp": torch.clamp,
+    "clamp_": torch.clamp_,
+    "clamp_min": torch.clamp_min,
+    "clamp_min_": torch.clamp_min_,
+}
+"""What operations of `torch.ops` are called in Python, where they take their arguments alike."""

@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from phosphene.atlas import Atlas
-from phosphene.errors import AtlasMismatchError
+from phosphene.errors import AtlasMismatchError, InputError, NetworkError, ObjectiveError
 from phosphene.maximize import batch_size
 from phosphene.study.differing import differing
 from phosphene.study.findings import Conclude
 from phosphene.study.job import StudyJob
 from phosphene.study.plan import Study
 from phosphene.study.probing import PROBE
-from phosphene.study.units import Examples, Pictures
+from phosphene.study.units import OF_LAYERS, Examples, Pictures
 from phosphene.study.whole import Describe, MeasureSpectrum, Pass, Shown
 from phosphene.words import plural
 
@@ -22,12 +22,16 @@ UNITS_PER_JOB = 64
 
 @dataclass(frozen=True)
 class Progress:
-    """`done` of `total` jobs, and what is being worked on. `resumed` jobs were done before."""
+    """`done` of `total` jobs, and what is being worked on. `resumed` jobs were done before.
+
+    `failed` jobs could not be done for what the network is; the atlas says which and why.
+    """
 
     done: float
     total: int
     title: str
     resumed: int
+    failed: int = 0
 
 
 def plan(study: Study) -> list[StudyJob]:
@@ -49,6 +53,8 @@ def build(study: Study, path: str | Path, *, replace: bool = False) -> Iterator[
 
     Each job is kept as it ends. Stop the iteration, or kill the process, and the next build goes
     on from there; the outcome is the same. With `replace`, what other settings made is dropped.
+    What cannot be done for one layer (its units have no gradient, say) is noted as a failed job
+    with the reason, told among the findings and tried again by the next build; the rest is done.
 
     Raises:
         AtlasMismatchError: the file holds the study of another network, of other data, or, unless
@@ -63,17 +69,31 @@ def build(study: Study, path: str | Path, *, replace: bool = False) -> Iterator[
         probes = [job.key for job in atlas.jobs() if job.kind == PROBE]
         atlas.prune([*probes, *(job.key for job in jobs)])
         resumed = sum(atlas.done(job.key) for job in jobs)
-        finished = 0
-        for job in jobs:
-            yield Progress(finished, len(jobs), job.title, resumed)
-            if not atlas.done(job.key):
-                with atlas.job(
-                    job.key, job.kind, job.title, job.params, study.settings.seed
-                ) as writer:
-                    for share in job.run(atlas, writer):
-                        yield Progress(finished + min(share, 1.0), len(jobs), job.title, resumed)
-            finished += 1
-        yield Progress(finished, len(jobs), "done", resumed)
+        failed = {job.key for job in atlas.jobs() if job.state == "failed"}
+        tried_again, left = bool(failed & {job.key for job in jobs}), 0
+        for finished, job in enumerate(jobs):
+            yield Progress(finished, len(jobs), job.title, resumed, left)
+            again = isinstance(job, Conclude) and tried_again  # it tells of what failed
+            if again or not atlas.done(job.key):
+                try:
+                    for share in _run(job, atlas):
+                        done = finished + min(share, 1.0)
+                        yield Progress(done, len(jobs), job.title, resumed, left)
+                except _OF_ONE_LAYER:
+                    if not isinstance(job, OF_LAYERS):
+                        raise
+                    left += 1
+        yield Progress(len(jobs), len(jobs), "done", resumed, left)
+
+
+_OF_ONE_LAYER = (NetworkError, ObjectiveError, InputError)
+"""What a layer may be unfit for; a full disk or data that cannot be read end the build."""
+
+
+def _run(job: StudyJob, atlas: Atlas) -> Iterator[float]:
+    seed = job.study.settings.seed
+    with atlas.job(job.key, job.kind, job.title, job.params, seed) as writer:
+        yield from job.run(atlas, writer)
 
 
 def _refuse_to_drop(atlas: Atlas, study: Study, jobs: list[StudyJob]) -> None:

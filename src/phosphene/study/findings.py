@@ -1,5 +1,6 @@
 """What a study found, in plain words."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
@@ -42,7 +43,12 @@ class Conclude(StudyJob):
         return {"jobs": sorted(self.keys)}
 
     def run(self, atlas: Atlas, writer: JobWriter) -> Iterator[float]:
-        said = [*self._accuracy(atlas), *self._units(atlas), *self._pictures(atlas)]
+        said = [
+            *self._accuracy(atlas),
+            *self._failed(atlas),
+            *self._units(atlas),
+            *self._pictures(atlas),
+        ]
         writer.add(*(Finding(i, *finding) for i, finding in enumerate(said)))
         yield 1.0
 
@@ -83,6 +89,17 @@ class Conclude(StudyJob):
         ]
         if worst:
             yield "accuracy", f"Confused most: {', '.join(worst)}.", {}
+
+    def _failed(self, atlas: Atlas) -> Iterator[Said]:
+        """What could not be done, each reason once."""
+        failed: dict[tuple[str, str], int] = {}
+        for job in atlas.jobs():
+            if job.state == "failed" and job.key in self.keys:
+                first, *_ = re.split(r"; |\. ", str(job.error).partition(": ")[2])
+                named = (job.title, first)
+                failed[named] = failed.get(named, 0) + 1
+        for (title, reason), count in failed.items():
+            yield "left out", f"Not done: {title}. {reason}.", {"title": title, "jobs": count}
 
     def _units(self, atlas: Atlas) -> Iterator[Said]:
         left_out = atlas.documents().get("left out", {})

@@ -1,6 +1,7 @@
 """Jobs about some units of a layer."""
 
 import re
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -14,7 +15,7 @@ from torch import Tensor
 from phosphene.atlas import Atlas, ExampleRecord, JobWriter, PictureRecord
 from phosphene.attribution import gradient
 from phosphene.canvas import Spectrum
-from phosphene.errors import RectifierError
+from phosphene.errors import NetworkError, ObjectiveError, RectifierError
 from phosphene.examples import crop, seen_from
 from phosphene.maximize import Drawing, Recipe, draw
 from phosphene.maximize.transparency import coarse
@@ -49,19 +50,22 @@ class Examples(StudyJob):
         }
 
     def run(self, atlas: Atlas, writer: JobWriter) -> Iterator[float]:
+        network = self.study.network
         top = atlas.document(f"top {self.layer.name}")
         seen: dict[int, Tensor] = {}
-        rule, reason = _map_rule(self.study.network, self.layer)
-        writer.document(f"rule {self.key}", {"rule": rule.name, "reason": reason})
+        rule, reason = _map_rule(network, self.layer)
+        shown = {"rule": (rule or PLAIN).name, "reason": reason}
+        writer.document(f"rule {self.key}", shown)
+        field = network.fields[self.layer.name]
         for done, unit in enumerate(self.units, 1):
             images, places = top["images"][unit], top["places"][unit]
             for index in images:
                 if index not in seen:
                     seen[index] = picture(self.study, index)
             pictures = torch.stack([seen[index] for index in images])
-            objective = _at(self.layer, unit, places)
-            maps = gradient(self.study.network, pictures, objective, rule).cpu()
-            field = self.study.network.fields[self.layer.name]
+            maps = torch.zeros_like(pictures)
+            if rule is not None:
+                maps = _maps(network, pictures, _at(self.layer, unit, places), rule)
             boxes = [seen_from(self.layer, field, place) for place in places]
             for rank, (box, cut) in enumerate(zip(boxes, crop(maps, boxes), strict=True)):
                 place = divmod(places[rank], self.layer.shape[2]) if self.layer.spatial else None
@@ -160,11 +164,38 @@ def _alpha(drawing: Drawing) -> Float[ndarray, "h2 w2"] | None:
     return coarse(drawing.alpha[None])[0].numpy()
 
 
-def _map_rule(network: Network, layer: Layer) -> tuple[Rule, str | None]:
-    """Guided backpropagation, or the plain gradient and why the former is refused for `layer`."""
+def _maps(network: Network, pictures: Tensor, objective: Term, rule: Rule) -> Tensor:
+    """A map of each picture; empty where the network has no slope."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that a map is no number: nobody is there to read it
+        maps = gradient(network, pictures, objective, rule).cpu()
+    return maps.where(maps.isfinite().flatten(1).all(1)[:, None, None, None], 0.0)
+
+
+def _map_rule(network: Network, layer: Layer) -> tuple[Rule | None, str | None]:
+    """Guided backpropagation, or the plain gradient and why the former is refused for `layer`.
+
+    None where there is no gradient at all.
+    """
     black = torch.zeros(1, *network.input.shape, device=network.device)
-    try:
-        gradient(network, black, Channel(layer.name, 0), GUIDED)
-    except RectifierError as error:
-        return PLAIN, re.split(r"; |\. ", str(error))[0]  # what follows is what to do instead
-    return GUIDED, None
+    reason = None
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for rule in (GUIDED, PLAIN):
+            try:
+                gradient(network, black, Channel(layer.name, 0), rule)
+            except RectifierError as error:
+                reason = _first_words(error)
+            except (NetworkError, ObjectiveError) as error:
+                return None, f"there is no gradient, so the maps are empty: {_first_words(error)}"
+            else:
+                return rule, reason
+    return None, reason
+
+
+def _first_words(error: Exception) -> str:
+    return re.split(r"; |\. ", str(error))[0]  # what follows is what to do instead
+
+
+OF_LAYERS = (Examples, Pictures)
+"""The jobs that are about one layer alone."""
