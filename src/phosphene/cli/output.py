@@ -113,7 +113,7 @@ def tell_reading(study: Study) -> None:
     told = str(network.reading) if network.classifies else network.unread
     if network.classifies and network.reading.how == "assumed":
         told += f"; {' or '.join(f'--task {task}' for task in _others(network))} if not"
-    for sentence in (told, study.vocabulary.words):
+    for sentence in (*network.remarks, told, study.vocabulary.words):
         if sentence:
             say(f"• {escape(sentence)}.")
 

@@ -115,6 +115,8 @@ class Subject:
         network = self.told.network(model, self.device, described, path)
         if described is None:
             warn_untrained(model, network, path)
+            for remark in network.remarks:
+                say(f"{escape(remark)}.")
         return network
 
     @cached_property

@@ -104,6 +104,10 @@ GUIDED = MapRule("guided")
 UNTOLD = MapRule("")
 
 
+UNREAD: Mapping[str, Any] = {"told": "", "how": "found", "labels": (), "remarks": ()}
+"""What an atlas that says nothing of how outputs are read leaves to be assumed."""
+
+
 class Viewer:
     """Gives every page and figure what it shows of an atlas, and words for what is damaged.
 
@@ -117,9 +121,9 @@ class Viewer:
         self.documents: Mapping[str, Any] = atlas.documents()
         self.network: Mapping[str, Any] = self.documents["network"]
         self.layers = atlas.layers()
-        self.reading: Mapping[str, Any] = self.documents.get("reading", {})
+        self.reading: Mapping[str, Any] = UNREAD | self.documents.get("reading", {})
         self.outputs: Sequence[str] = self.network["labels"]
-        self.labels: Sequence[str] = self.reading.get("labels", self.outputs)
+        self.labels: Sequence[str] = self.reading["labels"] or self.outputs
         self.image = lru_cache(maxsize=512)(atlas.image)
         self.units = lru_cache(maxsize=2)(atlas.units)
         self.weights_limit = cache(self._weights_limit)
@@ -184,7 +188,7 @@ class Viewer:
 
     def is_output(self, layer: LayerRecord) -> bool:
         """Whether the layer's units are the classes: as was found, in older atlases the last."""
-        if self.reading:
+        if "reading" in self.documents:
             return layer.name == self.reading.get("layer")
         return layer.name == self.layers[-1].name and tuple(layer.shape) == (len(self.outputs),)
 

@@ -135,6 +135,7 @@ class Study:
             "labels": list(words.labels),
             "shared": words.shared,
             "said": words.words,
+            "remarks": list(network.remarks),
         }
 
     def describe_data(self) -> dict[str, Any]:
