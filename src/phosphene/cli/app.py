@@ -9,7 +9,7 @@ from rich.markup import escape
 
 from phosphene.atlas import Atlas, blaming_damage
 from phosphene.canvas import CANVASES, canvas_from_json
-from phosphene.cli import options
+from phosphene.cli import consent, options
 from phosphene.cli.arguments import (
     Device,
     InputSize,
@@ -179,6 +179,8 @@ def build_command(
     held = canvas_from_json({"canvas": canvas})
     network = _network(model, weights, (input, mean, std, range), labels, device)
     pictures = load_data(data, network.input.channels, network.input.size)
+    for spec in (model, data):  # run by the person's own word, and so later from this atlas too
+        consent.remember(spec)
     recipes = [replace(CHANNELS, canvas=held, steps=steps, size=options.size(size))]
     if neurons:
         recipes.append(replace(NEURONS, steps=steps))

@@ -40,6 +40,10 @@ def show(
     model: Annotated[
         str | None, typer.Option(help="With --image: how to make the network, if not as built.")
     ] = None,
+    trust: Annotated[
+        bool,
+        typer.Option("--trust", help="With --image: run the code that the atlas names."),
+    ] = False,
     weights: Weights = None,
     device: Device = "auto",
     out: Annotated[
@@ -67,7 +71,7 @@ def show(
                 _draw_to(path, _sheet(opened, name))
                 tell_damage(opened)
         return
-    about = subject(str(atlas), model, weights, None, 0, device, out)
+    about = subject(str(atlas), model, weights, None, 0, device, out, trust)
     picture, _ = about.picture(image)
     chosen = [Unit.parse(name) for name in units]
     with Atlas.open(atlas) as opened:

@@ -21,12 +21,12 @@ from torch.utils.data import Dataset, Subset
 
 from phosphene.atlas import Atlas
 from phosphene.canvas import Spectrum
-from phosphene.cli import options
+from phosphene.cli import consent, options
 from phosphene.cli.output import console, errors, in_characters, say
 from phosphene.data import batches, fingerprint, load_data, read, read_image
 from phosphene.data.dataset import length
 from phosphene.data.example import Example
-from phosphene.errors import DataError, SpecError
+from phosphene.errors import DataError, SpecError, TruncatedAtlasError
 from phosphene.network import Input, Network, load_network
 from phosphene.network.catalogue import DEFAULT
 from phosphene.probes.strokes import border
@@ -65,6 +65,12 @@ _SHARED: dict[str, tuple[Any, Any]] = {
         ],
         None,
     ),
+    "trust": (
+        Annotated[
+            bool, typer.Option("--trust", help="Run the code that the atlas names, if it is asked.")
+        ],
+        False,
+    ),
     "seed": (Annotated[int, typer.Option(help="All random numbers follow from it.")], 0),
     "device": (Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")], "auto"),
     "out": (
@@ -79,7 +85,10 @@ _SHARED: dict[str, tuple[Any, Any]] = {
 
 @dataclass(frozen=True)
 class Subject:
-    """A network and its data, as the options of a command say; `atlas` keeps the answers."""
+    """A network and its data, as the options of a command say; `atlas` keeps the answers.
+
+    `given` are the parts of `source` that the person named; what the atlas names runs with consent.
+    """
 
     target: str
     source: Mapping[str, str]
@@ -88,6 +97,8 @@ class Subject:
     device: torch.device
     seed: int
     out: Path | None
+    given: frozenset[str] = frozenset()
+    trust: bool = False
 
     @cached_property
     def network(self) -> Network:
@@ -101,6 +112,7 @@ class Subject:
                 f"{self.target} does not say how its network is made; give --model file.py:factory "
                 "and --weights FILE"
             )
+        self._permit("model")
         described = self.known.get("network")
         input = None
         if described is not None:
@@ -118,6 +130,7 @@ class Subject:
         """The pictures asked about."""
         if "data" not in self.source:
             raise SpecError("this probe needs pictures; give --data digits, mnist:FOLDER, a folder")
+        self._permit("data")
         return load_data(self.source["data"], self.network.input.channels, self.network.input.size)
 
     @cached_property
@@ -234,6 +247,11 @@ class Subject:
         console.print(text, highlight=False, soft_wrap=True, markup=False)
         say(f"Drawn to [b]{path}[/]{kept_in}")
 
+    def _permit(self, part: str) -> None:
+        """Let what makes a part of the subject run, if the person named it or says so."""
+        if part not in self.given:
+            consent.permit(self.source[part], self.atlas, self.trust)
+
     def _found(self, weights: str | Path) -> str | Path:
         """The weights where they are, or beside the atlas, which may have been moved with them."""
         path = Path(weights)
@@ -265,6 +283,7 @@ def subject(
     seed: int,
     device: str,
     out: Path | None,
+    trust: bool = False,
 ) -> Subject:
     """The subject that the shared options describe."""
     atlas = Path(target) if Path(target).is_file() and not target.endswith(".py") else None
@@ -275,10 +294,23 @@ def subject(
     if atlas is not None:
         with Atlas.open(atlas) as opened:
             known = opened.documents()
-        source |= known.get("source", {})
-    given = {"model": model, "weights": weights, "data": data}
-    source |= {name: str(value) for name, value in given.items() if value is not None}
-    return Subject(target, source, atlas, known, options.device(device), seed, out)
+        source |= _texts(atlas, known.get("source", {}))
+    options_ = {"model": model, "weights": weights, "data": data}
+    said = {name: str(value) for name, value in options_.items() if value is not None}
+    given = frozenset(said if atlas else {"model", *said})
+    return Subject(
+        target, source | said, atlas, known, options.device(device), seed, out, given, trust
+    )
+
+
+def _texts(atlas: Path, source: object) -> dict[str, str]:
+    """How an atlas says its network is made; raises `TruncatedAtlasError` if it says nonsense."""
+    if not isinstance(source, dict) or not all(isinstance(text, str) for text in source.values()):
+        raise TruncatedAtlasError(
+            f"{atlas}: its document source is not what a study writes ({source!r:.80}); "
+            "`phosphene check` tells what is damaged"
+        )
+    return source
 
 
 def about(command: Callable[..., None]) -> Callable[..., None]:
