@@ -36,6 +36,7 @@ from phosphene.cli.layer_table import table_of_atlas
 from phosphene.errors import AtlasError, NetworkError
 from phosphene.figures import export_site, layer_sheet, unit_sheet
 from phosphene.figures.png import png_bytes
+from phosphene.network import Input
 
 UNITS = 3
 SECONDS = 20.0
@@ -47,8 +48,7 @@ def small_atlas(path: Path) -> Path:
     made = np.random.default_rng(0)
     with Atlas.build(path) as atlas:
         with atlas.job("describe", "describe", "Describe") as job:
-            size = {"channels": 3, "height": 9, "width": 9}
-            input = {**size, "mean": 0.0, "std": 1.0, "value_range": [0, 1]}
+            input = Input(3, (9, 9)).to_json() | {"height": 9, "width": 9}
             labels = ["cat", "dog", "naïve"]
             job.document(
                 "network",

@@ -53,7 +53,7 @@ Without it a row whose end was lost would pass for an early one.
 """
 
 CHECKSUMS = UNCHECKED + "".join(
-    f"ALTER TABLE {table} ADD COLUMN {CHECKSUM} BLOB;\n"
+    f"ALTER TABLE {table} ADD COLUMN {CHECKSUM} INTEGER;\n"
     f"INSERT INTO unchecked SELECT '{table}', max(rowid) FROM {table} HAVING count(*) > 0;\n"
     for table in TABLES
 )

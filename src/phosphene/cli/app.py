@@ -8,7 +8,7 @@ import typer
 
 from phosphene.atlas import Atlas, blaming_damage
 from phosphene.canvas import CANVASES, canvas_from_json
-from phosphene.cli import options
+from phosphene.cli import consent, options
 from phosphene.cli.arguments import Device, Model, Seed
 from phosphene.cli.check import check, tell_damage
 from phosphene.cli.chosen import of_classes
@@ -167,6 +167,8 @@ def build_command(
     pictures = load_data(
         data, network.input.channels, network.input.size, resize=resize_of(told.resize)
     )
+    for spec in (model, data):  # run by the person's own word, and so later from this atlas too
+        consent.remember(spec)
     recipes = [replace(CHANNELS, canvas=held, steps=steps, size=options.size(size))]
     if neurons:
         recipes.append(replace(NEURONS, steps=steps))
@@ -235,4 +237,8 @@ def _data(model: str, weights: Path | None, given: str | None) -> str:
     known = trained(weights or model)
     if given is None and (known is None or known.data is None):
         raise SpecError("a study needs pictures: give --data digits, mnist:FOLDER, or a folder")
-    return given or str(known.data if known else "")
+    if given is not None:
+        return given
+    told = str(known.data if known else "")
+    consent.permit(told, weights or Path(model), trust=False)
+    return told

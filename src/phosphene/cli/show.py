@@ -45,6 +45,10 @@ def show(
     model: Annotated[
         str | None, typer.Option(help="With --image: how to make the network, if not as built.")
     ] = None,
+    trust: Annotated[
+        bool,
+        typer.Option("--trust", help="With --image: run the code that the atlas names."),
+    ] = False,
     device: Device = "auto",
     out: Annotated[
         Path | None, typer.Option(help="The picture to write. Default: named after the unit.")
@@ -73,7 +77,7 @@ def show(
                 _draw_to(path, _sheet(opened, name), asked=out is not None)
                 tell_damage(opened)
         return
-    about = subject(str(atlas), model, None, 0, device, out, told)
+    about = subject(str(atlas), model, None, 0, device, out, told, trust)
     picture, _ = about.picture(image)
     chosen = [Unit.parse(name) for name in units]
     with Atlas.open(atlas) as opened:

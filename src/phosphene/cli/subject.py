@@ -22,7 +22,7 @@ from torch.utils.data import Dataset, Subset
 
 from phosphene.atlas import Atlas
 from phosphene.canvas import Spectrum
-from phosphene.cli import options
+from phosphene.cli import consent, options
 from phosphene.cli.described import Described, describes
 from phosphene.cli.model import is_weights, require_weights, trained, warn_untrained
 from phosphene.cli.output import console, errors, in_characters, in_format, say, write_new
@@ -38,7 +38,7 @@ from phosphene.data import (
 )
 from phosphene.data.dataset import length
 from phosphene.data.example import Example
-from phosphene.errors import DataError, SpecError
+from phosphene.errors import DataError, SpecError, TruncatedAtlasError
 from phosphene.network import Network
 from phosphene.network.catalogue import DEFAULT
 from phosphene.probes.strokes import border
@@ -72,6 +72,12 @@ _SHARED: dict[str, tuple[Any, Any]] = {
         ],
         None,
     ),
+    "trust": (
+        Annotated[
+            bool, typer.Option("--trust", help="Run the code that the atlas names, if it is asked.")
+        ],
+        False,
+    ),
     "seed": (Annotated[int, typer.Option(help="All random numbers follow from it.")], 0),
     "device": (Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")], "auto"),
     "out": (
@@ -86,7 +92,10 @@ _SHARED: dict[str, tuple[Any, Any]] = {
 
 @dataclass(frozen=True)
 class Subject:
-    """A network and its data, as the options of a command say; `atlas` keeps the answers."""
+    """A network and its data, as the options of a command say; `atlas` keeps the answers.
+
+    `given` are the parts of `source` that the person named; what the atlas names runs with consent.
+    """
 
     target: str
     source: Mapping[str, str]
@@ -96,6 +105,8 @@ class Subject:
     seed: int
     out: Path | None
     told: Described
+    given: frozenset[str] = frozenset()
+    trust: bool = False
 
     @cached_property
     def network(self) -> Network:
@@ -112,6 +123,7 @@ class Subject:
         path = None if weights is None else self._found(weights)
         described = self.known.get("network")
         model = found_model(self.source["model"], self.atlas, self.source)
+        self._permit("model", model)
         network = self.told.network(model, self.device, described, path)
         if described is None:
             warn_untrained(model, network, path)
@@ -124,6 +136,7 @@ class Subject:
         """The pictures asked about."""
         if "data" not in self.source:
             raise SpecError("this probe needs pictures; give --data digits, mnist:FOLDER, a folder")
+        self._permit("data", self.source["data"])
         input = self.network.input
         found = load_data(self.source["data"], input.channels, input.size, resize=self.resize)
         data, vocabulary = agree(self.network, found)
@@ -254,6 +267,11 @@ class Subject:
         console.print(text, highlight=False, soft_wrap=True, markup=False)
         say(f"Drawn to [b]{path}[/]{kept_in}")
 
+    def _permit(self, part: str, spec: str) -> None:
+        """Let what makes a part of the subject run, if the person named it or says so."""
+        if part not in self.given:
+            consent.permit(spec, self.atlas or Path(self.target), self.trust)
+
     def _found(self, weights: str | Path) -> str | Path:
         """The weights where they are, or beside the atlas, which may have been moved with them."""
         recorded = self.known.get("source", {}).get("weights")
@@ -285,6 +303,7 @@ def subject(
     device: str,
     out: Path | None,
     told: Described,
+    trust: bool = False,
 ) -> Subject:
     """The subject that the shared options describe."""
     is_model = ":" in target or target.endswith(".py") or target in ARTICLES or is_weights(target)
@@ -299,14 +318,26 @@ def subject(
     if atlas is not None:
         with Atlas.open(atlas) as opened:
             known = opened.documents()
-        source |= known.get("source", {})
+        source |= _texts(atlas, known.get("source", {}))
     learnt = trained(target)
     if learnt is not None and learnt.data is not None:
         source["data"] = learnt.data
-    given = {"model": model, "data": data}
-    source |= {name: str(value) for name, value in given.items() if value is not None}
-    source |= told.source
-    return Subject(target, source, atlas, known, options.device(device), seed, out, told)
+    said = {name: value for name, value in (("model", model), ("data", data)) if value is not None}
+    given = frozenset(said if atlas else {"model", *said})
+    source = source | said | told.source
+    return Subject(
+        target, source, atlas, known, options.device(device), seed, out, told, given, trust
+    )
+
+
+def _texts(atlas: Path, source: object) -> dict[str, str]:
+    """How an atlas says its network is made; raises `TruncatedAtlasError` if it says nonsense."""
+    if not isinstance(source, dict) or not all(isinstance(text, str) for text in source.values()):
+        raise TruncatedAtlasError(
+            f"{atlas}: its document source is not what a study writes ({source!r:.80}); "
+            "`phosphene check` tells what is damaged"
+        )
+    return source
 
 
 def about(command: Callable[..., None]) -> Callable[..., None]:

@@ -66,6 +66,17 @@ def load_data(
     return _made(spec, channels, size, split)
 
 
+def runs_code(spec: str) -> bool:
+    """Whether `load_data` would call a factory for `spec`.
+
+    >>> runs_code("digits:test"), runs_code("mnist:data"), runs_code("pictures.py:make")
+    (False, False, True)
+    """
+    kind, _, rest = spec.partition(":")
+    known = kind == "digits" or (kind == "mnist" and bool(rest))
+    return not known and not (spec and Path(spec).is_dir())
+
+
 def _fit(dataset: ArrayDataset, channels: int, size: tuple[int, int]) -> ImageDataset:
     fits = dataset.pictures.shape[1:] == (channels, *size)
     return dataset if fits else Fitted(dataset, channels, size)
