@@ -36,7 +36,8 @@ def test_reads_plain_and_gzipped(folder: Path) -> None:
     data = mnist(folder, "test")
     assert torch.equal(data.pictures, PIXELS[:, None])
     assert data.labels.tolist() == LABELS.tolist()
-    assert data.name == "mnist test"
+    assert data.name == f"{folder.name} test"  # this is not MNIST
+    assert data.note == "5 pictures of the test set, from IDX files, 3x4"
     assert data.classes == tuple("0123456789")
 
 
@@ -45,6 +46,9 @@ def test_real_files(shared_data: Path) -> None:
     train, test = mnist(shared_data / "mnist", "train"), mnist(shared_data / "mnist", "test")
     assert tuple(train.pictures.shape) == (60_000, 1, 28, 28)
     assert tuple(test.pictures.shape) == (10_000, 1, 28, 28)
+    assert (train.name, test.name) == ("mnist train", "mnist test")
+    assert train.note == "60,000 handwritten digits of MNIST's train set, 28x28"
+    assert test.note == "10,000 handwritten digits of MNIST's test set, 28x28"
     assert train.labels[:5].tolist() == [5, 0, 4, 1, 9]
     assert test.labels[:5].tolist() == [7, 2, 1, 0, 4]
     # The published mean and deviation of the training pixels.

@@ -21,20 +21,23 @@ from phosphene.figures import (
     filters_sheet,
     flips_sheet,
     imagined_sheet,
+    misread_sheet,
+    move_sheet,
     restarts_sheet,
     strokes_sheet,
     transfer_sheet,
     weights_sheet,
 )
-from phosphene.figures.layout import rows
+from phosphene.figures.layout import filling, rows
 from phosphene.figures.palette import on_paper, picture_to_image, signed_to_rgba
-from phosphene.figures.paper import DPI, Paper
-from phosphene.figures.sheet import SIDE
+from phosphene.figures.paper import DPI, MARGIN, Paper
+from phosphene.figures.sheet import SIDE, WIDTH
 from phosphene.maximize import Drawing, Recipe
 from phosphene.probes import (
     Ablation,
     Closeness,
     Imagined,
+    Misread,
     Restarts,
     Transfer,
     ablate,
@@ -56,7 +59,7 @@ def test_a_film_shows_frames_and_the_signed_change(channels: int) -> None:
     film = fool(network(channels), steps=3)
     sheet = np.asarray(film_sheet(film, which=[1]))
     assert edges_are_blank(sheet)
-    scale = round(0.875 * DPI) // 20
+    scale = round(filling(5, WIDTH - 2 * MARGIN) * DPI) // 20
     for frame in film.frames[:, 1]:
         assert holds(sheet, picture_to_image(frame.numpy()), scale)
     assert not holds(sheet, picture_to_image(film.frames[0, 0].numpy()), scale)
@@ -67,8 +70,19 @@ def test_a_film_shows_frames_and_the_signed_change(channels: int) -> None:
 def test_a_long_film_is_shown_in_part() -> None:
     film = fool(network(1), [2], steps=20)
     sheet = np.asarray(film_sheet(film, every=8))
-    shown = [holds(sheet, picture_to_image(f.numpy()), 7) for f in film.frames[:, 0]]
+    scale = round(filling(5, WIDTH - 2 * MARGIN) * DPI) // 20
+    shown = [holds(sheet, picture_to_image(f.numpy()), scale) for f in film.frames[:, 0]]
     assert [step for step, there in enumerate(shown) if there] == [0, 8, 16, 20]
+
+
+@pytest.mark.parametrize("steps", [4, 7, 10])
+def test_no_part_of_a_sheet_is_left_blank(steps: int) -> None:
+    for figure in (
+        film_sheet(fool(network(1), [2], steps=steps)),
+        move_sheet(move_map(network(1), torch.zeros(1, 20, 20), 0, shifts(steps))),
+    ):
+        dark = (np.asarray(figure.convert("L")) < 200).any(0).nonzero()[0]
+        assert dark.max() > figure.width - 1.5 * MARGIN * DPI
 
 
 @pytest.mark.parametrize("count", [1, 2, 12])
@@ -150,6 +164,24 @@ def test_names_of_classes_stay_on_their_line(labels: tuple[str, ...], seen: Seen
     heights = {height for words, height in seen.words if words in labels}
     assert len(heights) == 1
     assert heights.pop() < 0.2
+
+
+def test_each_class_has_a_line_of_its_own_colour(seen: Seen) -> None:
+    flips_sheet(flips(network(1), [some_data(1)], shifts(2)))
+    colours = [line.get_color() for line in seen.charts[0].lines]
+    assert len(set(colours)) == len(colours) == 1 + len(LABELS)
+
+
+def test_the_surest_mistake_comes_first(seen: Seen) -> None:
+    chances = torch.tensor([[0.4, 0.6, 0.0], [0.1, 0.9, 0.0], [0.3, 0.7, 0.0], [0.0, 1.0, 0.0]])
+    found = Misread(
+        "data", range(9), 9, ("orange", "b", "c"), torch.arange(4), torch.zeros(4).long(),
+        chances, torch.zeros(3, 1, 20, 20),
+    )  # fmt: skip
+    misread_sheet(found)
+    told = [words for words, _ in seen.words if words.startswith("no. ")]
+    assert [words[:5] for words in told] == ["no. 1", "no. 2", "no. 0"]
+    assert told[0].startswith("no. 1: an orange (")
 
 
 def test_flips_have_ticks_at_their_levels(seen: Seen) -> None:

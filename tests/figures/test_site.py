@@ -13,6 +13,7 @@ import pytest
 from phosphene.atlas import (
     Atlas,
     Document,
+    ExampleRecord,
     Finding,
     ImageRecord,
     LayerRecord,
@@ -259,6 +260,28 @@ def test_an_atlas_without_labels_or_pictures_yet(tmp_path: Path) -> None:
     assert set(pages) == {"index.html", "layer-conv.html"}  # no page for a unit of numbers alone
     assert "of 1 unit 0 can be shown so far" in (tmp_path / "site" / "layer-conv.html").read_text()
     check_links(pages, tmp_path / "site")
+
+
+@pytest.mark.parametrize(
+    ("label", "predicted", "probability", "said"),
+    [
+        (4, 2, 0.9, "class 4<"),
+        (None, 2, 0.25, "read as 2, 25\u00a0%<"),
+        (None, 2, None, "read as 2<"),
+        (None, None, None, "unlabelled<"),
+    ],
+)
+def test_a_picture_of_no_class_says_what_it_is_read_as(
+    label: int | None, predicted: int | None, probability: float, said: str, tmp_path: Path
+) -> None:
+    path = bare(tmp_path / "bare.atlas", statistics=True)
+    with Atlas.build(path) as atlas, atlas.job("shown", "shown", "Show") as job:
+        job.add(ImageRecord(3, label, predicted, probability, np.zeros((2, 8, 8))))
+        place = {"y": 1, "x": 1, "box": (0, 0, 3, 3)}
+        job.add(ExampleRecord("conv", 0, 0, 3, 0.9, **place, guided=np.zeros((2, 3, 3))))
+    export(path, tmp_path / "site")
+    page = (tmp_path / "site" / "unit-conv-0.html").read_text()
+    assert f"<figcaption>{said}" in page
 
 
 def test_small_pictures_are_shown_at_a_whole_multiple(tmp_path: Path) -> None:

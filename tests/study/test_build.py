@@ -2,6 +2,7 @@
 
 import os
 import random
+import re
 import signal
 import sqlite3
 import subprocess
@@ -16,6 +17,7 @@ import torch
 from torch import nn
 
 from phosphene.atlas import Atlas
+from phosphene.canvas import Fourier
 from phosphene.data import batches, digits
 from phosphene.errors import AtlasMismatchError, SpecError, StorageError, UnknownLayerError
 from phosphene.examples import Survey
@@ -196,7 +198,7 @@ def test_other_settings_replace_what_they_change_and_keep_the_rest(tmp_path, stu
     finished(study, tmp_path / "a.atlas")
     recipes = (Recipe("channel", steps=5),)
     other = Study(study.network, study.data, Settings(recipes=recipes, examples=3))
-    with pytest.raises(AtlasMismatchError, match="jobs of other settings"):
+    with pytest.raises(AtlasMismatchError, match=r"drawn channels where the atlas has channels, n"):
         next(build(other, tmp_path / "a.atlas"))
     progress = list(build(other, tmp_path / "a.atlas", replace=True))
     assert 0 < progress[-1].resumed < progress[-1].total
@@ -228,6 +230,29 @@ def test_the_network_is_given_back_as_it_was(tmp_path, study):
 def test_a_folder_that_does_not_exist_is_said(tmp_path, study):
     with pytest.raises(StorageError, match="missing"):
         next(build(study, tmp_path / "missing" / "a.atlas"))
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"steps": 5}, "steps 5 where the atlas has 4; the same: layers, examples, batch, seed, d"),
+        ({"layers": ("6",)}, "layers 6 where the atlas has 0, 3, 6; the same: examples, batch"),
+        ({"examples": 4, "seed": 1}, "examples 4 where the atlas has 3, seed 1 where the atlas ha"),
+        ({"units": ("6:3",)}, "units 6:3 where the atlas has none; the same: layers, examples, b"),
+        ({"canvas": Fourier()}, "canvas of channels fourier where the atlas has bounded"),
+    ],
+)
+def test_the_setting_that_differs_is_named(tmp_path, study, changes, told):
+    finished(study, tmp_path / "a.atlas")
+    channels, neurons = study.settings.recipes
+    if "steps" in changes:
+        steps = changes.pop("steps")
+        changes["recipes"] = (replace(channels, steps=steps), replace(neurons, steps=steps))
+    if "canvas" in changes:
+        changes["recipes"] = (replace(channels, canvas=changes.pop("canvas")), neurons)
+    other = Study(study.network, study.data, replace(study.settings, **changes))
+    with pytest.raises(AtlasMismatchError, match=re.escape(told)):
+        next(build(other, tmp_path / "a.atlas"))
 
 
 def test_layers_are_chosen_by_pattern_or_refused_with_the_nearest(study):

@@ -9,7 +9,8 @@ Seed = Annotated[int, typer.Option(help="All random numbers follow from it.")]
 Model = Annotated[
     str,
     typer.Argument(
-        help="file.py:factory, package.module:factory, torchvision:NAME, timm:NAME or hf:NAME."
+        help="file.py:factory, package.module:factory, torchvision:NAME, timm:NAME or hf:NAME; "
+        "weights made by `train`, which know their network; or an article's network: hvass."
     ),
 ]
 

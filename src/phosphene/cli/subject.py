@@ -53,7 +53,8 @@ Target = Annotated[
     str,
     typer.Argument(
         metavar="ATLAS|MODEL",
-        help="An atlas, which keeps the answer too, file.py:factory or timm:NAME.",
+        help="An atlas, which keeps the answer too, file.py:factory, timm:NAME, weights made by "
+        "`train`, or hvass.",
         show_default=False,
     ),
 ]

@@ -7,6 +7,8 @@ import urllib.request
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from torch import Tensor
+
 from phosphene.data.dataset import ArrayDataset
 from phosphene.data.idx import read_idx
 from phosphene.errors import DataError, DownloadError, nearest
@@ -23,6 +25,9 @@ CHECKSUMS = {
 }
 """MD5 of the four original files."""
 
+LABELS = {"train": "e86ee40d66677c011a9abda399ec8c4d", "test": "073c3904dfbd3e141ff8aa01cfde6b15"}
+"""MD5 of MNIST's labels themselves, however they are packed: other sets have other labels."""
+
 DEFAULT_MIRRORS = (
     "https://ossci-datasets.s3.amazonaws.com/mnist/",
     "https://storage.googleapis.com/cvdf-datasets/mnist/",
@@ -33,9 +38,9 @@ def mnist(folder: str | Path, split: str = "train", download: bool = False) -> A
     """The handwritten digits of `split` ("train" or "test"), white on black, `n 1 28 28`.
 
     Reads the IDX files in `folder`, gzipped or not, of MNIST or of any set in the same format and
-    with the same names; `download` first fetches the gzipped originals that are not there. Raises
-    `DataError` for a file that is missing, damaged or does not fit the other, `DownloadError` when
-    a download fails.
+    with the same names, and is called as the folder is; `download` first fetches the gzipped
+    originals that are not there. Raises `DataError` for a file that is missing, damaged or does not
+    fit the other, `DownloadError` when a download fails.
 
     *Source:* Y. LeCun, L. Bottou, Y. Bengio, P. Haffner, *Gradient-based learning applied to
     document recognition*, Proc. IEEE 86 (1998).
@@ -57,10 +62,17 @@ def mnist(folder: str | Path, split: str = "train", download: bool = False) -> A
     return ArrayDataset(
         pictures[:, None],
         labels.long(),
-        name=f"mnist {split}",
+        name=f"{folder.resolve().name} {split}",
         classes=[str(digit) for digit in range(10)],
-        note=f"{count:,} handwritten digits of MNIST's {split} set, {height}x{width}",
+        note=f"{_what(labels, split, count)}, {height}x{width}",
     )
+
+
+def _what(labels: Tensor, split: str, count: int) -> str:
+    """What the pictures are: MNIST's digits where the labels are MNIST's, else what is known."""
+    if _md5(labels.numpy().tobytes()) == LABELS[split]:
+        return f"{count:,} handwritten digits of MNIST's {split} set"
+    return f"{count:,} pictures of the {split} set, from IDX files"
 
 
 def download_mnist(

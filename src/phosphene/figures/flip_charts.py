@@ -1,6 +1,7 @@
 """How many pictures flip, by how far they are moved: a line for all, one for each class."""
 
 from collections.abc import Sequence
+from colorsys import hls_to_rgb
 
 from matplotlib.axes import Axes
 from PIL import Image
@@ -31,15 +32,16 @@ _SHARES = 0.4  # inches for the numbers beside a chart
 def flips_sheet(first: Flips, *others: Flips) -> Image.Image:
     """The share of pictures that flip, by how far they are moved: one panel per pass.
 
-    Blue is all pictures, grey lines are single classes with their names at the end; of many
-    classes the `MOST_NAMED` that end farthest from blue have one. Panels have the same scale.
+    Blue is all pictures, thin lines are single classes, named at the end in their colour; of many
+    classes the `MOST_NAMED` that end farthest from blue are, and the others grey. Panels have the
+    same scale.
     """
     runs = (first, *others)
     many = any(int((found.class_count > 0).sum()) > MOST_NAMED for found in runs)
     paper = titled(
         "How many pictures flip",
         "The share of pictures that some move within each extent makes the network read otherwise. "
-        "Blue: all pictures. Grey: the pictures of one class each"
+        "Blue: all pictures. Thin lines: the pictures of one class each"
         + (f"; the {MOST_NAMED} that end farthest from blue are named." if many else "."),
     )
     highest = max(_highest(found) for found in runs)
@@ -67,11 +69,13 @@ def _highest(found: Flips) -> float:
 def _panel(paper: Paper, found: Flips, *, left: float, width: float, highest: float) -> float:
     top = paper.top + paper.write(found.network, left, width=width, size=9.5, weight="bold") + 0.12
     named = _named(found)
-    room = _LEADER + _LETTER * max((len(name) for _, name in named), default=0)
+    names = [_short(class_name(found.classes, i)) for _, i, _ in named]
+    room = _LEADER + _LETTER * max(map(len, names), default=0)
     place, across = left + _SHARES, width - _SHARES - room
     axes = paper.chart(place, top, across, HEIGHT)
     _lines(axes, found, highest, across)
-    _name(paper, axes, named, right=place + across, top=top)
+    ends = [(end, name, colour) for (end, _, colour), name in zip(named, names, strict=True)]
+    _name(paper, axes, ends, right=place + across, top=top)
     below = top + HEIGHT + 0.28
     words = f"{found.family.name}, in {found.family.unit}"
     below += paper.write(words, place, below, width - _SHARES, SMALL, color=SOFT) + 0.05
@@ -84,9 +88,11 @@ def _panel(paper: Paper, found: Flips, *, left: float, width: float, highest: fl
 
 def _lines(axes: Axes, found: Flips, highest: float, across: float) -> None:
     """The lines, on a chart that is `across` inches wide."""
-    for share, seen in zip(found.share_by_class, found.class_count, strict=True):
+    colours = {index: colour for _, index, colour in _named(found)}
+    for i, (share, seen) in enumerate(zip(found.share_by_class, found.class_count, strict=True)):
         if seen:
-            axes.plot(found.levels, share.numpy(), color=GREY, linewidth=0.7)
+            colour, wide = colours.get(i, GREY), 1.1 if i in colours else 0.7
+            axes.plot(found.levels, share.numpy(), color=colour, linewidth=wide)
     axes.plot(
         found.levels,
         found.share.numpy(),
@@ -105,23 +111,31 @@ def _lines(axes: Axes, found: Flips, highest: float, across: float) -> None:
     axes.grid(axis="y", color=LINE, linewidth=0.6)
 
 
-def _named(found: Flips) -> list[tuple[float, str]]:
-    """Where lines of classes end and what they are called, from the lowest up."""
+def _named(found: Flips) -> list[tuple[float, int, str]]:
+    """Where lines of classes end, which they are and their colours, from the lowest up."""
     ends = found.share_by_class[:, -1].tolist()
     overall = float(found.share[-1])
     seen = [i for i, count in enumerate(found.class_count.tolist()) if count]
     far = sorted(seen, key=lambda i: -abs(ends[i] - overall))[:MOST_NAMED]
-    return sorted((ends[i], _short(class_name(found.classes, i))) for i in far)
+    places = sorted((ends[i], i) for i in far)
+    return [(end, i, _colour(rank)) for rank, (end, i) in enumerate(places)]
+
+
+def _colour(rank: int) -> str:
+    """Colours round the wheel but for blue, golden steps apart, in turn light and dark."""
+    hue = (0.72 + 0.8 * (rank * 0.618 % 1)) % 1.0
+    rgb = hls_to_rgb(hue, 0.34 if rank % 2 else 0.5, 0.6)
+    return "#" + "".join(f"{round(255 * part):02x}" for part in rgb)
 
 
 def _name(
-    paper: Paper, axes: Axes, named: Sequence[tuple[float, str]], *, right: float, top: float
+    paper: Paper, axes: Axes, named: Sequence[tuple[float, str, str]], *, right: float, top: float
 ) -> None:
     """Write names beside the lines' ends, apart from each other, with leaders to them."""
     low, high = axes.get_ylim()
     inch = (high - low) / HEIGHT
-    centres = spaced([end for end, _ in named], _LINE * inch, low, high)
-    for (end, name), centre in zip(named, centres, strict=True):
+    centres = spaced([end for end, _, _ in named], _LINE * inch, low, high)
+    for (end, name, colour), centre in zip(named, centres, strict=True):
         axes.annotate(
             "",
             (1, end),
@@ -130,14 +144,14 @@ def _name(
             textcoords="offset points",
             arrowprops={
                 "arrowstyle": "-",
-                "color": LINE,
+                "color": colour,
                 "linewidth": 0.6,
                 "shrinkA": 0,
                 "shrinkB": 0,
             },
         )
         place = top + (high - centre) / inch - _LINE / 2
-        paper.write(name, right + _LEADER, place, 2.0, _SIZE, color=SOFT)
+        paper.write(name, right + _LEADER, place, 2.0, _SIZE, color=colour)
 
 
 def _short(name: str) -> str:

@@ -44,6 +44,15 @@ def rows(items: Sequence[T], columns: int) -> list[Sequence[T]]:
     return [items[i * each : (i + 1) * each] for i in range(count)]
 
 
+def filling(count: int, width: float) -> float:
+    """How large `count` pictures in a row are to be to fill `width` inches, within reason.
+
+    >>> filling(9, 9.555), filling(2, 9.555), filling(40, 9.555)
+    (0.875, 1.75, 0.875)
+    """
+    return max(SIDE, min(2 * SIDE, round((width + GAP) / count - GAP, 6)))
+
+
 def gallery(paper: Paper, items: Sequence[Captioned], side: float = SIDE) -> None:
     """Captioned pictures in rows from `paper.top` downwards; words alone where there is none."""
     pitch = side + GAP

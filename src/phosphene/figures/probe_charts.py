@@ -109,15 +109,15 @@ def move_sheet(moves: MoveMap) -> Image.Image:
 def _maps(
     paper: Paper, moves: MoveMap, true: str, *, colours: dict[int, str], left: float, top: float
 ) -> float:
-    count = moves.probability.shape[1]
-    side = min(0.3, 2.8 / count)
+    count, between = moves.probability.shape[1], 0.55
+    side = min(0.5, (paper.width - MARGIN - left - between) / 2 / count)
     shown = [
         (depths(moves.probability.numpy()), f"p({true}): deepest at 1, none at 0"),
         (_painted(moves, colours), "the class read, coloured as below"),
     ]
     ends = []
     for i, (image, words) in enumerate(shown):
-        place = left + i * (count * side + 0.55)
+        place = left + i * (count * side + between)
         axes = cells(paper, image, place, top, side)
         axes.add_patch(_frame(count // 2, count // 2))
         _ticks(axes, count)

@@ -5,7 +5,15 @@ from collections.abc import Sequence
 
 from PIL import Image
 
-from phosphene.figures.layout import SMALL, bars, gallery, magnitude, ruler, titled
+from phosphene.figures.layout import (
+    SMALL,
+    bars,
+    filling,
+    gallery,
+    magnitude,
+    ruler,
+    titled,
+)
 from phosphene.figures.palette import on_paper, picture_to_image, signed_to_rgba
 from phosphene.figures.paper import MARGIN, SOFT, Paper
 from phosphene.figures.sheet import COLUMNS, GAP, WIDTH
@@ -37,6 +45,7 @@ def film_sheet(
     last = len(film.frames) - 1
     each = max(1, every or math.ceil(last / (COLUMNS - 2)))
     steps = [*range(0, last, each), last]
+    side = filling(1 + len(steps), WIDTH - 2 * MARGIN)
     paper = titled(
         f"{plural(len(chosen), 'picture')} led to a class",
         f"{plural(last, 'step')} up {_raised(film)}. Under each frame: its step and the "
@@ -55,7 +64,7 @@ def film_sheet(
             for step in steps
         ]
         words = f"added: L2 {number(float(film.l2[-1, i]))}, L∞ {number(float(film.linf[-1, i]))}"
-        gallery(paper, [*frames, (on_paper(signed_to_rgba(change, limit)), words)])
+        gallery(paper, [*frames, (on_paper(signed_to_rgba(change, limit)), words)], side)
     return paper.image()
 
 
@@ -90,7 +99,7 @@ def strokes_sheet(scores: StrokeScores, most: int = 3) -> Image.Image:
     """Each drawing with the `most` likeliest classes as bars, and their probabilities."""
     best, order = scores.probabilities.sort(dim=1, descending=True, stable=True)
     longest = max(len(class_name(scores.classes, c)) for c in order[:, :most].unique().tolist())
-    columns = 3 if longest <= 12 else 2
+    columns = min(3 if longest <= 12 else 2, len(scores.names))
     width = (WIDTH - 2 * MARGIN + 2 * GAP) / columns
     paper = titled(
         "What drawings are read as",

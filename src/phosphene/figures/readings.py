@@ -16,16 +16,18 @@ TILES = 40
 
 @sheet.register
 def misread_sheet(found: Misread, most: int = 72) -> Image.Image:
-    """The first `most` pictures that are read wrong, each with both classes and their chances."""
-    paper = titled("Misread pictures", found.summary)
+    """The `most` surest of the mistakes that are kept, each with both classes and their chances."""
+    paper = titled("Misread pictures", f"{found.summary} The surest come first.")
     paper.top += 0.15
+    sure = found.probabilities[: len(found.pictures)].amax(1)
+    best = sure.argsort(descending=True, stable=True)[:most]
     rows = zip(
-        found.pictures[:most],
-        found.images.tolist(),
-        found.labels.tolist(),
-        found.predicted.tolist(),
-        found.probabilities.tolist(),
-        strict=False,
+        found.pictures[best],
+        found.images[best].tolist(),
+        found.labels[best].tolist(),
+        found.predicted[best].tolist(),
+        found.probabilities[best].tolist(),
+        strict=True,
     )
     gallery(
         paper,

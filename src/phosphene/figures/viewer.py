@@ -47,7 +47,7 @@ class Patch:
     """One of the strongest real images of a unit: what it saw there and what mattered in it.
 
     `whole` is the image the patch was cut from, None where the patch is all of it; `image` is its
-    number.
+    number. `name` is its class; `read` says what it is read as, where its class is not known.
     """
 
     crop: UInt8[ndarray, "h w 4"]
@@ -56,6 +56,7 @@ class Patch:
     image: int
     box: Box
     name: str | None
+    read: str | None
     value: str
     place: str
 
@@ -261,6 +262,7 @@ class Viewer:
             image=example.image,
             box=box,
             name=self.label_of(image),
+            read=self._read_as(image),
             value=number(example.value),
             place="" if example.y is None else f" at row {example.y}, column {example.x}",
         )
@@ -272,6 +274,12 @@ class Viewer:
         except DamagedError:
             return None
         return image
+
+    def _read_as(self, image: ImageRecord) -> str | None:
+        if self.label_of(image) is not None or image.predicted is None:
+            return None
+        sure = "" if image.probability is None else f", {percent(image.probability)}"
+        return f"read as {class_name(self.outputs, image.predicted)}{sure}"
 
     def map_rule(self, layer: str, unit: int) -> MapRule:
         """How the maps beside a unit's real patches were made."""
