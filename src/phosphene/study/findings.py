@@ -92,10 +92,10 @@ class Conclude(StudyJob):
         for job in atlas.jobs():
             if job.state == "failed" and job.key in self.keys:
                 first, *_ = re.split(r"; |\. ", str(job.error).partition(": ")[2])
-                named = (job.title, first)
+                named = (job.title, re.sub(r":\d+(,\d+)+", "", first))  # the units' numbers
                 failed[named] = failed.get(named, 0) + 1
         for (title, reason), count in failed.items():
-            yield "left out", f"Not done: {title}. {reason}.", {"title": title, "jobs": count}
+            yield "left out", f"Not done: {title}: {reason}.", {"title": title, "jobs": count}
 
     def _units(self, atlas: Atlas) -> Iterator[Said]:
         left_out = atlas.documents().get("left out", {})
