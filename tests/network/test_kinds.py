@@ -1,4 +1,4 @@
-"""Every kind of network gets its verdict: it is studied, studied with words, or refused with them."""
+"""Every kind of network gets its verdict: studied, studied with words, or refused with them."""
 
 import re
 

@@ -1,7 +1,7 @@
 """The `Network` record: any `nn.Module` with what is needed to show it pictures."""
 
 from collections.abc import Collection, Iterable, Sequence
-from contextlib import nullcontext, suppress
+from contextlib import nullcontext
 from functools import cached_property, partial
 from typing import Any, NamedTuple
 
@@ -121,7 +121,7 @@ class Network:
 
     @cached_property
     def _known(self) -> _Known:
-        with torch.inference_mode(False), frozen(self.module):
+        with torch.inference_mode(False), frozen(self.module), steady(self.module):
             pictures = trial_pictures(self.input.shape).to(self.device)
             try:
                 trial, order = self._try_out(pictures)
@@ -164,10 +164,14 @@ class Network:
         the module counts on the usual order, as one does that calls `view` on its maps.
         """
         if self.device.type == "cpu":
-            with suppress(Exception):
+            try:
                 trial = try_out(self.module, self._inputs(pictures, torch.channels_last))
                 if trial.feed.batch is None:
                     return trial, torch.channels_last
+            except NetworkError:
+                raise
+            except Exception:
+                pass
         order = torch.contiguous_format
         return try_out(self.module, self._inputs(pictures, order)), order
 

@@ -14,6 +14,7 @@ from math import prod
 
 import torch
 from torch import Tensor, nn
+from torch.ao.quantization import FakeQuantizeBase
 from torch.nn.modules.batchnorm import _NormBase
 
 from phosphene.errors import NetworkError
@@ -80,13 +81,13 @@ def try_out(module: nn.Module, pictures: Tensor) -> Trial:
     """
     moved: list[str] = []
     with torch.random.fork_rng(devices=[]), steady(module, moved):
-        trial = _try(module, pictures)
+        trial = _try(module, pictures, moved)
     return replace(trial, moves=bool(moved))
 
 
-def _try(module: nn.Module, pictures: Tensor) -> Trial:
+def _try(module: nn.Module, pictures: Tensor, moved: list[str]) -> Trial:
     try:
-        return _of_any_number(module, pictures)
+        return _of_any_number(module, pictures, moved)
     except NetworkError:
         raise
     except Exception:
@@ -96,23 +97,24 @@ def _try(module: nn.Module, pictures: Tensor) -> Trial:
         return _of_one_number(module, _cycled(pictures, size))
 
 
-def _of_any_number(module: nn.Module, pictures: Tensor) -> Trial:
+def _of_any_number(module: nn.Module, pictures: Tensor, moved: list[str]) -> Trial:
     many, few = pictures[:3], pictures[:2]
-    with steady(module):
+    with steady(module, moved):
         more = seen_in(module, many)
     with steady(module):
         found = discover(module, few, more)
-    single: Rows = {}
+    first: Rows = {}
+    second: Rows = {}
     with suppress(Exception):  # one picture alone may lose its batch axis
-        single = _shown(module, found, few[1:])
+        first, second = (_shown(module, found, one) for one in few.split(1))
     if not found.ends and (size := _rowless(module, pictures, more)):
         return _of_one_number(module, _cycled(pictures, size))
-    others = [(0, _rows(found, more)), (1, single)]
-    found, slightly = _settled(module, found, others, [few, many, few[1:]])
+    others = [(0, _rows(found, more)), (0, first), (1, second)]
+    found, slightly = _settled(module, found, others, [few, many, few[:1], few[1:]])
     if slightly:
         return Trial(found, Feed(batch=1), (slightly, *_left(found)))
     said = _left(found)
-    lost = next((n for n in found.layers if _lost(single.get(n), found.values[n])), None)
+    lost = next((n for n in found.layers if _lost(first.get(n), found.values[n])), None)
     if lost is None:
         return Trial(found, remarks=said)
     remark = (
@@ -274,6 +276,12 @@ def _refusal(module: nn.Module, found: Discovery, name: str, few: Tensor) -> str
     chance = name in set(_differing(again[0], [(0, again[1])], _SURELY))
     submodule = module.get_submodule(layer.site.path)
     named = f"layer {name!r} ({layer.kind})"
+    if isinstance(submodule, FakeQuantizeBase):
+        return (
+            f"{named} still observes in eval mode: what it answers to a picture depends on all "
+            "that were shown before. Still it: "
+            "module.apply(torch.ao.quantization.disable_observer)"
+        )
     if chance:
         return (
             f"{type(module).__name__} answers the same picture in another way each time, in eval "
