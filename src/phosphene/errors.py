@@ -15,10 +15,12 @@
     ├── DataError                data that cannot be read
     │   ├── UnreadableImageError one image file
     │   └── DownloadError        no network, wrong checksum
+    ├── ConsentError             code that came with a file, and that nobody said may run
     └── AtlasError               something about an atlas file
         ├── NotAnAtlasError      the file is something else
         ├── NewerAtlasError      written by a later phosphene
         ├── TruncatedAtlasError  cut short or damaged
+        ├── DamagedError         one thing in an atlas is not what was written
         ├── UnfinishedAtlasError the study in it has not come far enough
         ├── AtlasMismatchError   holds the study of another network or other data
         └── StorageError         read-only folder, full disk
@@ -91,6 +93,10 @@ class DownloadError(DataError):
     """A download that failed or arrived damaged."""
 
 
+class ConsentError(PhospheneError):
+    """Code that an atlas names, and that nobody said may run."""
+
+
 class AtlasError(PhospheneError):
     """Something about an atlas file."""
 
@@ -105,6 +111,10 @@ class NewerAtlasError(AtlasError):
 
 class TruncatedAtlasError(AtlasError):
     """The atlas is cut short or damaged."""
+
+
+class DamagedError(AtlasError):
+    """One thing in an atlas is not what was written; the others can still be read."""
 
 
 class UnfinishedAtlasError(AtlasError):

@@ -1,6 +1,8 @@
 """Numbers, shares, counts and names as words, the same wherever something is told."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
 
 NO_BREAK = "\u00a0"
 
@@ -57,6 +59,53 @@ def plural(count: int, noun: str, nouns: str | None = None) -> str:
     return f"{count:,} {noun if count == 1 else nouns or noun + 's'}"
 
 
+def differences(
+    given: Mapping[str, Any],
+    found: Mapping[str, Any],
+    where: str,
+    hidden: Collection[str] = (),
+) -> str:
+    """Which settings differ from those found at `where`, and which are the same.
+
+    Of the settings in `hidden` it is said that they differ, and not how.
+
+    >>> differences({"steps": 128, "seed": 0}, {"steps": 256, "seed": 0}, "the atlas")
+    'steps 128 where the atlas has 256; the same: seed'
+    >>> differences({"decay": 0.5}, {}, "the file")
+    'decay 0.5 where the file has none'
+    """
+    names = list(dict.fromkeys([*given, *found]))
+    other = [name for name in names if given.get(name) != found.get(name)]
+    said = [
+        f"another {name}"
+        if name in hidden
+        else f"{name} {_setting(given.get(name))} where {where} has {_setting(found.get(name))}"
+        for name in other
+    ]
+    same = [name for name in names if name not in other]
+    return ", ".join(said) + (f"; the same: {', '.join(same)}" if same else "")
+
+
+def _setting(value: Any) -> str:
+    if value is None:
+        return "none"
+    if isinstance(value, Mapping):
+        return ", ".join(f"{k} {_setting(v)}" for k, v in value.items())
+    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+
+
+def article(word: str) -> str:
+    """A word with its indefinite article, as it is spoken where spelling tells it.
+
+    >>> article("orange"), article("zebra"), article("8"), article("unicycle"), article("hourglass")
+    ('an orange', 'a zebra', 'an 8', 'a unicycle', 'an hourglass')
+    """
+    spoken = word.lower().lstrip()
+    vowel = spoken.startswith((*"aeiou8", "hour", "honest", "heir")) or spoken in {"11", "18"}
+    consonant = spoken.startswith(("uni", "use", "usu", "eu", "ew", "one", "once", "ura", "uke"))
+    return f"{'an' if vowel and not consonant else 'a'} {word}"
+
+
 def class_name(labels: Sequence[str], index: int) -> str:
     """What people call class `index`; its number where no name is known.
 
@@ -64,3 +113,32 @@ def class_name(labels: Sequence[str], index: int) -> str:
     ('dog', '7')
     """
     return labels[index] if index < len(labels) else str(index)
+
+
+_NO_TEXT = re.compile("[\ud800-\udfff]")
+_NO_LINE = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
+
+
+def encodable(text: str) -> str:
+    r"""Text as any file takes it: bytes of a file's name that are no characters are written out.
+
+    >>> encodable("caf\udce9")
+    'caf\\xe9'
+    """
+    return _NO_TEXT.sub(lambda found: _written_out(found[0]), text)
+
+
+def printable(text: object) -> str:
+    r"""A name on one line, as any terminal takes it: what would steer one is written out.
+
+    >>> printable("a\x1b[2Jb\n")
+    'a\\x1b[2Jb\\x0a'
+    """
+    return _NO_LINE.sub(lambda found: _written_out(found[0]), encodable(str(text)))
+
+
+def _written_out(character: str) -> str:
+    code = ord(character)
+    if 0xDC80 <= code <= 0xDCFF:  # how Python holds a byte that is no UTF-8
+        code -= 0xDC00
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"

@@ -18,7 +18,14 @@ from pathlib import Path
 import pytest
 
 from phosphene.atlas import Atlas, Document, LayerRecord, ProbeRecord, Skipped, files
-from phosphene.atlas.schema import ADDED, APPLICATION_ID, PROBES, SCHEMA, SCHEMA_VERSION
+from phosphene.atlas.schema import (
+    ADDED,
+    APPLICATION_ID,
+    CHECKSUMS,
+    PROBES,
+    SCHEMA,
+    SCHEMA_VERSION,
+)
 from phosphene.errors import (
     AtlasError,
     NewerAtlasError,
@@ -143,10 +150,24 @@ def test_damage_inside_is_found_when_it_is_read(path: Path) -> None:
     fill(path, "job", rows=800)
     size = path.stat().st_size
     with path.open("r+b") as file:
+        file.seek(size // 2 // 4096 * 4096)
+        file.write(b"\xff" * (size // 4))
+    with Atlas.open(path) as atlas:
+        assert len(atlas.skipped()) < 800
+        (damage,) = atlas.damaged()
+        assert str(damage).startswith("a part of the skipped is damaged: database disk image is")
+    with Atlas.build(path) as atlas, pytest.raises(TruncatedAtlasError, match="damaged"):
+        atlas.prune([])
+
+
+def test_a_damaged_schema_is_found_when_it_is_opened(path: Path) -> None:
+    fill(path, "job", rows=800)
+    size = path.stat().st_size
+    with path.open("r+b") as file:
         file.seek(4096)
         file.write(b"\xff" * (size - 4096))
-    with Atlas.open(path) as atlas, pytest.raises(TruncatedAtlasError, match="damaged"):
-        atlas.skipped()
+    with pytest.raises(TruncatedAtlasError, match="damaged"):
+        Atlas.open(path)
 
 
 def test_a_missing_atlas_is_named_with_its_neighbours(path: Path) -> None:
@@ -419,7 +440,8 @@ def test_application_id_fits_the_header() -> None:
 def first_version(path: Path) -> None:
     """An atlas as the first version wrote it, which knew no probes and fewer columns."""
     stamp = f"user_version = {SCHEMA_VERSION}"
-    earlier(path, SCHEMA.replace(PROBES, "").replace(stamp, "user_version = 1"))
+    schema = SCHEMA.replace(PROBES, "").replace(CHECKSUMS, "")
+    earlier(path, schema.replace(stamp, "user_version = 1"))
 
 
 def earlier(path: Path, schema: str) -> None:
@@ -464,8 +486,9 @@ def a_layer(**later: object) -> LayerRecord:
 
 @pytest.fixture
 def without_later_columns(path: Path) -> Path:
-    """An atlas of this version with a layer, from before the columns that came later."""
-    earlier(path, SCHEMA)
+    """An atlas of format 2 with a layer, from before the columns that came later."""
+    stamp = f"user_version = {SCHEMA_VERSION}"
+    earlier(path, SCHEMA.replace(CHECKSUMS, "").replace(stamp, "user_version = 2"))
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute(
             "INSERT INTO jobs VALUES ('old', 'd', 't', '{}', 0, '0', 'done', 1.0, 'now', NULL)"

@@ -103,7 +103,7 @@ def test_labels(label: object, expected: int | None) -> None:
     assert example.label == expected
 
 
-@pytest.mark.parametrize("label", ["cat", 3.0, [1, 0], {"boxes": []}])
+@pytest.mark.parametrize("label", ["cat", 3.0, [1, 2], {"boxes": []}])
 def test_what_is_no_label_says_so(label: object) -> None:
     with pytest.raises(DataError, match="expected one integer"):
         read((torch.zeros(1, 2, 2), label))

@@ -26,7 +26,7 @@ from phosphene.figures import (
     transfer_sheet,
     weights_sheet,
 )
-from phosphene.figures.layout import rows, signed_picture
+from phosphene.figures.layout import rows
 from phosphene.figures.palette import on_paper, picture_to_image, signed_to_rgba
 from phosphene.figures.paper import DPI, Paper
 from phosphene.figures.sheet import SIDE
@@ -60,7 +60,7 @@ def test_a_film_shows_frames_and_the_signed_change(channels: int) -> None:
     for frame in film.frames[:, 1]:
         assert holds(sheet, picture_to_image(frame.numpy()), scale)
     assert not holds(sheet, picture_to_image(film.frames[0, 0].numpy()), scale)
-    change = signed_picture(film.difference[1].numpy())
+    change = film.difference[1].numpy()
     assert holds(sheet, on_paper(signed_to_rgba(change)), scale)
 
 

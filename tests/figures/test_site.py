@@ -256,7 +256,8 @@ def bare(path: Path, statistics: bool) -> Path:
 
 def test_an_atlas_without_labels_or_pictures_yet(tmp_path: Path) -> None:
     pages = export(bare(tmp_path / "bare.atlas", statistics=True), tmp_path / "site")
-    assert set(pages) == {"index.html", "layer-conv.html", "unit-conv-0.html"}
+    assert set(pages) == {"index.html", "layer-conv.html"}  # no page for a unit of numbers alone
+    assert "of 1 unit 0 can be shown so far" in (tmp_path / "site" / "layer-conv.html").read_text()
     check_links(pages, tmp_path / "site")
 
 

@@ -1,5 +1,6 @@
 """Pictures in, numbers of the network out; pictures that do not fit are refused with a remedy."""
 
+import json
 import subprocess
 import sys
 import textwrap
@@ -172,3 +173,31 @@ def test_every_entry_refuses_what_is_no_float_batch() -> None:
     assert "torch.uint8" in byte
     assert lines[0] == lines[1]
     assert lines[2] == lines[3]
+
+
+def test_blue_green_red() -> None:
+    mean, std = (103.939, 116.779, 123.68), (1.0, 2.0, 3.0)
+    caffe = Input(3, (4, 5), mean, std, (0, 255), "bgr")
+    pictures = torch.rand(2, 3, 4, 5)
+    for place, channel in enumerate((2, 1, 0)):
+        expected = (255 * pictures[:, channel] - mean[place]) / std[place]
+        torch.testing.assert_close(caffe.normalise(pictures)[:, place], expected)
+    zero = torch.tensor(caffe.zero).view(1, 3, 1, 1).expand(1, 3, 4, 5)
+    assert float(caffe.normalise(zero).abs().max()) < 1e-4
+    weights = torch.rand(6, 3, 2, 2)
+    assert torch.equal(caffe.as_pictures(weights)[:, 0], weights[:, 2])
+    assert Input.from_json(json.loads(json.dumps(caffe.to_json()))) == caffe
+
+
+def test_the_usual_order_leaves_no_trace() -> None:
+    plain = Input(3, (4, 5))
+    assert plain == Input(3, (4, 5), order="rgb") == Input(3, (4, 5), order=(0, 1, 2))
+    assert "order" not in repr(plain)
+    assert "order" not in plain.to_json()
+    assert Input(4, (4, 5), order=(2, 1, 0, 3)).order == (2, 1, 0, 3)
+
+
+@pytest.mark.parametrize("order", ["gbr", (0, 0, 1), (0, 1)])
+def test_an_order_that_is_none(order: str | tuple[int, ...]) -> None:
+    with pytest.raises(SpecError, match="order"):
+        Input(3, (4, 5), order=order)

@@ -15,7 +15,8 @@ from phosphene.errors import ChannelError, InputError, NetworkError, ObjectiveEr
 from phosphene.maximize import Optimizer
 from phosphene.network import Input, Network
 from phosphene.objectives import Logit, LogProbability, Probability
-from phosphene.probes.fooling import Aim, against, fool
+from phosphene.probes.film import CONVINCED, MOST
+from phosphene.probes.fooling import Aim, against, fool, usual_rate
 from phosphene.types import LOGITS, Recording
 
 CLASSIFIERS = ("rectified", "residual", "functional", "dense")
@@ -239,6 +240,55 @@ class TestMnist:
 
 def step(rate: float) -> Optimizer:
     return Optimizer("NormalizedGradient", rate)
+
+
+class TestUntilConvinced:
+    """Without a number of steps pictures go on until they convince, and then stay as they are."""
+
+    @staticmethod
+    def certain() -> Network:
+        """A network that is as sure of itself as a trained one."""
+        module = nn.Sequential(nn.Flatten(), nn.Linear(64, 7))
+        weights = torch.randn(7, 64, generator=torch.Generator().manual_seed(0))
+        with torch.no_grad():
+            module[1].weight.copy_(weights * torch.linspace(0.2, 1, 7)[:, None])
+            module[1].bias.zero_()
+        return Network(module, Input(1, (8, 8)))
+
+    def test_each_stops_when_it_convinces(self) -> None:
+        film = fool(self.certain(), optimizer=step(0.05))
+        assert 1 < len(film.frames) < MOST + 1
+        assert (film.towards[-1] >= CONVINCED).all()
+        reached = [found.step for found in film.reached(CONVINCED) if found]
+        assert len(set(reached)) > 1
+        for i, at in enumerate(reached):
+            assert torch.equal(film.frames[-1, i], film.frames[at, i])
+            assert film.towards[:at, i].max() < CONVINCED
+        assert "all 7 convince the network (p ≥ 0.99)" in film.summary
+        assert "at best" not in film.summary
+
+    def test_what_cannot_convince_is_given_up_and_told(self) -> None:
+        module = nn.Sequential(nn.Flatten(), nn.Linear(16, 2))
+        with torch.no_grad():
+            module[1].weight.mul_(0.01)
+            module[1].bias.copy_(torch.tensor([1.0, 0.0]))
+        film = fool(Network(module, Input(1, (4, 4)), ["cat", "dog"]), [1])
+        assert len(film.frames) == MOST + 1
+        assert "none of them convince" in film.summary
+        assert "least convincing, to dog, comes to 2" in film.summary
+
+    def test_one_that_goes_too_far_is_told(self) -> None:
+        film = fool(self.certain(), optimizer=step(0.3), steps=6)
+        film.probabilities[-1] = 0.25
+        reached = sum(found is not None for found in film.reached(CONVINCED))
+        assert reached > 1
+        assert f"{reached} of these go too far and end lower, at 25" in film.summary
+
+    def test_a_step_goes_as_far_in_larger_pictures(self) -> None:
+        for channels, side in ((1, 28), (3, 32), (3, 224)):
+            network = Network(nn.Flatten(), Input(channels, (side, side)))
+            length = usual_rate(network) * (channels * side * side) ** 0.5
+            assert length == pytest.approx(5.6)
 
 
 def test_one_target_may_be_a_number() -> None:

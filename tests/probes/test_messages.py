@@ -156,8 +156,9 @@ def test_the_network_is_given_back_as_it_was() -> None:
 
 
 def test_what_cannot_be_hidden_or_found_is_refused(tmp_path: Path) -> None:
+    one = steep(1, classes=1)
     with pytest.raises(MessageError, match="1 class; a message needs at least two"):
-        hide(steep(1, classes=1), "no")
+        hide(Network(one.module, one.input, task="sigmoid"), "no")
     with pytest.raises(MessageError, match=r"stay below p = 0.99 after 0 steps.*more steps"):
         hide(network("rectified"), "no", steps=0)
     with pytest.raises(MessageError, match="no PNG file"):

@@ -248,7 +248,7 @@ class TestFiles:
             if not finished and step.index == 7:
                 break
         before = {p.name: p.read_bytes() for p in tmp_path.iterdir()}
-        with pytest.raises(WeightsError, match=r"was trained as .*not as .*give another path"):
+        with pytest.raises(WeightsError, match=r"not trained by the recipe given: .*another path"):
             run(**{"make": plain, "data": data, "path": path} | change)  # type: ignore[arg-type]
         assert {p.name: p.read_bytes() for p in tmp_path.iterdir()} == before
 

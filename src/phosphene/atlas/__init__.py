@@ -1,6 +1,7 @@
 """The atlas: everything found out about one network, in one file."""
 
 from phosphene.atlas.codec import quantise
+from phosphene.atlas.damage import Damage
 from phosphene.atlas.records import (
     Document,
     ExampleRecord,
@@ -15,9 +16,11 @@ from phosphene.atlas.records import (
     UnitRecord,
 )
 from phosphene.atlas.store import Atlas, JobWriter, job_key
+from phosphene.atlas.verify import Verdict, blaming_damage, drop_damaged, verify
 
 __all__ = [
     "Atlas",
+    "Damage",
     "Document",
     "ExampleRecord",
     "Finding",
@@ -30,6 +33,10 @@ __all__ = [
     "Record",
     "Skipped",
     "UnitRecord",
+    "Verdict",
+    "blaming_damage",
+    "drop_damaged",
     "job_key",
     "quantise",
+    "verify",
 ]

@@ -7,8 +7,9 @@ import os
 import shutil
 import sqlite3
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -22,11 +23,16 @@ from phosphene.errors import (
     nearest,
 )
 from phosphene.version import __version__
+from phosphene.words import encodable, printable
 
 BUSY_SECONDS = 5.0
 
+_LEAST_LENGTH = 2**20
+
 _MAGIC = b"SQLite format 3\0"
 _HEADER_LENGTH = 100
+_NO_FORMAT = 2**16
+"""Where formats end that anybody will write, and flipped bits begin."""
 _KEPT = "Everything finished so far is kept, and the next run goes on from there"
 _DAMAGED = "the atlas is damaged ({error}); copy it again, or build anew under another name"
 _BUSY = "another process is building this atlas; wait until it is done, or build another file"
@@ -43,6 +49,10 @@ _READ_ONLY = (
 _DISK = "{error}. {kept}; check the disk and run again"
 _EXPLAINED: dict[int | None, tuple[type[AtlasError], str]] = {
     sqlite3.SQLITE_CORRUPT: (TruncatedAtlasError, _DAMAGED),
+    sqlite3.SQLITE_FORMAT: (TruncatedAtlasError, _DAMAGED),
+    sqlite3.SQLITE_TOOBIG: (TruncatedAtlasError, _DAMAGED),
+    # No statement of ours is wrong about the tables of an atlas: it is they that have changed.
+    sqlite3.SQLITE_ERROR: (TruncatedAtlasError, _DAMAGED),
     sqlite3.SQLITE_NOTADB: (TruncatedAtlasError, _DAMAGED),
     sqlite3.SQLITE_BUSY: (AtlasError, _BUSY),
     sqlite3.SQLITE_LOCKED: (AtlasError, _BUSY),
@@ -95,6 +105,11 @@ def check(path: Path) -> None:
             f"an atlas has {APPLICATION_ID:#x}); it was left as it is"
         )
     (version,) = struct.unpack_from(">I", header, 60)
+    if not 1 <= version <= _NO_FORMAT:
+        raise TruncatedAtlasError(
+            f"{path} is damaged: its header says atlas format {version}; copy or download it "
+            "again, or build anew under another name"
+        )
     if version > SCHEMA_VERSION:
         raise NewerAtlasError(
             f"{path} has atlas format {version}; phosphene {__version__} reads formats up to "
@@ -110,6 +125,7 @@ def connect_to_write(path: Path) -> sqlite3.Connection:
     """Open an existing atlas as its one writer, with a write-ahead log so that others can read."""
     with ExitStack() as on_error:
         connection = on_error.enter_context(closing(_connect(path, "mode=rw")))
+        _expect_anything(connection, path)
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = NORMAL")
@@ -135,10 +151,38 @@ def _upgrade(connection: sqlite3.Connection) -> None:
         connection.executescript(f"BEGIN IMMEDIATE; {''.join(missing)} {stamp} COMMIT;")
 
 
-def columns(connection: sqlite3.Connection, table: str) -> frozenset[str]:
+@dataclass(frozen=True)
+class Column:
+    """What a column may hold: values of a type, and NULL or not."""
+
+    type: type
+    required: bool
+
+    def takes(self, value: object) -> bool:
+        """Whether `value` can have been written to it."""
+        if value is None:
+            return not self.required
+        return isinstance(value, self.type) and not (
+            isinstance(value, str) and encodable(value) != value
+        )
+
+
+_TYPES: Mapping[str, type] = {"TEXT": str, "INTEGER": int, "REAL": float, "BLOB": bytes}
+
+
+def columns(connection: sqlite3.Connection, table: str) -> dict[str, Column]:
     """The columns a table of this file has; none where there is no such table."""
-    found = connection.execute("SELECT name FROM pragma_table_info(?)", (table,))
-    return frozenset(name for (name,) in found)
+    found = connection.execute(
+        'SELECT name, type, "notnull" OR pk FROM pragma_table_info(?)', (table,)
+    )
+    return {name: Column(_TYPES.get(kind, bytes), bool(needed)) for name, kind, needed in found}
+
+
+def last_unchecked(connection: sqlite3.Connection) -> dict[str, int] | None:
+    """Up to which row each table has no checksums; None where no row of any has one."""
+    if not columns(connection, "unchecked"):
+        return None
+    return dict(connection.execute("SELECT name, last FROM unchecked"))
 
 
 def connect_to_read(path: Path, resources: ExitStack) -> sqlite3.Connection:
@@ -146,7 +190,19 @@ def connect_to_read(path: Path, resources: ExitStack) -> sqlite3.Connection:
 
     A running build (log and index beside the file) is joined. The log of a killed one is read
     from a copy, since SQLite must write beside a log to read it; `resources` removes the copy.
+    No value is taken to be larger than the file.
     """
+    with ExitStack() as on_error:
+        connection = on_error.enter_context(closing(_connect_to_read(path, resources)))
+        log = _beside(path, "-wal")
+        size = path.stat().st_size + (log.stat().st_size if log.exists() else 0)
+        connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, max(_LEAST_LENGTH, size))
+        _expect_anything(connection, path)
+        on_error.pop_all()
+    return connection
+
+
+def _connect_to_read(path: Path, resources: ExitStack) -> sqlite3.Connection:
     log, index = _beside(path, "-wal"), _beside(path, "-shm")
     if log.exists() and index.exists():
         return _connect(path, "mode=ro")
@@ -159,6 +215,31 @@ def connect_to_read(path: Path, resources: ExitStack) -> sqlite3.Connection:
     header, _ = _header(path)
     logged = header[18] == 2
     return _connect(path, "immutable=1" if logged else "mode=ro")
+
+
+def _expect_anything(connection: sqlite3.Connection, path: Path) -> None:
+    """Prepare for a file that is damaged, or that somebody made to be opened here.
+
+    Text may be no text, and nothing runs that a file brings along: views, triggers and virtual
+    tables, of which an atlas has none.
+
+    Raises:
+        NotAnAtlasError: it has some.
+    """
+    connection.text_factory = _text
+    connection.execute("PRAGMA trusted_schema = OFF")
+    connection.execute("PRAGMA cell_size_check = ON")
+    foreign = "type IN ('view', 'trigger') OR sql LIKE 'CREATE VIRTUAL%'"
+    brought = connection.execute(f"SELECT name FROM sqlite_schema WHERE {foreign}").fetchall()
+    if brought:
+        names = ", ".join(printable(name) for (name,) in brought[:3])
+        raise NotAnAtlasError(
+            f"{path} brings along what no atlas has, views or triggers ({names}); it was not read"
+        )
+
+
+def _text(content: bytes) -> str:
+    return content.decode("utf-8", "surrogateescape")
 
 
 def close_to_single_file(connection: sqlite3.Connection) -> None:
@@ -179,6 +260,8 @@ def translated(path: Path) -> Iterator[None]:
         yield
     except sqlite3.Error as error:
         raise _explain(path, error) from error
+    except UnicodeDecodeError as error:  # SQLite quotes what it found in the place of a table
+        raise TruncatedAtlasError(f"{path}: {_DAMAGED.format(error='no schema')}") from error
     except OSError as error:
         raise StorageError(
             f"{path}: {error.strerror or error}. {_KEPT}; choose a folder that exists, that you "

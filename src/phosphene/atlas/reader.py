@@ -1,12 +1,29 @@
-"""Everything that can be asked of an atlas."""
+"""Everything that can be asked of an atlas.
+
+What is not as it was written is never handed out. Where it is one of several it is left out and
+`damaged` tells of it; asked for by itself it is a `DamagedError`. Someone who adds to an atlas
+gets that error in either case, since what rests on a part of the units would say something false.
+"""
 
 import hashlib
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
-from phosphene.atlas.files import columns, translated
+from phosphene.atlas.checksum import CHECKSUM
+from phosphene.atlas.codec import sound_png
+from phosphene.atlas.damage import (
+    CHANGED,
+    CHANGED_FILE,
+    CHANGED_TYPE,
+    UNCHECKED,
+    Damage,
+    of_part,
+    of_row,
+)
+from phosphene.atlas.files import Column, columns, last_unchecked, translated
 from phosphene.atlas.records import (
     Document,
     ExampleRecord,
@@ -35,19 +52,47 @@ from phosphene.atlas.tables import (
     UNITS,
     Table,
 )
-from phosphene.errors import AtlasError, UnknownLayerError, UnknownUnitError, nearest
+from phosphene.errors import (
+    AtlasError,
+    TruncatedAtlasError,
+    UnknownLayerError,
+    UnknownUnitError,
+    nearest,
+)
+from phosphene.words import printable
 
 R = TypeVar("R")
 
 _WALL_CLOCK = ("seconds", "finished")
 
+_PNG = {"picture", "guided", "alpha", "sheet"}
+"""Columns that hold PNG files."""
+
+_APART = {"probes", "findings", "skipped"}
+"""Tables nothing else rests on: the rest is told also to someone who adds to the atlas."""
+
 
 class Reader:
     """The questions; `Atlas` adds opening, writing and closing."""
 
-    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
+    def __init__(self, path: Path, connection: sqlite3.Connection, *, whole: bool = False) -> None:
         self.path = path
         self._connection = connection
+        self._whole = whole
+        self._damage: dict[str, Damage] = {}
+        self._known: dict[str, dict[str, Column]] = {}
+
+    def damaged(
+        self, layer: str | None = None, unit: int | None = None, table: str | None = None
+    ) -> tuple[Damage, ...]:
+        """What was found damaged so far, of everything or of a layer, a unit, a table alone."""
+        return tuple(
+            damage
+            for damage in self._damage.values()
+            if (layer is None or damage.layer == layer)
+            and (unit is None or damage.unit == unit)
+            and (table is None or damage.table == table)
+        )
 
     def layers(self) -> tuple[LayerRecord, ...]:
         """All layers, in the order the network runs them."""
@@ -55,7 +100,7 @@ class Reader:
 
     def layer(self, name: str) -> LayerRecord:
         """One layer; raises `UnknownLayerError` with the nearest names."""
-        found = self._select(LAYERS, "WHERE name = ?", name)
+        found = self._alone(LAYERS, "WHERE name = ?", name)
         if not found:
             names = [layer.name for layer in self.layers()]
             raise UnknownLayerError(
@@ -63,7 +108,7 @@ class Reader:
                 f"{nearest(name, names, listing=True)}. "
                 f"A build studies other layers with --layers, such as --layers {name}"
             )
-        return found[0]
+        return found
 
     def units(self, layer: str) -> tuple[UnitRecord, ...]:
         """The statistics of a layer's units, by number."""
@@ -73,13 +118,13 @@ class Reader:
     def unit(self, layer: str, unit: int) -> UnitRecord:
         """One unit's statistics; raises `UnknownUnitError`, `UnknownLayerError`."""
         self._require_unit(layer, unit)
-        found = self._select(UNITS, "WHERE layer = ? AND unit = ?", layer, unit)
+        found = self._alone(UNITS, "WHERE layer = ? AND unit = ?", layer, unit)
         if not found:
             raise UnknownUnitError(
                 f"the atlas {self.path} has no statistics of {layer}:{unit} yet; "
                 "let `phosphene build` finish, or ask it for this layer"
             )
-        return found[0]
+        return found
 
     def examples(self, layer: str, unit: int) -> tuple[ExampleRecord, ...]:
         """The images that excite a unit most, strongest first."""
@@ -91,6 +136,13 @@ class Reader:
         self.layer(layer)
         found = self._select(EXAMPLES, "WHERE layer = ? AND rank = 0 ORDER BY unit", layer)
         return {example.unit: example for example in found}
+
+    def examined(self, layer: str) -> frozenset[int]:
+        """The units of a layer of which there is more than statistics: examples or pictures."""
+        self.layer(layer)
+        query = "SELECT unit FROM {} WHERE layer = ?"
+        tables = (EXAMPLES.name, PICTURES.name)
+        return frozenset(u for name in tables for (u,) in self._query(query.format(name), layer))
 
     def pictures(self, layer: str, unit: int | None = None) -> tuple[PictureRecord, ...]:
         """The pictures made for one unit, or for all of a layer's units, by unit and kind."""
@@ -105,14 +157,14 @@ class Reader:
     def image(self, index: int) -> ImageRecord:
         """One image by its index in the dataset; raises `AtlasError` where it was not kept."""
         # Several jobs may have kept it; one that knew the network's answer says most.
-        order = "WHERE image = ? ORDER BY predicted IS NULL, job LIMIT 1"
-        found = self._select(IMAGES, order, index)
+        order = "WHERE image = ? ORDER BY predicted IS NULL, job"
+        found = self._alone(IMAGES, order, index)
         if not found:
             raise AtlasError(
                 f"the atlas {self.path} did not keep image {index}; it keeps those that its "
                 "examples and findings refer to"
             )
-        return found[0]
+        return found
 
     def images(self, indices: Iterable[int] | None = None) -> dict[int, ImageRecord]:
         """The images asked for, or all that were kept, by their index in the dataset."""
@@ -156,13 +208,13 @@ class Reader:
 
     def document(self, name: str) -> Any:
         """One named JSON value; raises `AtlasError` with the nearest names."""
-        found = self._select(DOCUMENTS, "WHERE name = ?", name)
+        found = self._alone(DOCUMENTS, "WHERE name = ?", name)
         if not found:
             names = [known for (known,) in self._query("SELECT name FROM documents ORDER BY name")]
             raise AtlasError(
                 f"the atlas {self.path} has no document {name!r}; {nearest(name, names)}"
             )
-        return found[0].value
+        return found.value
 
     def provenance(self, artefact: Record | str) -> Job:
         """The job that made a record read from this atlas, or the document of a name."""
@@ -171,11 +223,11 @@ class Reader:
         identity = table.identity(record)
         condition = " AND ".join(f"{column} = ?" for column in identity)
         made_by = f"WHERE key IN (SELECT job FROM {table.name} WHERE {condition}) ORDER BY key"
-        found = self._select(JOBS, made_by, *identity.values())
+        found = self._alone(JOBS, made_by, *identity.values())
         if not found:
             named = ", ".join(f"{column} {value}" for column, value in identity.items())
             raise AtlasError(f"the atlas {self.path} has no row in {table.name} with {named}")
-        return found[0]
+        return found
 
     def fingerprint(self) -> str:
         """A hash of all content, leaving out how long jobs took and when they ended.
@@ -185,7 +237,7 @@ class Reader:
         """
         digest = hashlib.blake2b(digest_size=16)
         for table in (JOBS, *ARTEFACTS):
-            owner = [] if table is JOBS else ["job"]
+            owner = list(table.owner)
             chosen = [column for column in table.columns if column not in _WALL_CLOCK]
             order = ", ".join([*table.key, *owner])
             digest.update(f"{table.name} {', '.join(owner + chosen)}\n".encode())
@@ -200,13 +252,22 @@ class Reader:
 
     def _has(self, table: Table[Any]) -> bool:
         """Whether the atlas is new enough to have `table`."""
+        return bool(self._columns(table))
+
+    @cached_property
+    def _unchecked(self) -> dict[str, int] | None:
         with translated(self.path):
-            return bool(columns(self._connection, table.name))
+            return last_unchecked(self._connection)
+
+    def _columns(self, table: Table[Any]) -> dict[str, Column]:
+        if table.name not in self._known:
+            with translated(self.path):
+                self._known[table.name] = columns(self._connection, table.name)
+        return self._known[table.name]
 
     def _cells(self, table: Table[Any], wanted: Sequence[str]) -> str:
         """What to select for the `wanted` columns; those that the atlas is too old for are NULL."""
-        with translated(self.path):
-            known = columns(self._connection, table.name)
+        known = self._columns(table)
         return ", ".join(column if column in known else "NULL" for column in wanted)
 
     def _require_unit(self, layer: str, unit: int) -> None:
@@ -217,9 +278,67 @@ class Reader:
             )
 
     def _select(self, table: Table[R], clauses: str, *values: Any) -> tuple[R, ...]:
-        cells = self._cells(table, table.columns)
-        rows = self._query(f"SELECT {cells} FROM {table.name} {clauses}", *values)
-        return tuple(table.read(row) for row in rows)
+        """The records that are sound; the others are noted, or an error for who needs them all."""
+        strict = self._whole and table.name not in _APART
+        sound: list[R] = []
+        for found in self._read(table, clauses, *values):
+            if not isinstance(found, Damage):
+                sound.append(found)
+            elif strict:
+                raise found.error(self.path)
+        return tuple(sound)
+
+    def _alone(self, table: Table[R], clauses: str, *values: Any) -> R | None:
+        """The first record that is sound, or None; raises `DamagedError` where all are damaged."""
+        damage: Damage | None = None
+        for found in self._read(table, clauses, *values):
+            if not isinstance(found, Damage):
+                return found
+            damage = damage or found
+        if damage is not None:
+            raise damage.error(self.path)
+        return None
+
+    def _read(self, table: Table[R], clauses: str, *values: Any) -> Iterator[R | Damage]:
+        """What a query finds, row by row, and what is damaged of it."""
+        wanted = (*table.owner, *table.columns, CHECKSUM)
+        cells = f"rowid, {self._cells(table, wanted)}"
+        try:
+            with translated(self.path):
+                rows = self._connection.execute(
+                    f"SELECT {cells} FROM {table.name} {clauses}", values
+                )
+                for number, *row in rows:
+                    yield self._understood(table, number, row)
+        except TruncatedAtlasError as error:
+            yield self._note(of_part(table, clauses, values, error))
+
+    def _understood(self, table: Table[Any], number: int, row: Sequence[Any]) -> Any:
+        """The record of a row, or its damage."""
+        early = row[-1] is None and self._may_lack_checksum(table, number)
+        reason = self._wrong(table, row) if early else CHANGED * (not table.sound(row))
+        if not reason:
+            try:
+                return table.read(row[len(table.owner) : -1])
+            except Exception as error:  # damaged bytes may fail in any way
+                reason = f"{UNCHECKED} ({printable(error):.100})"
+        return self._note(of_row(table, number, row, reason))
+
+    def _may_lack_checksum(self, table: Table[Any], number: int) -> bool:
+        return self._unchecked is None or number <= self._unchecked.get(table.name, -1)
+
+    def _wrong(self, table: Table[Any], row: Sequence[Any]) -> str:
+        """What can be told to be wrong with a row that has no checksum."""
+        known = self._columns(table)
+        cells = dict(zip((*table.owner, *table.columns), row[:-1], strict=True))
+        if not all(known[name].takes(value) for name, value in cells.items() if name in known):
+            return CHANGED_TYPE
+        # Arrays end with a sum of their own, by which they are told when they are unpacked.
+        files = (value for name, value in cells.items() if name in _PNG)
+        return "" if all(sound_png(file) for file in files if file is not None) else CHANGED_FILE
+
+    def _note(self, damage: Damage) -> Damage:
+        return self._damage.setdefault(damage.what, damage)
 
     def _query(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
         with translated(self.path):

@@ -3,10 +3,14 @@
 Every artefact names the job that made it and goes when that job goes. Images and skipped files
 are keyed by job as well: several jobs may refer to one image, and none must lose it when another
 is run again. References are checked at the end of a transaction, where a job writes its own row.
+
+Since format 3 every row carries the checksum of what was written; rows from before have none.
 """
 
+from phosphene.atlas.checksum import CHECKSUM
+
 APPLICATION_ID = 0x5048_4F53  # "PHOS", at byte 68 of every atlas file
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 _JOB = "job TEXT NOT NULL REFERENCES jobs (key) ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED"
 
@@ -24,7 +28,37 @@ CREATE TABLE probes (
 CREATE INDEX probes_of_job ON probes (job);
 """
 
-UPGRADES = {1: PROBES}
+TABLES = (
+    "jobs",
+    "documents",
+    "layers",
+    "units",
+    "images",
+    "examples",
+    "pictures",
+    "findings",
+    "skipped",
+    "probes",
+)
+
+UNCHECKED = """
+CREATE TABLE unchecked (
+  name TEXT PRIMARY KEY,
+  last INTEGER NOT NULL
+) STRICT;
+"""
+"""Up to which row each table is from before there were checksums; empty in an atlas begun since.
+
+Without it a row whose end was lost would pass for an early one.
+"""
+
+CHECKSUMS = UNCHECKED + "".join(
+    f"ALTER TABLE {table} ADD COLUMN {CHECKSUM} BLOB;\n"
+    f"INSERT INTO unchecked SELECT '{table}', max(rowid) FROM {table} HAVING count(*) > 0;\n"
+    for table in TABLES
+)
+
+UPGRADES = {1: PROBES, 2: CHECKSUMS}
 """What an atlas of each earlier version lacks to be one of the next."""
 
 ADDED = {
@@ -156,5 +190,5 @@ CREATE INDEX pictures_of_job ON pictures (job);
 CREATE INDEX findings_of_job ON findings (job);
 CREATE INDEX skipped_of_job ON skipped (job);
 {PROBES}
-{"".join(ADDED.values())}"""
+{CHECKSUMS}{"".join(ADDED.values())}"""
 """The primary keys that begin with `(layer, unit)` are the indexes readers need."""

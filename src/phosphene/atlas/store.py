@@ -65,7 +65,7 @@ class Atlas(Reader):
     def __init__(
         self, path: Path, connection: sqlite3.Connection, resources: ExitStack, writable: bool
     ) -> None:
-        super().__init__(path, connection)
+        super().__init__(path, connection, whole=writable)
         self._resources = resources
         self._writable = writable
 
@@ -126,13 +126,13 @@ class Atlas(Reader):
             with self._transaction():
                 self._execute("DELETE FROM jobs WHERE key = ?", key)
                 yield JobWriter(self.path, self._connection, key)
-                self._execute(JOBS.insert(), *JOBS.values(ended()))
+                self._execute(JOBS.insert(), *JOBS.row(ended()))
         except Exception as error:
             # Noting the failure must not hide it: on a full disk there is no room for the note.
             with suppress(AtlasError), self._transaction():
                 self._execute("DELETE FROM jobs WHERE key = ? AND state = 'failed'", key)
                 if not self.done(key):
-                    self._execute(JOBS.insert(), *JOBS.values(ended(error)))
+                    self._execute(JOBS.insert(), *JOBS.row(ended(error)))
             raise
 
     def prune(self, keys: Iterable[str]) -> int:
@@ -208,10 +208,10 @@ class JobWriter:
         """Add records of any kinds; raises `AtlasError` for one the atlas already has."""
         rows: defaultdict[type, list[tuple[Any, ...]]] = defaultdict(list)
         for record in records:
-            rows[type(record)].append((self._key, *TABLE_OF[type(record)].values(record)))
+            rows[type(record)].append(TABLE_OF[type(record)].row(record, self._key))
         for kind, values in rows.items():
             with translated(self._path):
-                self._connection.executemany(TABLE_OF[kind].insert("job"), values)
+                self._connection.executemany(TABLE_OF[kind].insert(), values)
 
     def document(self, name: str, value: Any) -> None:
         """Add a named JSON value."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass, fields
 from typing import Any, Generic, TypeVar
 
 from phosphene.atlas import codec
+from phosphene.atlas.checksum import CHECKSUM, checksum
 from phosphene.atlas.records import (
     Document,
     ExampleRecord,
@@ -21,6 +22,7 @@ from phosphene.atlas.records import (
     Skipped,
     UnitRecord,
 )
+from phosphene.words import encodable
 
 R = TypeVar("R")
 
@@ -48,12 +50,17 @@ _EXACT = Codec(codec.encode_exact, codec.decode_exact)
 
 @dataclass(frozen=True)
 class Table(Generic[R]):
-    """One table: rows are records of one class, `key` tells them apart."""
+    """One table: rows are records of one class, `key` tells them apart, `title` calls them.
+
+    Rows belong to a job, whose key stands in front of the record's columns; a job's own row does
+    not.
+    """
 
     name: str
     record: type[R]
     key: tuple[str, ...]
     codecs: Mapping[str, Codec]
+    title: str
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -61,9 +68,22 @@ class Table(Generic[R]):
         names = [field.name for field in fields(self.record)]  # type: ignore[arg-type]
         return tuple(_RENAMED.get(name, name) for name in names)
 
-    def values(self, record: R) -> tuple[Any, ...]:
-        """What is stored of a record, one value per column."""
-        return tuple(self._encoded(record, self.columns).values())
+    @property
+    def owner(self) -> tuple[str, ...]:
+        """The column that names the job, where rows belong to one."""
+        return () if self.record is Job else ("job",)
+
+    def row(self, record: R, *owner: str) -> tuple[Any, ...]:
+        """What is stored of a record of the job `owner`, with the checksum of it all."""
+        values = (*owner, *self._encoded(record, self.columns).values())
+        cells = dict(zip((*self.owner, *self.columns), values, strict=True))
+        return (*values, checksum(self.name, cells))
+
+    def sound(self, row: Sequence[Any]) -> bool:
+        """Whether a row of owner, `columns` and checksum is as it was written."""
+        *values, written = row
+        cells = dict(zip((*self.owner, *self.columns), values, strict=True))
+        return bool(written == checksum(self.name, cells))
 
     def read(self, row: Sequence[Any]) -> R:
         """The record of a row holding `columns`."""
@@ -74,9 +94,9 @@ class Table(Generic[R]):
         """The key columns of a record and their values."""
         return self._encoded(record, self.key)
 
-    def insert(self, *columns: str) -> str:
-        """The statement that adds a row of `columns` in front of the record's own."""
-        names = (*columns, *self.columns)
+    def insert(self) -> str:
+        """The statement that adds what `row` gives."""
+        names = (*self.owner, *self.columns, CHECKSUM)
         marks = ", ".join("?" * len(names))
         return f"INSERT INTO {self.name} ({', '.join(names)}) VALUES ({marks})"
 
@@ -89,6 +109,8 @@ class Table(Generic[R]):
         }
 
     def _encode(self, column: str, value: Any) -> Any:
+        if isinstance(value, str):
+            value = encodable(value)  # names of files may be no text
         plain = value is None or column not in self.codecs
         return value if plain else self.codecs[column].encode(value)
 
@@ -97,33 +119,40 @@ class Table(Generic[R]):
         return value if plain else self.codecs[column].decode(value)
 
 
-JOBS = Table("jobs", Job, ("key",), {"params": _JSON})
-DOCUMENTS = Table("documents", Document, ("name",), {"value": _JSON})
+JOBS = Table("jobs", Job, ("key",), {"params": _JSON}, "the note on the job “{title}”")
+DOCUMENTS = Table("documents", Document, ("name",), {"value": _JSON}, "the document {name}")
 LAYERS = Table(
     "layers",
     LayerRecord,
     ("name",),
     {"shape": _TUPLE, "field": _TUPLE, "field_whole": _BOOL, "is_default": _BOOL},
+    "the description of the layer {name}",
 )
 UNITS = Table(
     "units",
     UnitRecord,
     ("layer", "unit"),
     {"histogram_counts": _TUPLE, "class_means": _TUPLE, "weights": _EXACT},
+    "what is known of {layer}:{unit}",
 )
-IMAGES = Table("images", ImageRecord, ("image",), {"picture": _PICTURE})
+IMAGES = Table("images", ImageRecord, ("image",), {"picture": _PICTURE}, "image {image}")
 EXAMPLES = Table(
-    "examples", ExampleRecord, ("layer", "unit", "rank"), {"box": _TUPLE, "guided": _SIGNED}
+    "examples",
+    ExampleRecord,
+    ("layer", "unit", "rank"),
+    {"box": _TUPLE, "guided": _SIGNED},
+    "what image {image} showed {layer}:{unit}",
 )
 PICTURES = Table(
     "pictures",
     PictureRecord,
     ("layer", "unit", "kind", "canvas"),
     {"picture": _PICTURE, "silent": _BOOL, "settings": _JSON, "attempts": _TUPLE, "alpha": _GREY},
+    "the {kind} picture of {layer}:{unit} on {canvas}",
 )
-FINDINGS = Table("findings", Finding, ("position",), {"figures": _JSON})
-PROBES = Table("probes", ProbeRecord, ("name",), {"figures": _JSON})
-SKIPPED = Table("skipped", Skipped, ("path",), {})
+FINDINGS = Table("findings", Finding, ("position",), {"figures": _JSON}, "finding {position}")
+PROBES = Table("probes", ProbeRecord, ("name",), {"figures": _JSON}, "the probe {name}")
+SKIPPED = Table("skipped", Skipped, ("path",), {}, "the note on the file {path}")
 
 ARTEFACTS: tuple[Table[Any], ...] = (
     DOCUMENTS,

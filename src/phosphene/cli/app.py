@@ -5,24 +5,28 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 
-from phosphene.atlas import Atlas
+from phosphene.atlas import Atlas, blaming_damage
 from phosphene.canvas import CANVASES, canvas_from_json
 from phosphene.cli import options
 from phosphene.cli.arguments import Device, Model, Seed
+from phosphene.cli.check import check, tell_damage
+from phosphene.cli.chosen import of_classes
+from phosphene.cli.demo import demo
 from phosphene.cli.described import Described, describes
+from phosphene.cli.finish import tell_findings, write_site
 from phosphene.cli.layer_table import table_of_atlas, table_of_network
-from phosphene.cli.output import bar, console, follow_study, follow_training, say, tell_reading
+from phosphene.cli.model import is_weights, trained, warn_untrained
+from phosphene.cli.output import follow_study, follow_training, print_whole, say, tell_reading
+from phosphene.cli.places import FROM, seen_from
+from phosphene.cli.plausible import warn_implausible
 from phosphene.cli.probe import probe
 from phosphene.cli.show import show
-from phosphene.data import digits, load_data
+from phosphene.data import load_data, resize_of
 from phosphene.errors import SpecError, nearest
-from phosphene.figures import export_site
-from phosphene.network import Input, Network
+from phosphene.network import Network
 from phosphene.study import CHANNELS, NEURONS, Settings, Study, build
-from phosphene.zoo import ARTICLES, accuracy, hvass, seeded, train
-from phosphene.zoo import Recipe as Training
+from phosphene.zoo import ARTICLES, Trained, accuracy, train
 
 app = typer.Typer(
     help="What does a unit of a trained vision network really look for? "
@@ -37,34 +41,10 @@ app = typer.Typer(
 app.add_typer(probe, name="probe", rich_help_panel="Look")
 
 app.command(rich_help_panel="Look")(show)
+app.command(rich_help_panel="Look")(check)
 
 
-@app.command(rich_help_panel="Start here")
-def demo(
-    out: Annotated[Path, typer.Option(help="Where to put everything.")] = Path("demo"),
-    seed: Seed = 0,
-    device: Device = "auto",
-) -> None:
-    """Train a small network on real handwritten digits and study every unit of it.
-
-    Needs no network and no data: the 1,797 digits come with scikit-learn (8x8 pixels, enlarged to
-    28x28). Writes OUT/digits.safetensors, OUT/digits.atlas and OUT/site/index.html. Run again, it
-    goes on where it was stopped and is done in seconds.
-    """
-    training = Training(learning_rate=1e-3, steps=800, seed=seed)
-    input = Input(1, (28, 28))
-    module = seeded(hvass, seed).to(options.device(device))
-    data = digits("train")
-    follow_training(train(module, input, data, training, out / "digits.safetensors"), 800)
-    network = Network(module, input, data.classes, "Hvass's network on digits")
-    source = {
-        "model": "phosphene.zoo:HVASS",
-        "weights": str(out / "digits.safetensors"),
-        "data": "digits:test",
-    }
-    study = Study(network, digits("test"), Settings(seed=seed), source)
-    follow_study(build(study, out / "digits.atlas"))
-    _finish(out / "digits.atlas", out / "site")
+app.command(rich_help_panel="Start here")(demo)
 
 
 @app.command("train", rich_help_panel="Your own network")
@@ -95,38 +75,56 @@ def train_command(
     for validation after each epoch. Stopped and started again, the training goes on where it was.
     """
     if network not in ARTICLES:
-        raise SpecError(f"no network {network!r}; {nearest(network, ARTICLES)}")
+        raise SpecError(f"no network {network!r}; {nearest(network, ARTICLES, listing=True)}")
     shape = options.shape(size)
     article = ARTICLES[network]
     pictures, validation = options.split(
         load_data(data, shape[0], shape[1:], "train"), classes, article
     )
     test = options.of_classes(load_data(data, shape[0], shape[1:], "test"), classes, article)
-    fresh = article(
-        shape, pictures.classes, seed, **options.widths(article.factory, widths=widths, dense=dense)
-    )
+    settings = options.widths(article.factory, widths=widths, dense=dense)
+    fresh = article(shape, pictures.classes, seed, **settings)
+    about = Trained(network, fresh.input, pictures.classes, settings, data)
     module = fresh.module.to(options.device(device))
     recipe = options.recipe(article.recipe, steps, learning_rate, batch, shift, seed)
     total = recipe.for_pictures(len(pictures)).steps
-    follow_training(train(module, fresh.input, pictures, recipe, out, validate=validation), total)
-    trained = Network(module, fresh.input, pictures.classes)
+    steps_made = train(
+        module, fresh.input, pictures, recipe, out, validate=validation, about=about.to_json()
+    )
+    follow_training(steps_made, total)
+    ready = Network(module, fresh.input, pictures.classes)
     if validation is not None:
-        say(f"{out}: {accuracy(trained, validation):.2%} of {len(validation):,} for validation")
-    say(f"{out}: {accuracy(trained, test):.2%} of {len(test):,} test pictures")
+        say(f"{out}: {accuracy(ready, validation):.2%} of {len(validation):,} for validation")
+    say(f"{out}: {accuracy(ready, test):.2%} of {len(test):,} test pictures")
+    say(f"\n{_next(out, network, data)}")
 
 
 @app.command("build", rich_help_panel="Your own network")
 @describes
 def build_command(
     model: Model,
-    data: Annotated[
-        str,
-        typer.Option(help="digits, mnist:FOLDER[:train|test], a folder of images, or a factory."),
-    ],
     out: Annotated[Path, typer.Option(help="The atlas to write, or to go on with.")],
+    data: Annotated[
+        str | None,
+        typer.Option(
+            help="digits, mnist:FOLDER[:train|test], a folder of images, or a factory. Default: "
+            "what weights made by `train` were trained on."
+        ),
+    ] = None,
     layers: Annotated[
         list[str] | None,
         typer.Option(help="Only these layers: conv1,fc*. * and ? are wild. Repeatable."),
+    ] = None,
+    units: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Show only these units of the layers named: conv2:0-9,conv2:17, or *:0-9 of each "
+            "layer. All are measured. Repeatable."
+        ),
+    ] = None,
+    classes: Annotated[
+        list[str] | None,
+        typer.Option(help="Show only these classes, by name: zebra,flamingo. Repeatable."),
     ] = None,
     canvas: Annotated[
         str, typer.Option(help=f"How whole pictures are held: {', '.join(CANVASES)}.")
@@ -164,17 +162,30 @@ def build_command(
         raise SpecError(f"--steps {steps}: a picture is drawn in steps; at least 1 is needed")
     held = canvas_from_json({"canvas": canvas})
     network = told.network(model, options.device(device))
-    pictures = load_data(data, network.input.channels, network.input.size)
+    warn_untrained(model, network, told.weights)
+    data = _data(model, told.weights, data)
+    pictures = load_data(
+        data, network.input.channels, network.input.size, resize=resize_of(told.resize)
+    )
     recipes = [replace(CHANNELS, canvas=held, steps=steps, size=options.size(size))]
     if neurons:
         recipes.append(replace(NEURONS, steps=steps))
     settings = Settings(
-        options.patterns(layers), tuple(recipes), examples=examples, seed=seed, workers=workers
+        options.patterns(layers),
+        tuple(recipes),
+        examples=examples,
+        seed=seed,
+        workers=workers,
+        units=(*options.patterns(units), *of_classes(network, classes)),
     )
-    study = Study(network, pictures, settings, {"model": model, "data": data} | told.source)
+    source = {"model": model, "data": data, FROM: seen_from(out)} | told.source
+    study = Study(network, pictures, settings, source)
+    out.parent.mkdir(parents=True, exist_ok=True)
     tell_reading(study)
+    if study.vocabulary.shared:
+        warn_implausible(network, study.data, others=not told.normalised)
     follow_study(build(study, out, replace=replace_other))
-    _tell(out)
+    tell_findings(out)
     say(f"\nNow: [b]phosphene export {out} SITE[/] or [b]phosphene show {out} UNIT[/]")
 
 
@@ -184,7 +195,7 @@ def export(
     site: Annotated[Path, typer.Argument(help="The folder to write pages into.")],
 ) -> None:
     """Write an atlas as a static site: open SITE/index.html, no server and no script needed."""
-    index = _export(atlas, site)
+    index = write_site(atlas, site)
     say(f"Open [b]{index}[/]")
 
 
@@ -200,29 +211,28 @@ def layers(
     Layers are indented like the modules they are in. Those that a study looks at by default are
     marked with ●.
     """
-    if Path(model).is_file():
-        with Atlas.open(model) as atlas:
+    if Path(model).is_file() and not is_weights(model):
+        with Atlas.open(model) as atlas, blaming_damage(atlas):
             table = table_of_atlas(atlas.layers())
+            tell_damage(atlas)
     else:
         table = table_of_network(told.network(model, options.device("cpu")))
-    console.print(table)
+    print_whole(table)
 
 
-def _export(atlas: Path, site: Path) -> Path:
-    with Atlas.open(atlas) as opened, bar("writing pages", 1) as (progress, task):
-        return export_site(
-            opened, site, lambda done, total: progress.update(task, completed=done, total=total)
-        )
+def _next(weights: Path, network: str, data: str) -> str:
+    """What to type once a network is trained."""
+    known = trained(weights) is not None
+    model = f"{weights}" if known else f"{network} --weights {weights} --data {data}"
+    return (
+        f"Now: [b]phosphene build {model} --out {weights.with_suffix('.atlas')}[/] studies every "
+        f"unit of it, [b]phosphene probe fool {model}[/] leads noise to each class"
+    )
 
 
-def _tell(path: Path) -> None:
-    with Atlas.open(path) as atlas:
-        for finding in atlas.findings():
-            say(f"• {escape(finding.text)}")
-
-
-def _finish(atlas: Path, site: Path) -> None:
-    index = _export(atlas, site)
-    console.print()
-    _tell(atlas)
-    say(f"\nOpen [b]{index}[/] in a browser, or: [b]phosphene show {atlas} conv2:3[/]")
+def _data(model: str, weights: Path | None, given: str | None) -> str:
+    """The data to study: what was given, else what the weights say they were trained on."""
+    known = trained(weights or model)
+    if given is None and (known is None or known.data is None):
+        raise SpecError("a study needs pictures: give --data digits, mnist:FOLDER, or a folder")
+    return given or str(known.data if known else "")

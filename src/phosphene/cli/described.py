@@ -15,7 +15,8 @@ import torch
 import typer
 
 from phosphene.cli import options
-from phosphene.network import Input, Network, load_network
+from phosphene.cli.model import load_model
+from phosphene.network import Input, Network
 from phosphene.tasks import TASKS
 
 OPTIONS: dict[str, Any] = {
@@ -99,7 +100,7 @@ class Described:
             labels = tuple(known["labels"])
             said = {key: known.get(key) for key in ("output", "task")}
         input |= options.input_of(self.input, self.mean, self.std, self.range, self.order)
-        network = load_network(
+        network = load_model(
             model,
             options.weights(self.weights) if weights is None else weights,
             input,
@@ -111,6 +112,11 @@ class Described:
         if known is not None:
             network.name = known["name"]
         return network
+
+    @property
+    def normalised(self) -> bool:
+        """Whether anything was said of how pictures become the network's numbers."""
+        return any((self.mean, self.std, self.range, self.order))
 
     @property
     def source(self) -> dict[str, str]:

@@ -1,7 +1,9 @@
 """What the commands print: progress bars, lines and small pictures made of characters."""
 
+import io
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import numpy as np
 from PIL import Image
@@ -16,6 +18,7 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+from rich.table import Table
 from rich.text import Text
 
 from phosphene.network import Network
@@ -26,10 +29,46 @@ from phosphene.zoo import TrainingStep
 console = Console()
 errors = Console(stderr=True)
 
+_WIDE = 10_000
+
 
 def say(text: str) -> None:
     """A line for the person at the terminal; `[b]…[/]` is bold."""
     console.print(text, highlight=False, soft_wrap=True)
+
+
+def print_whole(table: Table) -> None:
+    """A table as wide as it is; a terminal's width cuts it only where there is a terminal."""
+    if console.is_terminal:
+        console.print(table)
+        return
+    Console(file=console.file, width=_WIDE).print(table)
+
+
+def warn(text: str) -> None:
+    """A line that should not be passed over, beside what is printed."""
+    errors.print(f"[bold yellow]warning:[/] {escape(text)}", highlight=False, soft_wrap=True)
+
+
+def write_new(path: Path, content: bytes, *, replace: bool = False) -> Path:
+    """Write `content` to `path`, or under the next free name where something else is there.
+
+    What is there already with this content stays. Returns where it was written.
+    """
+    free = path
+    number = 1
+    while not replace and free.exists() and free.read_bytes() != content:
+        number += 1
+        free = path.with_stem(f"{path.stem}-{number}")
+    free.write_bytes(content)
+    return free
+
+
+def in_format(image: Image.Image, suffix: str) -> bytes:
+    """A picture as a file of the kind that `suffix`, such as `.png`, stands for."""
+    buffer = io.BytesIO()
+    image.save(buffer, format=Image.registered_extensions()[suffix.lower()])
+    return buffer.getvalue()
 
 
 @contextmanager
@@ -74,7 +113,7 @@ def tell_reading(study: Study) -> None:
     told = str(network.reading) if network.classifies else network.unread
     if network.classifies and network.reading.how == "assumed":
         told += f"; {' or '.join(f'--task {task}' for task in _others(network))} if not"
-    for sentence in (told, study.vocabulary.words):
+    for sentence in (*network.remarks, told, study.vocabulary.words):
         if sentence:
             say(f"• {escape(sentence)}.")
 

@@ -7,7 +7,7 @@ import typer
 
 from phosphene.cli import options
 from phosphene.cli.arguments import Image, Rate, Slice, Steps
-from phosphene.cli.output import console
+from phosphene.cli.output import console, say
 from phosphene.cli.subject import Subject
 from phosphene.data import batches
 from phosphene.errors import SpecError, nearest
@@ -33,11 +33,15 @@ from phosphene.probes import (
     scalings,
     shifts,
 )
+from phosphene.probes.film import CONVINCED, MOST
+from phosphene.probes.fooling import usual_rate
 from phosphene.words import plural
 
 AIMS = {"logp": LogProbability, "p": Probability, "logit": Logit}
 FAMILIES = ("shift", "rotation", "scale")
 ONLY = "Only these classes, by name: 3,7. Default: all."
+MANY = 20
+"""Beyond so many classes a film is made of some, unless they are named."""
 
 
 def fool_command(
@@ -50,10 +54,18 @@ def fool_command(
     optimizer: Annotated[str, typer.Option(help="NormalizedGradient, Adam, …")] = (
         "NormalizedGradient"
     ),
-    rate: Rate = 0.2,
-    steps: Steps = 5,
+    rate: Annotated[
+        float | None,
+        typer.Option(help="How far a step goes. Default: 0.2 at 28x28 pixels, less at more."),
+    ] = None,
+    steps: Annotated[
+        int | None,
+        typer.Option(
+            help=f"How many steps. Default: until p is {CONVINCED}, at most {MOST}.", min=1
+        ),
+    ] = None,
 ) -> None:
-    """Lead noise, black or an image to each class, and film it."""
+    """Lead noise, black or an image to each class until it convinces, and film it."""
     network = subject.network
     if aim not in {*AIMS, "against"}:
         raise SpecError(f"no aim {aim!r}; {nearest(aim, [*AIMS, 'against'])}")
@@ -61,10 +73,16 @@ def fool_command(
     is_file = start not in STARTS and "." in start
     begin = subject.picture(start)[0][None] if is_file else start
     targets = subject.classes(towards)
+    told = "every class" if targets is None else towards
+    if targets is None and len(network.classes) > MANY:
+        step = -(-len(network.classes) // MANY)
+        targets = tuple(range(0, len(network.classes), step))
+        told = f"{len(targets)} of {len(network.classes):,} classes"
+        say(f"{told[0].upper()}{told[1:]}, from all over; name others with --to")
+    rate = usual_rate(network) if rate is None else rate
     subject.answer(
         "fool",
-        f"Fooling: from {Path(start).name if is_file else start} to "
-        f"{'every class' if targets is None else towards}",
+        f"Fooling: from {Path(start).name if is_file else start} to {told}",
         lambda: fool(
             network,
             targets,

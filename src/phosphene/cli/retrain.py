@@ -180,7 +180,7 @@ def _required(data: str | None) -> str:
 
 def _article(name: str) -> Article:
     if name not in ARTICLES:
-        raise SpecError(f"no network {name!r}; {nearest(name, ARTICLES)}")
+        raise SpecError(f"no network {name!r}; {nearest(name, ARTICLES, listing=True)}")
     return ARTICLES[name]
 
 

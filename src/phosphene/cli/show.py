@@ -1,5 +1,7 @@
 """`phosphene show`: units of an atlas, printed and drawn; where they look in a picture."""
 
+import re
+from collections.abc import Collection
 from pathlib import Path
 from typing import Annotated
 
@@ -10,12 +12,14 @@ from rich.table import Table
 from phosphene.atlas import Atlas
 from phosphene.attribution import method
 from phosphene.cli.arguments import Device
+from phosphene.cli.check import tell_damage
 from phosphene.cli.described import Described, describes
-from phosphene.cli.output import console, in_characters, say
+from phosphene.cli.output import console, in_characters, in_format, say, write_new
 from phosphene.cli.subject import check_picture, subject
 from phosphene.errors import SpecError, UnknownUnitError
 from phosphene.figures import attributions_sheet, layer_sheet, unit_sheet
 from phosphene.figures.attributions import METHODS
+from phosphene.figures.folder import slug
 from phosphene.types import Unit
 
 
@@ -66,7 +70,8 @@ def show(
             if out is not None and len(units) > 1:
                 path = out.with_stem(f"{out.stem}-{name.replace('/', '-').replace(':', '-')}")
             with Atlas.open(atlas) as opened:
-                _draw_to(path, _sheet(opened, name))
+                _draw_to(path, _sheet(opened, name), asked=out is not None)
+                tell_damage(opened)
         return
     about = subject(str(atlas), model, None, 0, device, out, told)
     picture, _ = about.picture(image)
@@ -75,13 +80,21 @@ def show(
         figure = attributions_sheet(
             about.network, picture, chosen, opened, methods=methods or METHODS
         )
+        tell_damage(opened)
     named = "-".join(name.replace("/", "-").replace(":", "-") for name in units[:3])
-    _draw_to(out or Path(f"{named}-in-{Path(image).stem}.png"), figure)
+    path = out or Path(f"{named}-in-{Path(image).stem}.png")
+    _draw_to(path, figure, asked=out is not None)
 
 
 def _sheet(atlas: Atlas, name: str) -> Image:
-    """The figure of a unit, or of a whole layer."""
-    if ":" not in name or any(layer.name == name for layer in atlas.layers()):
+    """The figure of a unit, a class by its name, or a whole layer."""
+    layers = {layer.name: layer for layer in atlas.layers()}
+    labels = atlas.documents().get("network", {}).get("labels", [])
+    last = next(reversed(layers), "")
+    if name not in layers and name in labels and layers[last].units == len(labels):
+        name = f"{last}:{labels.index(name)}"
+    if name in layers or ":" not in name:
+        _suggest_unit(name, layers)
         return layer_sheet(atlas, name)
     unit = Unit.parse(name)
     if unit.y is not None:
@@ -93,8 +106,19 @@ def _sheet(atlas: Atlas, name: str) -> Image:
     return figure
 
 
-def _draw_to(path: Path, figure: Image) -> None:
-    figure.save(path)
+def _suggest_unit(name: str, layers: Collection[str]) -> None:
+    """Raise `UnknownUnitError` for a unit as files and pages are called, `conv2-17`."""
+    match = re.fullmatch(r"(?:unit-)?(?P<layer>.+)-(?P<unit>\d+)", Path(name).stem)
+    written = {slug(layer): layer for layer in layers} | {layer: layer for layer in layers}
+    if name not in layers and match is not None and match["layer"] in written:
+        raise UnknownUnitError(
+            f"{name!r} is no layer; a unit is written layer:number: did you mean "
+            f"{written[match['layer']]}:{match['unit']}?"
+        )
+
+
+def _draw_to(path: Path, figure: Image, *, asked: bool) -> None:
+    path = write_new(path, in_format(figure, path.suffix), replace=asked)
     if console.is_terminal:
         console.print(in_characters(figure, min(console.width, 120)))
     say(f"Drawn to [b]{path}[/]")

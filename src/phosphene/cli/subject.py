@@ -24,8 +24,18 @@ from phosphene.atlas import Atlas
 from phosphene.canvas import Spectrum
 from phosphene.cli import options
 from phosphene.cli.described import Described, describes
-from phosphene.cli.output import console, errors, in_characters, say
-from phosphene.data import batches, fingerprint, load_data, read, read_image
+from phosphene.cli.model import is_weights, require_weights, trained, warn_untrained
+from phosphene.cli.output import console, errors, in_characters, in_format, say, write_new
+from phosphene.cli.places import found_model, places
+from phosphene.data import (
+    Resize,
+    batches,
+    fingerprint,
+    load_data,
+    read,
+    read_image,
+    resize_of,
+)
 from phosphene.data.dataset import length
 from phosphene.data.example import Example
 from phosphene.errors import DataError, SpecError
@@ -35,6 +45,7 @@ from phosphene.probes.strokes import border
 from phosphene.results import Result, sheet
 from phosphene.study import agree, keep_probe
 from phosphene.types import Unit
+from phosphene.zoo import ARTICLES
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".pdf"}
 
@@ -99,7 +110,14 @@ class Subject:
                 "and --weights FILE"
             )
         path = None if weights is None else self._found(weights)
-        return self.told.network(self.source["model"], self.device, self.known.get("network"), path)
+        described = self.known.get("network")
+        model = found_model(self.source["model"], self.atlas, self.source)
+        network = self.told.network(model, self.device, described, path)
+        if described is None:
+            warn_untrained(model, network, path)
+            for remark in network.remarks:
+                say(f"{escape(remark)}.")
+        return network
 
     @cached_property
     def data(self) -> Dataset[Any]:
@@ -107,11 +125,16 @@ class Subject:
         if "data" not in self.source:
             raise SpecError("this probe needs pictures; give --data digits, mnist:FOLDER, a folder")
         input = self.network.input
-        found = load_data(self.source["data"], input.channels, input.size)
+        found = load_data(self.source["data"], input.channels, input.size, resize=self.resize)
         data, vocabulary = agree(self.network, found)
         if vocabulary.words and "network" not in self.known:  # else told when it was built
             say(f"{escape(vocabulary.words)}.")
         return data
+
+    @property
+    def resize(self) -> Resize | None:
+        """How image files come to the input's size, as was said now or for the atlas."""
+        return resize_of(self.source.get("resize"))
 
     @cached_property
     def spectrum(self) -> Spectrum | None:
@@ -131,7 +154,7 @@ class Subject:
                 raise DataError(f"--image {index} cannot be read: {item.reason}")
             return item.picture, item.label
         input = self.network.input
-        picture = read_image(image, input.channels, input.size)
+        picture = read_image(image, input.channels, input.size, self.resize)
         if "data" in self.source and input.channels == 1:
             ground = float(border(next(iter(batches(self.data, 64))).pictures.mean(0)))
             if (ground < 0.5) != (float(border(picture)) < 0.5):
@@ -219,9 +242,13 @@ class Subject:
             kept_in = f" and kept in {self.atlas}"
             if name in before:
                 kept_in = f"; kept in {self.atlas} since {job.finished[:16].replace('T', ' ')}"
-        path = self.out or Path(f"{name}.png")
-        image.save(path)
-        path.with_suffix(".json").write_text(json.dumps(figures, indent=1), encoding="utf-8")
+        wanted = self.out or Path(f"{name}.png")
+        ours = self.out is not None and wanted.exists()
+        path = write_new(wanted, in_format(image, wanted.suffix), replace=ours)
+        numbers = json.dumps(figures, indent=1).encode()
+        write_new(path.with_suffix(".json"), numbers, replace=ours)
+        if path != wanted:
+            kept_in += f"; {wanted} was there and is left as it was"
         if console.is_terminal:
             console.print(in_characters(image, min(console.width, 120)))
         console.print(text, highlight=False, soft_wrap=True, markup=False)
@@ -229,16 +256,16 @@ class Subject:
 
     def _found(self, weights: str | Path) -> str | Path:
         """The weights where they are, or beside the atlas, which may have been moved with them."""
-        path = Path(weights)
-        if path.exists() or self.atlas is None or str(weights) == DEFAULT:
-            return DEFAULT if str(weights) == DEFAULT else path
-        beside = self.atlas.parent / path.name
-        if not beside.exists():
-            raise SpecError(
-                f"{self.atlas} holds no weights, and those it was built with are neither at {path} "
-                "nor beside it; give --weights FILE"
-            )
-        return beside
+        recorded = self.known.get("source", {}).get("weights")
+        if str(weights) == DEFAULT or self.atlas is None or str(weights) != recorded:
+            return DEFAULT if str(weights) == DEFAULT else require_weights(Path(weights))
+        for place in places(recorded, self.atlas, self.source):
+            if place.exists():
+                return place
+        raise SpecError(
+            f"{self.atlas} holds no weights, and those it was built with are neither beside it nor "
+            f"at {weights}; give --weights FILE"
+        )
 
 
 def check_picture(path: Path | None) -> None:
@@ -260,15 +287,22 @@ def subject(
     told: Described,
 ) -> Subject:
     """The subject that the shared options describe."""
-    atlas = Path(target) if Path(target).is_file() and not target.endswith(".py") else None
-    if atlas is None and ":" not in target:
-        raise SpecError(f"there is no atlas {target}; give one, or a model as file.py:factory")
+    is_model = ":" in target or target.endswith(".py") or target in ARTICLES or is_weights(target)
+    atlas = Path(target) if Path(target).is_file() and not is_model else None
+    if atlas is None and not is_model:
+        raise SpecError(
+            f"there is no atlas {target}; give one, a model as file.py:factory, weights made by "
+            f"`phosphene train`, or one of {', '.join(ARTICLES)}"
+        )
     known: dict[str, Any] = {}
     source: dict[str, str] = {} if atlas else {"model": target}
     if atlas is not None:
         with Atlas.open(atlas) as opened:
             known = opened.documents()
         source |= known.get("source", {})
+    learnt = trained(target)
+    if learnt is not None and learnt.data is not None:
+        source["data"] = learnt.data
     given = {"model": model, "data": data}
     source |= {name: str(value) for name, value in given.items() if value is not None}
     source |= told.source

@@ -10,12 +10,14 @@ from phosphene.data.matching import (
     Match,
     Relabelled,
     count_labels,
+    item_name,
     known_labels,
     match_classes,
     output_names,
     relabelled,
 )
 from phosphene.data.mnist import download_mnist, mnist
+from phosphene.data.resize import Resize, resize_of
 from phosphene.data.spec import load_data
 
 __all__ = [
@@ -26,12 +28,14 @@ __all__ = [
     "ImageFolder",
     "Match",
     "Relabelled",
+    "Resize",
     "Unreadable",
     "batches",
     "count_labels",
     "digits",
     "download_mnist",
     "fingerprint",
+    "item_name",
     "known_labels",
     "load_data",
     "match_classes",
@@ -40,4 +44,5 @@ __all__ = [
     "read",
     "read_image",
     "relabelled",
+    "resize_of",
 ]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
@@ -18,14 +18,15 @@ from phosphene.errors import DataError, UnreadableImageError
 class Batch:
     """Consecutive items of a dataset, stacked, and those that had to be left out.
 
-    `indices` are positions in the dataset, `labels` classes with -1 for none. When nothing could
-    be read, b is 0 and so are c, h and w.
+    `indices` are positions in the dataset, `labels` classes with -1 for none; `members` says which
+    labels hold where several may. When nothing could be read, b is 0 and so are c, h and w.
     """
 
     indices: Int[Tensor, "b"]
     pictures: Float[Tensor, "b c h w"]
     labels: Int[Tensor, "b"]
     skipped: tuple[Unreadable, ...]
+    members: Bool[Tensor, "b classes"] | None = None
 
 
 def batches(dataset: Dataset[Any], size: int = 256, workers: int = 0) -> Iterator[Batch]:
@@ -102,7 +103,23 @@ def _stack(items: list[tuple[int, Example | Unreadable]]) -> Batch:
         pictures=torch.stack(pictures) if pictures else torch.empty(0, 0, 0, 0),
         labels=torch.tensor(labels, dtype=torch.int64),
         skipped=skipped,
+        members=_members(read_items),
     )
+
+
+def _members(items: list[tuple[int, Example]]) -> Bool[Tensor, "b classes"] | None:
+    """Which labels hold for each; none for one that says nothing of them."""
+    rows = {index: item.members for index, item in items if item.members is not None}
+    if not rows:
+        return None
+    first, row = next(iter(rows.items()))
+    for index, other in rows.items():
+        if len(other) != len(row):
+            raise DataError(
+                f"item {first} has {len(row)} labels that may hold and item {index} {len(other)}; "
+                "give a zero or a one for each label, for every picture"
+            )
+    return torch.stack([rows.get(index, torch.zeros_like(row)) for index, _ in items])
 
 
 def _same_shape(i: int | Tensor, one: Tensor, j: int | Tensor, other: Tensor) -> None:

@@ -168,4 +168,6 @@ def fingerprint(dataset: Dataset[Any]) -> str:
         else:
             parts.append(repr((tuple(item.picture.shape), item.label)).encode())
             parts.append(item.picture)
+            if item.members is not None:
+                parts.append(item.members)
     return digest(*parts)

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from PIL import Image
 from torch import Tensor
 
@@ -21,10 +21,35 @@ ROUNDING = 1e-5
 
 
 class Example(NamedTuple):
-    """A picture `c h w` in [0, 1] and its class, None where nobody labelled it."""
+    """A picture `c h w` in [0, 1] and its class, None where nobody labelled it.
+
+    Where several labels may hold together it is `Labelled`, and `label` is None.
+    """
 
     picture: Float[Tensor, "c h w"]
     label: int | None = None
+
+    @property
+    def members(self) -> Bool[Tensor, "classes"] | None:
+        """Which of all labels hold, where several may."""
+        return None
+
+
+class Labelled(Example):
+    """A picture `c h w` in [0, 1], and which of several labels hold that may do so together."""
+
+    _members: Bool[Tensor, "classes"] | None
+
+    def __new__(cls, picture: Tensor, members: Tensor | None = None) -> "Labelled":
+        """A picture with its members."""
+        made = super().__new__(cls, picture, None)
+        made._members = members
+        return made
+
+    @property
+    def members(self) -> Bool[Tensor, "classes"] | None:
+        """Which of all labels hold."""
+        return self._members
 
 
 @dataclass(frozen=True)
@@ -40,7 +65,8 @@ def read(item: object) -> Example | Unreadable:
 
     An item is `(picture, label)`, `(picture,)`, a picture alone, an `Example` or an `Unreadable`;
     for pictures see `picture`. A label is one integer as a number, tensor or array; None or a
-    negative number means there is none. Raises `DataError` for anything else.
+    negative number means there is none. A row of zeros and ones says which of several labels hold.
+    Raises `DataError` for anything else.
 
     >>> example = read((torch.full((1, 2, 2), 255, dtype=torch.uint8), 7))
     >>> example.label, example.picture.max().item()
@@ -48,13 +74,20 @@ def read(item: object) -> Example | Unreadable:
     """
     if isinstance(item, Unreadable):
         return item
+    if isinstance(item, Labelled):
+        return Labelled(picture(item.picture), item.members)
     if not isinstance(item, tuple | list):
         return Example(picture(item), None)
     if len(item) not in (1, 2):
         raise DataError(
             f"an item of {len(item)} parts; expected (picture, label), (picture,) or a picture"
         )
-    return Example(picture(item[0]), _label(item[1]) if len(item) == 2 else None)
+    if len(item) == 1:
+        return Example(picture(item[0]))
+    members = _members(item[1])
+    if members is not None:
+        return Labelled(picture(item[0]), members)
+    return Example(picture(item[0]), _label(item[1]))
 
 
 def picture(value: object) -> Float[Tensor, "c h w"]:
@@ -108,11 +141,24 @@ def _in_range(tensor: Tensor) -> Tensor:
     )
 
 
+def _members(value: object) -> Bool[Tensor, "classes"] | None:
+    """Which labels hold, from a row of zeros and ones; None for anything else."""
+    if not isinstance(value, Tensor | np.ndarray | list | tuple):
+        return None
+    row = np.asarray(value.cpu() if isinstance(value, Tensor) else value)
+    if row.ndim != 1 or row.size < 2 or row.dtype.kind not in "iubf":
+        return None
+    return torch.from_numpy(row == 1) if np.isin(row, (0, 1)).all() else None
+
+
 def _label(value: object) -> int | None:
     if value is None:
         return None
     number = np.asarray(value.cpu() if isinstance(value, Tensor) else value)
     if number.size != 1 or number.dtype.kind not in "iub":
-        raise DataError(f"label {value!r}; expected one integer, or None for a picture without one")
+        raise DataError(
+            f"label {value!r:.80}; expected one integer, None for a picture without one, or a row "
+            "of zeros and ones where several labels may hold"
+        )
     label = int(number.item())
     return label if label >= 0 else None

@@ -6,6 +6,7 @@ from pathlib import Path
 from phosphene.data.dataset import ImageDataset, digest
 from phosphene.data.example import Example, Unreadable
 from phosphene.data.images import decode, default_resize
+from phosphene.data.resize import Resize, told
 from phosphene.errors import DataError
 
 EXTENSIONS = (
@@ -42,13 +43,13 @@ class ImageFolder(ImageDataset):
         folder: str | Path,
         channels: int,
         size: tuple[int, int],
-        resize: int | None = None,
+        resize: Resize | None = None,
         labels: Mapping[str, int] | None = None,
     ) -> None:
         self.folder = Path(folder)
         self.channels = channels
         self.size = size
-        self.resize = default_resize(size) if resize is None else resize
+        self.resize = resize
         self.paths, self.labels, self.classes = _listed(self.folder)
         if labels is not None:
             self.labels = [labels.get(path.name) for path in self.paths]
@@ -59,9 +60,7 @@ class ImageFolder(ImageDataset):
                     f"names such as {self.paths[0].name!r}"
                 )
         self.name = self.folder.resolve().name
-        self.note = (
-            f"{len(self.paths):,} image files, resized and centre-cropped to {size[0]}x{size[1]}"
-        )
+        self.note = f"{len(self.paths):,} image files, {told(resize, size)}"
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -72,7 +71,8 @@ class ImageFolder(ImageDataset):
 
     def fingerprint(self) -> str:
         """BLAKE2 of each file's name, size, time of change and label, and of how it is read."""
-        parts = [repr((self.channels, self.size, self.resize, self.classes))]
+        resize = default_resize(self.size) if self.resize is None else self.resize
+        parts = [repr((self.channels, self.size, resize, self.classes))]
         for path, label in zip(self.paths, self.labels, strict=True):
             status = path.stat()
             name = path.relative_to(self.folder).as_posix()

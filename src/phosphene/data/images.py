@@ -8,6 +8,7 @@ from torch import Tensor
 
 from phosphene.data.example import Unreadable, picture
 from phosphene.data.modes import plain
+from phosphene.data.resize import Resize, fit
 from phosphene.errors import DataError, UnreadableImageError
 
 MODES = {1: "L", 3: "RGB"}
@@ -31,14 +32,16 @@ def read_image(
     path: str | Path,
     channels: int,
     size: tuple[int, int] | None = None,
-    resize: int | None = None,
+    resize: Resize | None = None,
 ) -> Float[Tensor, "c h w"]:
     """The picture in an image file, in [0, 1].
 
     The file is turned upright as its EXIF says. `channels` 1 makes it grey and 3 RGB (transparency
     is dropped); any other number must be the file's own. With `size` (height, width) it is scaled
     evenly until it just covers `size * resize / min(size)`, for a square the usual "short side
-    becomes `resize`", and the centre is cut out; `resize` defaults to `default_resize(size)`.
+    becomes `resize`", and the centre is cut out; `resize` defaults to `default_resize(size)`, but
+    a picture of exactly `size` is then left as it is. `resize` may also be "squash", "pad" or
+    "none", see `phosphene.data.resize`.
 
     Raises `UnreadableImageError` for a file that cannot be decoded, `DataError` for a channel
     count the file does not have or a `resize` smaller than the crop.
@@ -53,7 +56,7 @@ def decode(
     path: str | Path,
     channels: int,
     size: tuple[int, int] | None = None,
-    resize: int | None = None,
+    resize: Resize | None = None,
 ) -> Float[Tensor, "c h w"] | Unreadable:
     """`read_image` for a pass over many files: one that cannot be decoded is an answer."""
     try:
@@ -71,10 +74,13 @@ def decode(
             f"{path} has {len(image.getbands())} channels ({image.mode}), not {channels}; "
             "any file can be read with 1 (grey) or 3 (RGB)"
         )
-    return picture(image if size is None else _fit(image, size, resize))
+    try:
+        return picture(image if size is None else fit(image, size, resize, _cropped))
+    except UnreadableImageError as error:
+        return Unreadable(str(path), str(error))
 
 
-def _fit(image: Image.Image, size: tuple[int, int], resize: int | None) -> Image.Image:
+def _cropped(image: Image.Image, size: tuple[int, int], resize: int | None) -> Image.Image:
     height, width = size
     short = default_resize(size) if resize is None else resize
     if short < min(size):

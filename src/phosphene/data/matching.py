@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import torch
-from torch.utils.data import Dataset, Subset
+from torch.utils.data import Dataset, Subset, TensorDataset
 
 from phosphene.data.dataset import ImageDataset, digest, fingerprint, length
-from phosphene.data.example import Example, Unreadable, read
+from phosphene.data.example import Example, Labelled, Unreadable, read
 from phosphene.words import plural
 
 Way = Literal["name", "number", "order"]
@@ -90,14 +90,27 @@ class Relabelled(ImageDataset):
 
     def __getitem__(self, index: int) -> Example | Unreadable:
         item = read(self.dataset[index])
-        if isinstance(item, Unreadable) or item.label is None:
+        if isinstance(item, Unreadable):
             return item
-        known = item.label < len(self.numbers)
-        return Example(item.picture, self.numbers[item.label] if known else None)
+        if item.members is not None:
+            held = [self.numbers[i] for i in item.members.nonzero().flatten().tolist()]
+            members = torch.zeros(len(self.classes), dtype=torch.bool)
+            members[[number for number in held if number is not None]] = True
+            return Labelled(item.picture, members)
+        known = item.label is not None and item.label < len(self.numbers)
+        return Example(item.picture, self.numbers[item.label or 0] if known else None)
 
     def fingerprint(self) -> str:
         """That of `dataset`, with what its labels became."""
         return digest(repr((fingerprint(self.dataset), self.numbers)).encode())
+
+
+def item_name(dataset: Dataset[Any], index: int) -> str:
+    """What to call an item: its file, where it has one, else its number."""
+    while isinstance(dataset, Relabelled):
+        dataset = dataset.dataset
+    paths = getattr(dataset, "paths", ())
+    return str(paths[index]) if index < len(paths) else f"picture {index}"
 
 
 def relabelled(dataset: Dataset[Any], match: Match, classes: Sequence[str]) -> Dataset[Any]:
@@ -136,6 +149,8 @@ def known_labels(dataset: Dataset[Any]) -> int | None:
         labels = torch.as_tensor(held)
     except (TypeError, ValueError, RuntimeError):
         return None
+    if labels.ndim == 2 and labels.shape[1] > 1:  # zeros and ones
+        return int(labels.shape[1])
     whole = labels.ndim == 1 and len(labels) > 0 and not labels.is_floating_point()
     return int(labels.max()) + 1 if whole else None
 
@@ -152,7 +167,11 @@ def count_labels(dataset: Dataset[Any]) -> int:
     largest = -1
     for index in range(length(dataset)):
         item = read(dataset[index])
-        label = None if isinstance(item, Unreadable) else item.label
+        if isinstance(item, Unreadable):
+            continue
+        if item.members is not None:
+            return len(item.members)
+        label = item.label
         if label is None and index == 0:
             return 0
         largest = max(largest, -1 if label is None else label)

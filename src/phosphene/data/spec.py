@@ -12,6 +12,7 @@ from phosphene.data.digits import digits
 from phosphene.data.fitted import Fitted
 from phosphene.data.folder import ImageFolder
 from phosphene.data.mnist import FILES, mnist
+from phosphene.data.resize import Resize
 from phosphene.errors import DataError, SpecError, nearest
 from phosphene.network import find_factory
 
@@ -22,7 +23,13 @@ SPLIT_FOLDERS = {
 """What a folder that holds a split is usually called."""
 
 
-def load_data(spec: str, channels: int, size: tuple[int, int], split: str = "test") -> Dataset[Any]:
+def load_data(
+    spec: str,
+    channels: int,
+    size: tuple[int, int],
+    split: str = "test",
+    resize: Resize | None = None,
+) -> Dataset[Any]:
     """The dataset that `spec` names, with pictures `channels x size`.
 
     - `digits` or `digits:SPLIT`: the embedded digits;
@@ -32,6 +39,8 @@ def load_data(spec: str, channels: int, size: tuple[int, int], split: str = "tes
     - `file.py:factory` or `package.module:factory`: any `Dataset`, used as it comes; the factory
       is given those of `channels`, `size` and `split` that it has parameters for.
 
+    `resize` says how image files come to `size`, see `read_image`; other data has ways of its own.
+
     A split in `spec` goes before `split`. Raises `SpecError` for a text that names no data and
     `DataError` for data that cannot be read.
 
@@ -40,6 +49,11 @@ def load_data(spec: str, channels: int, size: tuple[int, int], split: str = "tes
     ('digits test', (3, 32, 32))
     """
     kind, _, rest = spec.partition(":")
+    if resize is not None and not Path(spec).is_dir():
+        raise SpecError(
+            f"--resize {resize} is for folders of image files; {spec} brings its pictures to size "
+            "by itself"
+        )
     if kind == "digits":
         return _fit(digits(rest or split, size), channels, size)
     if kind == "mnist" and rest:
@@ -48,7 +62,7 @@ def load_data(spec: str, channels: int, size: tuple[int, int], split: str = "tes
             folder, last = rest, split
         return _fit(mnist(folder, last), channels, size)
     if spec and Path(spec).is_dir():
-        return _folder(Path(spec), channels, size, split)
+        return _folder(Path(spec), channels, size, split, resize)
     return _made(spec, channels, size, split)
 
 
@@ -57,9 +71,11 @@ def _fit(dataset: ArrayDataset, channels: int, size: tuple[int, int]) -> ImageDa
     return dataset if fits else Fitted(dataset, channels, size)
 
 
-def _folder(folder: Path, channels: int, size: tuple[int, int], split: str) -> ImageFolder:
+def _folder(
+    folder: Path, channels: int, size: tuple[int, int], split: str, resize: Resize | None
+) -> ImageFolder:
     part = _part(folder, split)
-    dataset = ImageFolder(part, channels, size)
+    dataset = ImageFolder(part, channels, size, resize)
     if part != folder:
         dataset.name = f"{folder.resolve().name} {split}"
     return dataset
@@ -88,8 +104,8 @@ def _made(spec: str, channels: int, size: tuple[int, int], split: str) -> Datase
             f"{spec!r} names no data; {nearest(word, ['digits', 'mnist', *beside])}. Write digits, "
             "mnist:FOLDER, a folder of images, file.py:factory or package.module:factory"
         )
-    factory = find_factory(spec)
     offered = {"channels": channels, "size": size, "split": split}
+    factory = find_factory(spec, offered)
     wanted = inspect.signature(factory).parameters.keys() & offered.keys()
     dataset = factory(**{name: offered[name] for name in wanted})
     if not isinstance(dataset, Dataset):

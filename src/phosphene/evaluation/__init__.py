@@ -1,5 +1,6 @@
-"""How far a picture can be trusted."""
+"""How far a picture, and a network, can be trusted."""
 
 from phosphene.evaluation.nearest import Neighbours, nearest_neighbours
+from phosphene.evaluation.plausible import Plausibility, plausible
 
-__all__ = ["Neighbours", "nearest_neighbours"]
+__all__ = ["Neighbours", "Plausibility", "nearest_neighbours", "plausible"]

@@ -1,6 +1,12 @@
 """What real pictures do to the units: top examples and statistics from one streaming pass."""
 
-from phosphene.examples.classes import MOST_MEANS, ClassMeans, Predictions, Selectivity
+from phosphene.examples.classes import (
+    MOST_MEANS,
+    ClassMeans,
+    LabelPredictions,
+    Predictions,
+    Selectivity,
+)
 from phosphene.examples.crops import Box, crop, seen_from
 from phosphene.examples.histogram import Bins, Histograms
 from phosphene.examples.moments import MOST_COMPARED, Moments
@@ -15,6 +21,7 @@ __all__ = [
     "Box",
     "ClassMeans",
     "Histograms",
+    "LabelPredictions",
     "LayerSurvey",
     "Moments",
     "Predictions",

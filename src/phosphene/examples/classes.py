@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from phosphene.errors import DataError
@@ -38,8 +38,21 @@ class ClassMeans:
         self.sums = torch.from_numpy(np.zeros((classes if self.kept else 0, units)))
         self.counts = torch.zeros(classes, dtype=torch.long)
 
-    def add(self, values: Float[Tensor, "b units"], labels: Int[Tensor, "b"]) -> None:
-        """Take in a batch of responses; pictures without a label (-1) are passed over."""
+    def add(
+        self,
+        values: Float[Tensor, "b units"],
+        labels: Int[Tensor, "b"],
+        members: Bool[Tensor, "b classes"] | None = None,
+    ) -> None:
+        """Take in a batch of responses; pictures without a label (-1) are passed over.
+
+        With `members` a picture counts for each label that holds.
+        """
+        if members is not None:
+            if self.kept:
+                self.sums += members.T.double() @ values.cpu().clamp_min(0).double()
+            self.counts += members.sum(0)
+            return
         known = labels >= 0
         if self.kept:
             self.sums.index_add_(0, labels[known], values.cpu()[known].clamp_min(0).double())
@@ -75,6 +88,31 @@ class ClassMeans:
         degree = (top - rest) / (top + rest).clamp_min(1e-12)
         preferred = which.nonzero().flatten()[where]
         return Selectivity(torch.where(top > 0, preferred, -1), torch.where(top > 0, degree, 0.0))
+
+
+class LabelPredictions:
+    """How well labels that may hold together are found: those at least as likely as not.
+
+    Counts for each label how often it `held`, was `found`, and `both`; `right` is the pictures of
+    which every label is right.
+    """
+
+    def __init__(self, classes: int) -> None:
+        self.held, self.found, self.both = (
+            torch.zeros(classes, dtype=torch.long) for _ in range(3)
+        )
+        self.count = self.right = 0
+
+    def add(
+        self, probabilities: Float[Tensor, "b classes"], members: Bool[Tensor, "b classes"]
+    ) -> None:
+        """Take in a batch."""
+        found = probabilities.cpu() >= 0.5
+        self.held += members.sum(0)
+        self.found += found.sum(0)
+        self.both += (found & members).sum(0)
+        self.right += int((found == members).all(1).sum())
+        self.count += len(members)
 
 
 class Predictions:

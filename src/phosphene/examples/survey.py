@@ -1,6 +1,6 @@
 """One pass over a dataset that gathers everything about all asked layers at once."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -9,7 +9,7 @@ from torch import Tensor
 
 from phosphene.data import Batch, Unreadable
 from phosphene.errors import DataError, NetworkError
-from phosphene.examples.classes import MOST_MEANS, ClassMeans, Predictions
+from phosphene.examples.classes import MOST_MEANS, ClassMeans, LabelPredictions, Predictions
 from phosphene.examples.histogram import Histograms
 from phosphene.examples.moments import MOST_COMPARED, Moments, Part
 from phosphene.examples.responses import Responses, responses
@@ -45,7 +45,7 @@ class LayerSurvey:
         self.top.add(found, batch.indices)
         self.histograms.add(found.values)
         self.moments.merge(seen.moments)
-        self.classes.add(found.values, batch.labels)
+        self.classes.add(found.values, batch.labels, batch.members)
         self.firing += (found.values > 0).sum(0).cpu()
 
     @property
@@ -72,7 +72,8 @@ class Survey:
     Memory depends on the number of units, k and classes, not on the length of the data; beyond
     `MOST_COMPARED` units and `MOST_MEANS` class means it does not grow with their square.
     `classes` is the number of labels of the data where they are not the network's own classes, as
-    of a network that is no classifier; nothing is then said of how well it reads them.
+    of a network that is no classifier; nothing is then said of how well it reads them. `name` says
+    what to call the picture of an index.
 
     Raises:
         UnknownLayerError: a layer that the network does not have.
@@ -86,13 +87,16 @@ class Survey:
         layers: Sequence[str],
         classes: int | None = None,
         k: int = 9,
+        *,
         keep: int = 9,
+        name: Callable[[int], str] = "picture {}".format,
     ) -> None:
-        self.network = network
+        self.network, self.name = network, name
         reads = network.classifies and classes is None
         self.classes = len(network.classes) if reads else classes or 0
         self.layers = {n: LayerSurvey(network.layer(n), self.classes, k) for n in layers}
         self.predictions = Predictions(self.classes, keep) if reads else None
+        self.found = LabelPredictions(self.classes) if reads else None
         self.recorded = [*layers, LOGITS] if reads else list(layers)
         self.count = 0
         self.skipped: list[Unreadable] = []
@@ -118,12 +122,19 @@ class Survey:
             survey.add(seen[name], batch)
         if self.predictions is not None and scores is not None:
             self.predictions.add(scores, batch.labels, batch.indices)
+        if self.found is not None and scores is not None and batch.members is not None:
+            self.found.add(self.network.reading.probabilities(scores), batch.members)
         self.count += len(batch.indices)
 
     def _labelled(self, batch: Batch) -> Batch:
         """The batch, without its labels where nobody said how many there are."""
         if self.classes == 0 and self.predictions is None:
-            return replace(batch, labels=torch.full_like(batch.labels, -1))
+            return replace(batch, labels=torch.full_like(batch.labels, -1), members=None)
+        if batch.members is not None and batch.members.shape[1] != self.classes:
+            raise DataError(
+                f"pictures say of {batch.members.shape[1]} labels whether they hold, and "
+                f"{self.classes} are known; give a zero or a one for each"
+            )
         if int(batch.labels.max()) >= self.classes:
             raise DataError(
                 f"label {int(batch.labels.max())} of picture {int(batch.indices[0])} or later is "
@@ -155,11 +166,12 @@ class Survey:
             layer = self.network.layer(first[i]).name
             self.skipped.append(
                 Unreadable(
-                    f"picture {int(batch.indices[i])}",
+                    self.name(int(batch.indices[i])),
                     f"NaN or infinity in layer {layer}; left out of all that is told",
                 )
             )
-        return Batch(batch.indices[fine], batch.pictures[fine], batch.labels[fine], ())
+        members = None if batch.members is None else batch.members[fine]
+        return Batch(batch.indices[fine], batch.pictures[fine], batch.labels[fine], (), members)
 
 
 class Seen(NamedTuple):

@@ -218,7 +218,9 @@ def _kept(viewer: Viewer, network: Network, unit: Unit) -> list[Patch]:
     width = layer.shape[-1] if layer.spatial else 1
     found = []
     for example in viewer.atlas.examples(unit.layer, unit.index)[:PATCHES]:
-        image = viewer.image(example.image)
+        image = viewer.whole(example.image)
+        if image is None:
+            continue
         label = None if image.label is None else viewer.class_name(image.label)
         place = (example.y or 0) * width + (example.x or 0)
         found.append(Patch(torch.from_numpy(image.picture), place, _answer(label, example.value)))

@@ -5,6 +5,7 @@ from jaxtyping import Float, UInt8
 from numpy import ndarray
 
 from phosphene.figures.palette import picture_to_image
+from phosphene.figures.png import mosaic
 
 Box = tuple[int, int, int, int]
 """top, left, bottom, right in pixels; a receptive field at a border reaches outside."""
@@ -13,12 +14,16 @@ Box = tuple[int, int, int, int]
 def crop(picture: Float[ndarray, "c h w"], box: Box) -> UInt8[ndarray, "h2 w2 4"]:
     """The pixels of `picture` inside `box`, transparent where the box leaves the picture.
 
+    Bands of a picture of neither one nor three channels lie side by side.
+
     Transparent rather than black or grey: no pixel that the image never had can be mistaken
     for one of its own.
 
     >>> crop(np.ones((1, 4, 4)), (-1, 2, 2, 5))[..., 3].tolist()
     [[0, 0, 0], [255, 255, 0], [255, 255, 0]]
     """
+    if len(picture) not in {1, 3}:
+        return mosaic([crop(band[None], box) for band in picture])
     top, left, bottom, right = box
     _, height, width = picture.shape
     cut = np.zeros((bottom - top, right - left, 4), dtype=np.uint8)

@@ -16,7 +16,6 @@ from phosphene.figures.layout import (
     magnitude,
     rows,
     ruler,
-    signed_picture,
     titled,
 )
 from phosphene.figures.palette import on_paper, picture_to_image, signed_to_rgba
@@ -51,7 +50,7 @@ def weights_sheet(network: Network, layer: str, limit: float | None = None) -> I
         )
     site = network.layer(layer)
     outputs = network.classifies and site.name == network.logits.name
-    shown = [signed_picture(unit) for unit in weights]
+    shown = list(weights)
     limit = magnitude(shown) if limit is None else limit
     paper = titled(f"{site.name} · {site.kind}", f"The weights of {plural(site.units, 'unit')}.")
     paper.top += 0.1

@@ -78,15 +78,6 @@ def depths(shares: Float[ndarray, "n m"]) -> UInt8[ndarray, "n m 3"]:
     return on_paper(signed_to_rgba(shares, 1.0))
 
 
-def signed_picture(values: Float[ndarray, "c h w"]) -> Float[ndarray, "c2 h w"]:
-    """What of a signed picture can be shown: three channels as they are, others as their sum.
-
-    >>> signed_picture(np.ones((2, 1, 1))).tolist()
-    [[[2.0]]]
-    """
-    return values if len(values) == 3 else values.sum(axis=0, keepdims=True)
-
-
 def magnitude(pictures: Sequence[Float[ndarray, "..."]]) -> float:
     """The largest magnitude in all of `pictures`, the limit of their common range."""
     return max((float(np.abs(values).max()) for values in pictures), default=0.0)

@@ -1,6 +1,7 @@
 """What each page of the site is told; the templates decide how it looks."""
 
 import json
+from collections.abc import Iterable
 from itertools import groupby
 from typing import Any
 
@@ -56,12 +57,15 @@ class Pages:
             "hero": self._hero(),
             "cards": [self._layer_card(layer) for layer in viewer.layers],
             "evaluation": self._evaluation(),
-            "probes": [(probe, self.folder.sheet(probe.sheet)) for probe in atlas.probes()],
+            "probes": [(probe, self.folder.sheet(probe.sheet)) for probe in viewer.probes],
             "skipped": atlas.skipped(),
             "unlabelled": self._unlabelled(),
             "thumbnail": THUMBNAIL,
             "plain_maps": any(rule.rule == "plain" for rule in viewer.rules.values()),
             "total_units": sum(layer.units for layer in viewer.layers),
+            # The last page to be made: by now everything has been read.
+            "damaged": [damage.sentence for damage in atlas.damaged()],
+            "shown_units": sum(len(viewer.examined(layer.name)) for layer in viewer.layers),
         }
 
     def probe(self, probe: ProbeRecord) -> Context:
@@ -89,12 +93,14 @@ class Pages:
             "inside": viewer.inside(layer),
             "cards": [
                 self._unit_card(record, drawings.get(record.unit), strongest.get(record.unit))
-                for record in records
+                for record in viewer.shown(layer.name)
             ],
+            "not_shown": viewer.not_shown(layer),
             "limit": viewer.weights_limit(layer.name),
             "weights_channels": self._weights_channels(records[0]) if records else None,
             "silent": sum(record.firing_rate == 0 for record in records),
             "twins": sum(record.twin is not None for record in records),
+            "lost": self._lost_of_layer(layer),
             "left_out": viewer.documents.get("left out", {}).get(layer.name, ()),
             "before": viewer.layers[position - 1] if position else None,
             "after": next(iter(viewer.layers[position + 1 :]), None),
@@ -103,14 +109,19 @@ class Pages:
     def unit(self, layer: LayerRecord, record: UnitRecord) -> Context:
         """Everything about one unit."""
         viewer = self.viewer
-        numbers = [other.unit for other in viewer.units(layer.name)]
+        numbers = [other.unit for other in viewer.shown(layer.name)]
         position = numbers.index(record.unit)
         return {
             "layer": layer,
             "record": record,
+            "twin_shown": record.twin in viewer.examined(layer.name),
             "sentences": viewer.sentences(record),
             "patches": [self._patch(p) for p in viewer.patches(layer.name, record.unit)],
             "map_rule": viewer.map_rule(layer.name, record.unit),
+            "lost": {
+                table: viewer.lost(layer.name, record.unit, table)
+                for table in ("examples", "pictures")
+            },
             "drawings": [
                 {
                     "drawing": drawing,
@@ -147,7 +158,14 @@ class Pages:
             "drawn": self._tile(drawing.image) if drawing else None,
             "patch": patch,
             "real": self._tile(patch.crop) if patch else None,
+            "lost": self.viewer.lost(record.layer, record.unit, "pictures")
+            or self.viewer.lost(record.layer, record.unit, "examples"),
         }
+
+    def _lost_of_layer(self, layer: LayerRecord) -> list[str]:
+        """What is damaged of a layer that none of its units' cards can tell."""
+        found = self.viewer.atlas.damaged(layer.name)
+        return [lost.sentence for lost in found if lost.table == "units" or lost.unit is None]
 
     def _layer_card(self, layer: LayerRecord) -> Context:
         drawn = self.viewer.main_drawings(layer.name).values()
@@ -156,6 +174,7 @@ class Pages:
         records = self.viewer.units(layer.name)
         return {
             "layer": layer,
+            "not_shown": self.viewer.not_shown(layer),
             "tiles": tiles,
             "widest": max((tile.fit(THUMBNAIL)[0] for tile in tiles), default=THUMBNAIL),
             "silent": sum(record.firing_rate == 0 for record in records),
@@ -182,8 +201,8 @@ class Pages:
         kept = self.viewer.atlas.kept()  # those of a study that was stopped may not be there yet
         return {
             **evaluation,
-            "examples": [self._image(i) for i in evaluation["examples"] if i in kept],
-            "errors": [self._image(i) for i in evaluation["errors"] if i in kept],
+            "examples": self._images(i for i in evaluation["examples"] if i in kept),
+            "errors": self._images(i for i in evaluation["errors"] if i in kept),
             "confusion": None
             if confusion is None
             else confusion_table(np.array(confusion), self.viewer.labels),
@@ -197,9 +216,13 @@ class Pages:
         labelled: int = documents.get("evaluation", {"count": read})["count"]
         return max(0, read - labelled)
 
-    def _image(self, index: int) -> Context:
-        image = self.viewer.image(index)
-        return {"image": image, "tile": self._tile(picture_to_image(image.picture))}
+    def _images(self, indices: Iterable[int]) -> list[Context]:
+        found = (self.viewer.whole(index) for index in indices)
+        return [
+            {"image": image, "tile": self._tile(picture_to_image(image.picture))}
+            for image in found
+            if image is not None
+        ]
 
     def _patch(self, patch: Patch) -> Context:
         """A patch with its tiles; the box on the whole image as percentages of its sides."""

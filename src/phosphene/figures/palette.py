@@ -10,6 +10,8 @@ from jaxtyping import Float, UInt8
 from numpy import ndarray
 from PIL import Image
 
+from phosphene.figures.png import mosaic
+
 BILINEAR = Image.Resampling.BILINEAR
 
 POSITIVE = (45, 120, 214)
@@ -18,12 +20,12 @@ NEGATIVE = (214, 63, 47)
 
 def signed_to_rgba(
     values: Float[ndarray, "h w"] | Float[ndarray, "c h w"], limit: float | None = None
-) -> UInt8[ndarray, "h w 4"]:
+) -> UInt8[ndarray, "h2 w2 4"]:
     """Colour a signed map so that zero is neutral; the range is symmetric, -limit to limit.
 
     `limit` defaults to the map's largest magnitude. Three channels are shown as colour on grey,
     grey being zero, as gradients of colour images are in the literature; any other number of
-    channels is summed and shown in the diverging palette.
+    channels side by side, each in the diverging palette: their sum would hide where signs differ.
 
     >>> signed_to_rgba(np.array([[-2.0, 0.0, 2.0]]))[0].tolist()
     [[214, 63, 47, 255], [45, 120, 214, 0], [45, 120, 214, 255]]
@@ -31,7 +33,10 @@ def signed_to_rgba(
     if values.ndim == 3 and values.shape[0] == 3:
         grey = np.rint(127.5 + 127.5 * _scaled(values, limit))
         return np.dstack([*grey, np.full(values.shape[1:], 255)]).astype(np.uint8)
-    scaled = _scaled(values if values.ndim == 2 else values.sum(axis=0), limit)
+    if values.ndim == 3 and values.shape[0] > 1:
+        largest = float(np.abs(values).max()) if limit is None else limit
+        return mosaic([signed_to_rgba(band, largest) for band in values])
+    scaled = _scaled(values.reshape(values.shape[-2:]), limit)
     colour = np.where(scaled[..., None] < 0, NEGATIVE, POSITIVE)
     return np.dstack([colour, np.rint(255 * np.abs(scaled))]).astype(np.uint8)
 
@@ -52,15 +57,24 @@ def full_strength(values: Float[ndarray, "*shape"]) -> float | None:
 
 def picture_to_image(
     picture: Float[ndarray, "c h w"],
-) -> UInt8[ndarray, "h w"] | UInt8[ndarray, "h w 3"]:
-    """Bytes of a picture in [0, 1]: colour for three channels, otherwise grey (the channels' mean).
+) -> UInt8[ndarray, "h2 w2"] | UInt8[ndarray, "h w 3"]:
+    """Bytes of a picture in [0, 1]: grey for one channel, colour for three.
+
+    Any other number of channels lie side by side, in rows, each grey by itself, with white lines
+    between: what differs between bands is lost in their mean.
 
     >>> picture_to_image(np.array([[[0.0, 0.5, 1.0]]])).tolist()
     [[0, 128, 255]]
+    >>> picture_to_image(np.zeros((4, 2, 2))).tolist()[1:3]
+    [[0, 0, 255, 0, 0], [255, 255, 255, 255, 255]]
     """
-    shown = picture.transpose(1, 2, 0) if picture.shape[0] == 3 else picture.mean(axis=0)
-    image: UInt8[ndarray, ...] = np.rint(255 * np.clip(shown, 0, 1)).astype(np.uint8)
-    return image
+    image: ndarray = np.rint(255 * np.clip(picture, 0, 1)).astype(np.uint8)
+    if len(image) in {1, 3}:
+        plain: ndarray = image[0] if len(image) == 1 else image.transpose(1, 2, 0)
+        return plain
+    bands = mosaic([np.dstack([band] * 3 + [np.full_like(band, 255)]) for band in image])
+    grid: ndarray = np.where(bands[..., 3] > 0, bands[..., 0], 255).astype(np.uint8)
+    return grid
 
 
 def on_paper(

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from PIL import Image
 
-from phosphene.figures.layout import SMALL, bars, gallery, magnitude, ruler, signed_picture, titled
+from phosphene.figures.layout import SMALL, bars, gallery, magnitude, ruler, titled
 from phosphene.figures.palette import on_paper, picture_to_image, signed_to_rgba
 from phosphene.figures.paper import MARGIN, SOFT, Paper
 from phosphene.figures.sheet import COLUMNS, GAP, WIDTH
@@ -32,7 +32,7 @@ def film_sheet(
     """
     names = film.classes if classes is None else classes
     chosen = list(range(len(film.targets))) if which is None else list(which)
-    changes = [signed_picture(film.difference[i].numpy()) for i in chosen]
+    changes = [film.difference[i].numpy() for i in chosen]
     limit = magnitude(changes)
     last = len(film.frames) - 1
     each = max(1, every or math.ceil(last / (COLUMNS - 2)))
@@ -74,7 +74,9 @@ def _heading(paper: Paper, film: Film, names: Sequence[str], i: int) -> None:
     words = f"Read as {class_name(names, first)} at first, as {class_name(names, last)} at the end."
     reached = film.reached(0.9)[i]
     if reached is None:
-        words += f" p({target}) never reached 0.9."
+        best = film.best[i]
+        words += f" p({target}) never reached 0.9; at best {percent(best.probability)}"
+        words += f" in step {best.step}."
     else:
         words += (
             f" p({target}) ≥ 0.9 from step {reached.step}, "

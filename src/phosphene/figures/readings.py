@@ -8,7 +8,7 @@ from phosphene.figures.paper import MARGIN, SOFT
 from phosphene.figures.sheet import WIDTH
 from phosphene.probes import DrawingScores, Message, Misread
 from phosphene.results import sheet
-from phosphene.words import class_name, number, percent
+from phosphene.words import article, class_name, number, percent
 
 TILES = 40
 """How many pictures of a message are shown."""
@@ -32,7 +32,8 @@ def misread_sheet(found: Misread, most: int = 72) -> Image.Image:
         [
             (
                 picture_to_image(picture.numpy()),
-                f"no. {image}: a {class_name(found.classes, label)} ({percent(scores[label])}) "
+                f"no. {image}: {article(class_name(found.classes, label))} "
+                f"({percent(scores[label])}) "
                 f"read as {class_name(found.classes, read)} ({percent(scores[read])})",
             )
             for picture, image, label, read, scores in rows

@@ -9,7 +9,7 @@ from jaxtyping import UInt8
 from numpy import ndarray
 from PIL import Image
 
-from phosphene.atlas import Atlas, UnitRecord
+from phosphene.atlas import Atlas, UnitRecord, blaming_damage
 from phosphene.figures.charts import firing_counts, strongest_classes
 from phosphene.figures.palette import POSITIVE, on_paper
 from phosphene.figures.paper import MARGIN, SOFT, Paper
@@ -39,7 +39,14 @@ def unit_sheet(atlas: Atlas, layer: str, unit: int) -> Image.Image:
     Raises:
         UnfinishedAtlasError: the study has not come as far as its units.
         UnknownLayerError, UnknownUnitError: the atlas has no such layer or unit.
+        DamagedError, TruncatedAtlasError: what is known of it is damaged; of pictures the sheet
+            says so.
     """
+    with blaming_damage(atlas):
+        return _unit_sheet(atlas, layer, unit)
+
+
+def _unit_sheet(atlas: Atlas, layer: str, unit: int) -> Image.Image:
     viewer, record, place = Viewer(atlas), atlas.unit(layer, unit), atlas.layer(layer)
     paper = Paper(WIDTH)
     paper.top += paper.write(f"{layer} · {viewer.unit_name(place, unit)}", size=17.0, weight="bold")
@@ -56,14 +63,21 @@ def layer_sheet(atlas: Atlas, layer: str) -> Image.Image:
     Raises:
         UnfinishedAtlasError: the study has not come as far as its units.
         UnknownLayerError: the atlas has no such layer.
+        DamagedError, TruncatedAtlasError: what is known of it is damaged.
     """
+    with blaming_damage(atlas):
+        return _layer_sheet(atlas, layer)
+
+
+def _layer_sheet(atlas: Atlas, layer: str) -> Image.Image:
     viewer, place = Viewer(atlas), atlas.layer(layer)
     drawings, strongest = viewer.main_drawings(layer), atlas.strongest(layer)
-    units = viewer.units(layer)
+    units = viewer.shown(layer)
     columns = _even(len(units))
     paper = Paper(2 * MARGIN + max(6, columns) * (SIDE + GAP) - GAP)
     paper.top += paper.write(f"{layer} · {place.kind}", size=17.0, weight="bold")
     words = "Above: a picture made to excite the unit. Below: the real patch that excites it most."
+    words = f"{words} {viewer.not_shown(place)}".strip()
     paper.top += 0.15 + paper.write(words, color=SOFT)
     for row in _rows(units, columns):
         tallest = 0.0
@@ -71,11 +85,15 @@ def layer_sheet(atlas: Atlas, layer: str) -> Image.Image:
             drawing, example = drawings.get(record.unit), strongest.get(record.unit)
             if drawing is not None and drawing.image is not None:
                 paper.picture(drawing.image, left, paper.top, SIDE)
+            elif drawing is None and viewer.lost(layer, record.unit, "pictures"):
+                paper.write("damaged", left, paper.top, SIDE, size=7.5, color=SOFT)
             elif record.firing_rate == 0:
                 paper.write("never fires", left, paper.top, SIDE, size=7.5, color=SOFT)
-            if example is not None:
-                patch = _solid(viewer.patch(example).crop)
-                paper.picture(patch, left, paper.top + SIDE + 0.05, SIDE)
+            patch = None if example is None else viewer.patch(example)
+            if patch is not None:
+                paper.picture(_solid(patch.crop), left, paper.top + SIDE + 0.05, SIDE)
+            elif viewer.lost(layer, record.unit, "examples"):
+                paper.write("damaged", left, paper.top + SIDE + 0.05, SIDE, size=7.5, color=SOFT)
             below = paper.top + 2 * SIDE + 0.1
             name = viewer.unit_name(place, record.unit)
             tallest = max(tallest, paper.write(name, left, below, SIDE, size=7.5))
@@ -85,6 +103,7 @@ def layer_sheet(atlas: Atlas, layer: str) -> Image.Image:
 
 def _patches(paper: Paper, viewer: Viewer, record: UnitRecord) -> None:
     patches = viewer.patches(record.layer, record.unit)
+    _lost(paper, viewer, record, "examples")
     if not patches:
         return
     made = viewer.map_rule(record.layer, record.unit)
@@ -103,8 +122,15 @@ def _patches(paper: Paper, viewer: Viewer, record: UnitRecord) -> None:
         paper.top += tallest + 0.15
 
 
+def _lost(paper: Paper, viewer: Viewer, record: UnitRecord, table: str) -> None:
+    """Say what is damaged where it would have stood."""
+    for said in viewer.lost(record.layer, record.unit, table):
+        paper.top += 0.05 + paper.write(said, color=SOFT)
+
+
 def _pictures(paper: Paper, viewer: Viewer, record: UnitRecord) -> None:
     drawings = viewer.drawings(record.layer, record.unit)
+    _lost(paper, viewer, record, "pictures")
     for drawing in drawings:
         if drawing.image is None:
             paper.heading("No picture")

@@ -6,7 +6,7 @@ The page and the standalone figures show the same things; both get them here.
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import cache, cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -17,11 +17,13 @@ from phosphene.atlas import (
     Atlas,
     ExampleRecord,
     ImageRecord,
+    Job,
     LayerRecord,
     PictureRecord,
+    ProbeRecord,
     UnitRecord,
 )
-from phosphene.errors import UnfinishedAtlasError
+from phosphene.errors import DamagedError, UnfinishedAtlasError
 from phosphene.figures.captions import strength
 from phosphene.figures.crops import Box, covers, crop
 from phosphene.figures.palette import faded, full_strength, picture_to_image, signed_to_rgba
@@ -81,6 +83,8 @@ class Drawing:
 class MapRule:
     """How the maps beside real patches were made; `reason` says why not by guided backpropagation.
 
+    `rule` is empty where what says it is damaged.
+
     >>> MapRule("guided").maps, MapRule("plain", "it has GELUs").maps
     ('guided gradient', 'plain gradient')
     """
@@ -91,15 +95,21 @@ class MapRule:
     @property
     def maps(self) -> str:
         """What to call one of the maps."""
-        return f"{self.rule} gradient"
+        return f"{self.rule} gradient".strip()
 
 
 GUIDED = MapRule("guided")
 """The rule wherever nothing else is said."""
 
+UNTOLD = MapRule("")
+
+
+UNREAD: Mapping[str, Any] = {"told": "", "how": "found", "labels": (), "remarks": ()}
+"""What an atlas that says nothing of how outputs are read leaves to be assumed."""
+
 
 class Viewer:
-    """Gives every page and figure what it shows of an atlas.
+    """Gives every page and figure what it shows of an atlas, and words for what is damaged.
 
     Raises:
         UnfinishedAtlasError: the study has not come as far as anything to show.
@@ -111,23 +121,64 @@ class Viewer:
         self.documents: Mapping[str, Any] = atlas.documents()
         self.network: Mapping[str, Any] = self.documents["network"]
         self.layers = atlas.layers()
-        self.reading: Mapping[str, Any] = self.documents.get("reading", {})
+        self.reading: Mapping[str, Any] = UNREAD | self.documents.get("reading", {})
         self.outputs: Sequence[str] = self.network["labels"]
-        self.labels: Sequence[str] = self.reading.get("labels", self.outputs)
+        self.labels: Sequence[str] = self.reading["labels"] or self.outputs
         self.image = lru_cache(maxsize=512)(atlas.image)
         self.units = lru_cache(maxsize=2)(atlas.units)
         self.weights_limit = cache(self._weights_limit)
+        self.examined = cache(atlas.examined)
         self.rules = {
             name.removeprefix("rule "): MapRule(**value)
             for name, value in self.documents.items()
             if name.startswith("rule ")
         }
+        self._images_lost: dict[tuple[str, int], dict[int, str]] = {}
+
+    def lost(self, layer: str, unit: int, table: str) -> list[str]:
+        """What to say in the place of a unit's damaged pictures, once they have been asked for."""
+        of_layer = self.atlas.damaged(layer, table=table)
+        said = [found.sentence for found in of_layer if found.unit in {unit, None}]
+        images = self._images_lost.get((layer, unit), {}) if table == "examples" else {}
+        return [*said, *images.values()]
+
+    @cached_property
+    def probes(self) -> list[ProbeRecord]:
+        """The probes that can be told, with how they were asked."""
+        return [probe for probe in self.atlas.probes() if self._made(probe) is not None]
+
+    def _made(self, record: ProbeRecord | PictureRecord | ExampleRecord) -> Job | None:
+        """The job that made a record; None where its note is damaged."""
+        try:
+            return self.atlas.provenance(record)
+        except DamagedError:
+            return None
 
     def unit_name(self, layer: LayerRecord, unit: int) -> str:
         """`channel 3` of maps, `class cat` of the outputs, `unit 3` of anything else."""
         if self.is_output(layer):
             return f"class {class_name(self.outputs, unit)}"
         return f"{'channel' if len(layer.shape) == 3 else 'unit'} {unit}"
+
+    def shown(self, layer: str) -> list[UnitRecord]:
+        """The units that have more to show than statistics."""
+        examined = self.examined(layer)
+        return [record for record in self.units(layer) if record.unit in examined]
+
+    def not_shown(self, layer: LayerRecord) -> str:
+        """Why not all units of a layer are shown, in words; nothing where they are."""
+        shown = len(self.examined(layer.name))
+        chosen = self.documents.get("chosen", {}).get(layer.name, range(layer.units))
+        said = []
+        if len(chosen) < layer.units:
+            units = plural(layer.units, "unit")
+            said.append(f"{len(chosen):,} of {units} are shown, as was chosen; all are measured.")
+        if shown < len(chosen):
+            said.append(
+                f"The study was stopped: of {plural(len(chosen), 'unit')} {shown:,} can be shown "
+                "so far. Run `phosphene build` again as before and it goes on; then export again."
+            )
+        return " ".join(said)
 
     def inside(self, layer: LayerRecord) -> str:
         """What a layer costs, and how the network has its values where that is unusual."""
@@ -137,13 +188,20 @@ class Viewer:
 
     def is_output(self, layer: LayerRecord) -> bool:
         """Whether the layer's units are the classes: as was found, in older atlases the last."""
-        if self.reading:
+        if "reading" in self.documents:
             return layer.name == self.reading.get("layer")
         return layer.name == self.layers[-1].name and tuple(layer.shape) == (len(self.outputs),)
 
     def class_name(self, index: int | None) -> str:
         """A label of the data as people call it; "unlabelled" where an image has none."""
         return "unlabelled" if index is None else class_name(self.labels, index)
+
+    def label_of(self, image: ImageRecord) -> str | None:
+        """What an image is labelled as: its class, or those of its labels that hold."""
+        members = self.documents.get("members", {}).get(str(image.index))
+        if members is not None:
+            return ", ".join(class_name(self.labels, i) for i in members) or "none of the labels"
+        return None if image.label is None else self.class_name(image.label)
 
     def sentences(self, record: UnitRecord) -> list[str]:
         """What the statistics say about a unit, in plain words."""
@@ -178,12 +236,17 @@ class Viewer:
         return round(record.firing_rate * sum(record.histogram_counts))
 
     def patches(self, layer: str, unit: int) -> list[Patch]:
-        """The strongest real images of a unit, strongest first."""
-        return [self.patch(example) for example in self.atlas.examples(layer, unit)]
+        """The strongest real images of a unit, strongest first, those that are not damaged."""
+        found = (self.patch(example) for example in self.atlas.examples(layer, unit))
+        return [patch for patch in found if patch is not None]
 
-    def patch(self, example: ExampleRecord) -> Patch:
-        """What one real image showed the unit."""
-        image: ImageRecord = self.image(example.image)
+    def patch(self, example: ExampleRecord) -> Patch | None:
+        """What one real image showed the unit; None where that image is damaged."""
+        image = self.whole(example.image)
+        if image is None:
+            lost = self._images_lost.setdefault((example.layer, example.unit), {})
+            lost[example.image] = f"Image {example.image}, which excites it, is damaged."
+            return None
         _, height, width = image.picture.shape
         whole = covers(example.box, height, width)
         box = (0, 0, height, width) if whole else example.box
@@ -197,15 +260,27 @@ class Viewer:
             whole=None if whole else picture_to_image(image.picture),
             image=example.image,
             box=box,
-            name=None if image.label is None else self.class_name(image.label),
+            name=self.label_of(image),
             value=number(example.value),
             place="" if example.y is None else f" at row {example.y}, column {example.x}",
         )
 
+    def whole(self, index: int) -> ImageRecord | None:
+        """An image of the data; None where it is damaged."""
+        try:
+            image: ImageRecord = self.image(index)
+        except DamagedError:
+            return None
+        return image
+
     def map_rule(self, layer: str, unit: int) -> MapRule:
         """How the maps beside a unit's real patches were made."""
-        made = [self.atlas.provenance(example).key for example in self.atlas.examples(layer, unit)]
-        return self.rules.get(made[0], GUIDED) if made else GUIDED
+        made = [self._made(example) for example in self.atlas.examples(layer, unit)]
+        key = made[0].key if made and made[0] else None
+        damaged = {found.what for found in self.atlas.damaged(table="documents")}
+        if (made and key is None) or f"the document rule {key}" in damaged:
+            return UNTOLD
+        return self.rules.get(key or "", GUIDED)
 
     def drawings(self, layer: str, unit: int) -> list[Drawing]:
         """The synthetic pictures of a unit."""
@@ -247,8 +322,11 @@ class Viewer:
 
     def _settings(self, record: PictureRecord) -> dict[str, str]:
         """What made a picture: its own settings, then those of the job."""
-        job = self.atlas.provenance(record)
-        made = {"seed": job.seed, "phosphene": job.version, "job": job.title}
+        job = self._made(record)
+        if job is None:
+            made: dict[str, Any] = {"job": "what is known of it is damaged"}
+        else:
+            made = {"seed": job.seed, "phosphene": job.version, "job": job.title}
         return {key: _plain(value) for key, value in (record.settings | made).items()}
 
     def weights(self, record: UnitRecord) -> Float[ndarray, "c h w"] | None:
@@ -294,6 +372,8 @@ def require_begun(atlas: Atlas) -> None:
     described = {"network", "data"} <= atlas.documents().keys()
     if described and any(atlas.units(layer.name) for layer in atlas.layers()):
         return
+    for damage in atlas.damaged():
+        raise damage.error(atlas.path)
     failed = [f' "{j.title}" ended with {j.error}.' for j in atlas.jobs() if j.state == "failed"]
     raise UnfinishedAtlasError(
         f"the study in {atlas.path} is unfinished: nothing is known of its units yet."

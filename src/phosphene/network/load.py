@@ -4,7 +4,7 @@ import importlib
 import importlib.util
 import inspect
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -103,8 +103,11 @@ def _told(given: Input | Mapping[str, Any] | None, entry: Entry) -> Input:
     return replace(entry.input or guess_input(entry.module), **fields)
 
 
-def find_factory(spec: str) -> Any:
-    """The callable that `file.py:name` or `package.module:name` stands for."""
+def find_factory(spec: str, given: Collection[str] = ()) -> Any:
+    """The callable that `file.py:name` or `package.module:name` stands for.
+
+    It may need those arguments that are `given`, and no others.
+    """
     place, colon, name = spec.rpartition(":")
     if not colon or not place or not name:
         raise SpecError(
@@ -118,12 +121,14 @@ def find_factory(spec: str) -> Any:
     required = [
         p.name
         for p in inspect.signature(found).parameters.values()
-        if p.default is p.empty and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)
+        if p.default is p.empty
+        and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)
+        and p.name not in given
     ]
     if required:
         raise SpecError(
             f"{spec} needs arguments ({', '.join(required)}); "
-            "write a function without arguments that calls it"
+            "write a function without these that calls it"
         )
     return found
 

@@ -118,6 +118,8 @@ def read_output(
     3. The task is softmax or sigmoid where that was seen, and binary where a sigmoid has one
        output; raw scores are assumed to be for a softmax, a single one to tell two classes apart.
 
+    The reading of a `binary` output is of its one score; see `two_sided`.
+
     Raises:
         SpecError: no such task, or one that does not go with the number of outputs.
         UnknownLayerError: no such output, with the nearest names.
@@ -146,10 +148,22 @@ def read_output(
     return _read(look, vectors[0], task)
 
 
-def two_sided(layer: Layer, reading: Reading) -> Layer:
-    """The layer of a `binary` reading with a unit for each class: -z/2 and z/2, or 1-p and p."""
+def two_sided(layers: Mapping[str, Layer], reading: Reading) -> tuple[dict[str, Layer], Reading]:
+    """The layers with one more behind that of a `binary` reading, and the reading of that one.
+
+    `fc[classes]` has a unit for each class, -z/2 and z/2 of `fc`'s one score z, or 1 - p and p. It
+    is looked at by default in the place of `fc`.
+    """
     layout = TWO_SHARES if reading.shares else TWO_SIDED
-    return replace(layer, shape=(2,), site=replace(layer.site, layout=layout))
+    found: dict[str, Layer] = {}
+    for name, layer in layers.items():
+        if name != reading.layer:
+            found[name] = layer
+            continue
+        found[name] = replace(layer, default=False)
+        site = replace(layer.site, name=f"{name}[classes]", layout=layout)
+        found[site.name] = replace(layer, name=site.name, shape=(2,), site=site, default=True)
+    return found, replace(reading, layer=f"{reading.layer}[classes]")
 
 
 def _named(found: Discovery, output: str) -> str:

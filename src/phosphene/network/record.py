@@ -141,7 +141,7 @@ class Network:
         if isinstance(reading, Unread):
             return _Known(with_defaults(layers, None), reading, order, trial)
         if reading.task == "binary":
-            layers[reading.layer] = two_sided(layers[reading.layer], reading)
+            layers, reading = two_sided(layers, reading)
         return _Known(with_defaults(layers, reading.layer), reading, order, trial)
 
     def _check_look(self, found: Discovery) -> None:

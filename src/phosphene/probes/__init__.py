@@ -6,6 +6,7 @@ from phosphene.probes.dissect import Dissection, dissect, dissect_masks
 from phosphene.probes.film import Film, Reached
 from phosphene.probes.fooling import STARTS, against, fool
 from phosphene.probes.imagine import Closeness, Imagined, imagine
+from phosphene.probes.look import Look, look
 from phosphene.probes.messages import Message, hide, load_message, reveal, save_message
 from phosphene.probes.misread import Misread, misread
 from phosphene.probes.morph import MorphDistances, morph, morph_distances
@@ -49,6 +50,7 @@ __all__ = [
     "Flips",
     "Imagined",
     "LayerUnits",
+    "Look",
     "Make",
     "Message",
     "Misread",
@@ -76,6 +78,7 @@ __all__ = [
     "hide",
     "imagine",
     "load_message",
+    "look",
     "misread",
     "morph",
     "morph_distances",

@@ -10,15 +10,21 @@ from jaxtyping import Float
 from torch import Tensor
 
 from phosphene.canvas import Pixels
-from phosphene.maximize import Optimizer, ascend
+from phosphene.maximize import Optimizer, Step, ascend
 from phosphene.network import Network
 from phosphene.objectives import Term
 from phosphene.results import Result
 from phosphene.streams import Streams
-from phosphene.words import number, percent, plural
+from phosphene.words import class_name, number, percent, plural
 
 THRESHOLDS = (0.5, 0.9, 0.99)
 """The probabilities whose first crossing is reported."""
+
+CONVINCED = THRESHOLDS[-1]
+"""The probability from which on a network counts as convinced."""
+
+MOST = 100
+"""After so many steps a picture that is led until it convinces is given up."""
 
 
 @dataclass(frozen=True)
@@ -98,28 +104,47 @@ class Film(Result):
         return self.frames[steps, images], tuple(self.targets[i] for i in images)
 
     @property
+    def best(self) -> list[Reached]:
+        """For each picture, the first of the frames in which its target is likeliest."""
+        steps = self.towards.argmax(0).tolist()
+        values = (self.towards, self.l2, self.linf)
+        return [Reached(at, *(float(a[at, i]) for a in values)) for i, at in enumerate(steps)]
+
+    @property
     def summary(self) -> str:
-        """How many pictures got there, in how many steps and how far."""
-        last = self.towards[-1]
-        told = [
-            f"{plural(len(last), 'picture')}, {plural(len(self.frames) - 1, 'step')}. "
-            f"Lowest probability of a target at the end: {percent(float(last.min()))}."
+        """How many pictures convince, in how many steps and how far; the least convincing."""
+        count, steps = len(self.targets), len(self.frames) - 1
+        there = sorted((f.step, f.l2) for f in self.reached(CONVINCED) if f)
+        told = f"{plural(count, 'picture')}, {plural(steps, 'step')}: "
+        told += f"{len(there) or 'none'} of them" if len(there) < count else _all(count)
+        told += f" convince{'s' if len(there) == 1 else ''} the network (p ≥ {CONVINCED})"
+        if there:
+            step, far = there[len(there) // 2]
+            middle = "" if len(there) == 1 else "the middle one "
+            told += f", {middle}after {plural(step, 'step')}, at a distance (L2) of {number(far)}"
+        return " ".join([f"{told}.", *self._fallen(), *self._unconvincing()])
+
+    def _fallen(self) -> list[str]:
+        """That pictures which convinced do so no more in the last frame, if they don't."""
+        last = self.towards[-1].tolist()
+        fallen = [p for p, r in zip(last, self.reached(CONVINCED), strict=True) if r and p < 0.9]
+        if not fallen:
+            return []
+        words = plural(len(fallen), "of these goes too far and ends", "of these go too far and end")
+        return [f"{words} lower, at {percent(min(fallen))} at least."]
+
+    def _unconvincing(self) -> list[str]:
+        """What the best frame comes to of the picture that convinces least."""
+        found, target = min(
+            zip(self.best, self.targets, strict=True), key=lambda pair: pair[0].probability
+        )
+        if found.probability >= CONVINCED:
+            return []
+        name = class_name(self.classes, target)
+        return [
+            f"The least convincing, to {name}, comes to {percent(found.probability)} at best, "
+            f"in step {found.step}."
         ]
-        reports: dict[str, list[float]] = {}
-        for threshold in THRESHOLDS:
-            there = sorted((f.step, f.l2) for f in self.reached(threshold) if f)
-            if there:
-                step, far = there[len(there) // 2]
-                report = (
-                    f"{len(there)} of {len(last)}, the middle one after {plural(step, 'step')} at "
-                    f"L2 {number(far)}"
-                )
-                reports.setdefault(report, []).append(threshold)
-        told += [
-            f"p ≥ {' and '.join(map(str, thresholds))}: {report}."
-            for report, thresholds in reports.items()
-        ]
-        return " ".join(told)
 
     def to_json(self) -> dict[str, Any]:
         """The figures as plain values for JSON; lists over frames hold one row per frame."""
@@ -144,9 +169,12 @@ def shoot(
     objective: Term,
     *,
     optimizer: Optimizer,
-    steps: int,
+    steps: int | None,
 ) -> Film:
     """The film of `steps` steps of `optimizer` on the pixels of `starts`, all in one batch.
+
+    Where `steps` is None each picture is led until its target has p >= .99, at most 100 steps; it
+    then stays as it is while the others go on.
 
     Raises:
         InputError, ChannelError, SizeError: starts outside [0, 1], or that do not fit the network
@@ -160,10 +188,20 @@ def shoot(
     canvas = Pixels().build(
         streams, network.input.shape, pictures=starts.clamp(0, 1), device=network.device
     )
-    frames, probabilities = [], []
-    for step in ascend(network, objective, canvas, streams, steps=steps, optimizer=optimizer):
+    frames: list[Tensor] = []
+    probabilities: list[Tensor] = []
+
+    def stop(step: Step) -> Tensor:
         frames.append(step.pictures.cpu())
         probabilities.append(network.probabilities(step.pictures).cpu())
+        towards = probabilities[-1][range(len(targets)), list(targets)]
+        return (towards >= CONVINCED) & (steps is None)
+
+    most = MOST if steps is None else steps
+    for _ in ascend(
+        network, objective, canvas, streams, steps=most, optimizer=optimizer, stop=stop
+    ):
+        pass
     return Film(
         tuple(targets),
         network.classes,
@@ -172,3 +210,7 @@ def shoot(
         torch.stack(frames),
         torch.stack(probabilities),
     )
+
+
+def _all(count: int) -> str:
+    return "it" if count == 1 else "both" if count == 2 else f"all {count:,}"

@@ -1,7 +1,7 @@
 """Fooling: from noise, or black, or any picture, to a class the network is certain of."""
 
 from collections.abc import Callable, Sequence
-from math import prod
+from math import prod, sqrt
 
 import torch
 from jaxtyping import Float
@@ -44,18 +44,22 @@ def fool(
     start: str | Float[Tensor, "_ c h w"] = "noise",
     *,
     aim: Aim = LogProbability,
-    optimizer: Optimizer = Optimizer("NormalizedGradient", 0.2),
-    steps: int = 5,
+    optimizer: Optimizer | None = None,
+    steps: int | None = None,
     seed: int = 0,
 ) -> Film:
     """Lead one picture to each of `targets` (all classes by default), in one batch.
 
     `start` is "noise" (uniform in [0, 1], of its own for each target), "grey", "black", or
-    pictures, one for all targets or one for each. The default follows article 2: from noise by
-    steps x ← x + rate · g / (std(g) + 1e-8), with two deviations. Every frame is cut to [0, 1], so
-    a rate of 0.2 stands for its 1, which would make all pixels black or white and overshoot. And g
-    is the gradient of log p[t]: p[t]'s own direction, as ∇ log p = ∇p / p, but one that does not
-    vanish against 1e-8 where p[t] is tiny; with `Probability` as `aim` it is the article's.
+    pictures, one for all targets or one for each. Without `steps` each is led until the network is
+    convinced, p >= .99, for at most 100 steps; the film's `best` and `summary` say what came of it.
+
+    The default follows article 2: from noise by steps x ← x + rate · g / (std(g) + 1e-8), with
+    three deviations. Every frame is cut to [0, 1], so a rate of 0.2 stands for its 1, which would
+    make all pixels black or white and overshoot. That is for 28x28 pixels; in larger pictures a
+    step goes equally far in L2, that is the rate is smaller (`usual_rate`). And g is the gradient
+    of log p[t]: p[t]'s own direction, as ∇ log p = ∇p / p, but one that does not vanish against
+    1e-8 where p[t] is tiny; with `Probability` as `aim` it is the article's.
     Article 5's pictures are those of
     `fool(network, start="black", aim=against(10), optimizer=Optimizer("Adam", 0.1), steps=50)`,
     where the rate is ours, as it names none.
@@ -70,7 +74,7 @@ def fool(
     >>> from torch import nn
     >>> from phosphene import Input
     >>> network = Network(nn.Sequential(nn.Flatten(), nn.Linear(64, 3)), Input(1, (8, 8)))
-    >>> film = fool(network)
+    >>> film = fool(network, steps=5)
     >>> film.frames.shape, film.probabilities.shape
     (torch.Size([6, 3, 1, 8, 8]), torch.Size([6, 3, 3]))
     """
@@ -82,7 +86,23 @@ def fool(
             "no targets were given; name at least one class, or leave them out for all"
         )
     pictures = _start(network, chosen, start, seed) if isinstance(start, str) else start
+    if optimizer is None:
+        optimizer = Optimizer("NormalizedGradient", usual_rate(network))
     return shoot(network, pictures, chosen, aim(chosen), optimizer=optimizer, steps=steps)
+
+
+def usual_rate(network: Network) -> float:
+    """How far a step goes: 0.2 for 28x28 pixels or fewer, and equally far in L2 for more.
+
+    A step changes each of n values by the rate, in the mean of squares, so it is rate · sqrt(n)
+    long.
+
+    >>> from torch import nn
+    >>> from phosphene import Input
+    >>> [usual_rate(Network(nn.Flatten(), Input(1, (side, side)))) for side in (28, 56)]
+    [0.2, 0.1]
+    """
+    return 0.2 * min(1.0, 28 / sqrt(prod(network.input.shape)))
 
 
 def _start(

@@ -7,12 +7,14 @@ from pathlib import Path
 from phosphene.atlas import Atlas
 from phosphene.errors import AtlasMismatchError, InputError, NetworkError, ObjectiveError
 from phosphene.maximize import batch_size
+from phosphene.study.differing import differing
 from phosphene.study.findings import Conclude
 from phosphene.study.job import StudyJob
 from phosphene.study.plan import Study
 from phosphene.study.probing import PROBE
 from phosphene.study.units import OF_LAYERS, Examples, Pictures
 from phosphene.study.whole import Describe, MeasureSpectrum, Pass, Shown
+from phosphene.words import plural
 
 UNITS_PER_JOB = 64
 """The most units a job takes on: what a kill can cost at worst."""
@@ -38,8 +40,9 @@ def plan(study: Study) -> list[StudyJob]:
     for layer in study.layers:
         size = min(UNITS_PER_JOB, batch_size(study.network, layer.name))
         recipes = study.recipes(layer)
-        for start in range(0, layer.units, size):
-            units = range(start, min(start + size, layer.units))
+        shown = study.units(layer)
+        for start in range(0, len(shown), size):
+            units = shown[start : start + size]
             jobs.append(Examples(study, layer, units))
             jobs.extend(Pictures(study, layer, units, recipe) for recipe in recipes)
     return [*jobs, Conclude(study, tuple(job.key for job in jobs))]
@@ -62,7 +65,7 @@ def build(study: Study, path: str | Path, *, replace: bool = False) -> Iterator[
         _require_same(atlas, study)
         jobs = plan(study)
         if not replace:
-            _refuse_to_drop(atlas, jobs)
+            _refuse_to_drop(atlas, study, jobs)
         probes = [job.key for job in atlas.jobs() if job.kind == PROBE]
         atlas.prune([*probes, *(job.key for job in jobs)])
         resumed = sum(atlas.done(job.key) for job in jobs)
@@ -93,7 +96,7 @@ def _run(job: StudyJob, atlas: Atlas) -> Iterator[float]:
         yield from job.run(atlas, writer)
 
 
-def _refuse_to_drop(atlas: Atlas, jobs: list[StudyJob]) -> None:
+def _refuse_to_drop(atlas: Atlas, study: Study, jobs: list[StudyJob]) -> None:
     planned = {job.key for job in jobs}
     other = [
         job
@@ -102,9 +105,9 @@ def _refuse_to_drop(atlas: Atlas, jobs: list[StudyJob]) -> None:
     ]
     if other:
         raise AtlasMismatchError(
-            f"{atlas.path} holds {len(other)} jobs of other settings (layers, steps, examples, "
-            "seed), which this study would drop. Give the settings it was built with, another "
-            "--out, or --replace"
+            f"{atlas.path} was built with other settings: {differing(atlas, study)}. This "
+            f"study would drop {plural(len(other), 'finished job')}. Give the settings it was "
+            "built with, another --out, or --replace"
         )
 
 

@@ -1,7 +1,7 @@
 """What a study found, in plain words."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 from typing import Any, ClassVar
@@ -15,6 +15,7 @@ from phosphene.data import batches
 from phosphene.evaluation import nearest_neighbours
 from phosphene.examples import MOST_COMPARED
 from phosphene.study.job import StudyJob
+from phosphene.words import percent
 
 Said = tuple[str, str, dict[str, Any]]
 """Topic, text, figures."""
@@ -64,6 +65,9 @@ class Conclude(StudyJob):
             )
         if self.study.vocabulary.words:
             yield "accuracy", f"{self.study.vocabulary.words}.", {}
+        found = atlas.documents().get("labels found")
+        if found is not None:
+            yield "accuracy", _labels_found(found), found
         evaluation = atlas.documents().get("evaluation")
         if evaluation is None:
             return
@@ -216,6 +220,16 @@ class Conclude(StudyJob):
     def _enough(self, layer: LayerRecord) -> bool:
         """Whether there are so many pictures that most neighbours can be of one class."""
         return bool(self.study.describe_data()["count"] >= (NEIGHBOURS // 2 + 1) * layer.units)
+
+
+def _labels_found(found: Mapping[str, Any]) -> str:
+    """How well labels that may hold together are found, in words."""
+    held, said, both = (sum(found[key]) for key in ("held", "found", "both"))
+    return (
+        f"Of the labels that hold, {percent(both / max(1, held))} are found (p ≥ 0.5); of those "
+        f"found, {percent(both / max(1, said))} hold. Of {found['count']:,} pictures all labels "
+        f"are right for {found['right']:,}."
+    )
 
 
 def _named(skipped: Sequence[Skipped]) -> str:

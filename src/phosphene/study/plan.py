@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from fnmatch import fnmatchcase
 from typing import Any
 
 from torch.utils.data import Dataset
@@ -13,6 +12,7 @@ from phosphene.data.dataset import length
 from phosphene.errors import SpecError, UnknownLayerError, nearest
 from phosphene.maximize import Recipe, batch_size
 from phosphene.network import Layer, Network
+from phosphene.study.chosen import choose_units, matches
 from phosphene.study.vocabulary import Vocabulary, agree
 from phosphene.transforms import RandomAffine
 
@@ -29,7 +29,8 @@ class Settings:
 
     `examples` is how many top pictures each unit keeps, `recipes` how units are drawn: neuron
     recipes apply to layers with positions only, a recipe's size to layers that take it. `workers`
-    processes read pictures ahead; that changes nothing but the time.
+    processes read pictures ahead; that changes nothing but the time. `units` chooses what is shown
+    of a layer, as in `conv2:0-9` (see `choose_units`); of a layer that it does not name all is.
     """
 
     layers: tuple[str, ...] = ()
@@ -38,6 +39,7 @@ class Settings:
     seed: int = 0
     batch: int = 256
     workers: int = 0
+    units: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse to keep no examples, and counts below zero; raises `SpecError`."""
@@ -61,12 +63,14 @@ class Study:
     data_fingerprint: str = field(init=False)
     layers: tuple[Layer, ...] = field(init=False)
     vocabulary: Vocabulary = field(init=False)
+    chosen: Mapping[str, tuple[int, ...]] = field(init=False)
+    """The units that are shown, of the layers of which not all are."""
 
     def __post_init__(self) -> None:
         """Resolve layers and classes; labels of the data become the network's numbers.
 
         Raises:
-            UnknownLayerError: with the nearest names.
+            UnknownLayerError, UnknownUnitError: with the nearest names.
             NetworkError: as many labels as classes are expected.
         """
         data, vocabulary = agree(self.network, self.data)
@@ -74,6 +78,7 @@ class Study:
         object.__setattr__(self, "vocabulary", vocabulary)
         object.__setattr__(self, "data_fingerprint", fingerprint(self.data))
         object.__setattr__(self, "layers", choose(self.network, self.settings.layers))
+        object.__setattr__(self, "chosen", choose_units(self.layers, self.settings.units))
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -93,6 +98,10 @@ class Study:
         """
         *_, deepest = self.network.layers
         return min(self.settings.batch, batch_size(self.network, deepest, _MEMORY))
+
+    def units(self, layer: Layer) -> Sequence[int]:
+        """The units of `layer` that are shown: those chosen, else all of them."""
+        return self.chosen.get(layer.name, range(layer.units))
 
     def recipes(self, layer: Layer) -> list[Recipe]:
         """How units of `layer` are drawn: neurons where it has positions, sizes where it can."""
@@ -126,6 +135,7 @@ class Study:
             "labels": list(words.labels),
             "shared": words.shared,
             "said": words.words,
+            "remarks": list(network.remarks),
         }
 
     def describe_data(self) -> dict[str, Any]:
@@ -148,7 +158,7 @@ def choose(network: Network, patterns: Sequence[str]) -> tuple[Layer, ...]:
     if not patterns:
         return tuple(network.default_layers)
     for pattern in patterns:
-        if not any(_matches(name, pattern) for name in network.layers):
+        if not any(matches(name, pattern) for name in network.layers):
             network.layer(pattern)  # names a reused module, if it is one
             raise UnknownLayerError(
                 f"no layer of {network.name} matches {pattern!r}; "
@@ -157,9 +167,5 @@ def choose(network: Network, patterns: Sequence[str]) -> tuple[Layer, ...]:
     return tuple(
         layer
         for layer in network.layers.values()
-        if any(_matches(layer.name, pattern) for pattern in patterns)
+        if any(matches(layer.name, pattern) for pattern in patterns)
     )
-
-
-def _matches(name: str, pattern: str) -> bool:
-    return fnmatchcase(name, pattern.replace("[", "[[]"))  # brackets are part of layers' names

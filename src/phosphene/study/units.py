@@ -35,7 +35,7 @@ class Examples(StudyJob):
 
     kind: ClassVar[str] = "examples"
     layer: Layer
-    units: range
+    units: Sequence[int]
 
     @property
     def title(self) -> str:
@@ -45,7 +45,7 @@ class Examples(StudyJob):
     def params(self) -> dict[str, Any]:
         return {
             "layer": self.layer.name,
-            "units": [self.units.start, self.units.stop],
+            **_named(self.units),
             "examples": self.study.settings.examples,
         }
 
@@ -57,7 +57,7 @@ class Examples(StudyJob):
         shown = {"rule": (rule or PLAIN).name, "reason": reason}
         writer.document(f"rule {self.key}", shown)
         field = network.fields[self.layer.name]
-        for unit in self.units:
+        for done, unit in enumerate(self.units, 1):
             images, places = top["images"][unit], top["places"][unit]
             for index in images:
                 if index not in seen:
@@ -82,7 +82,7 @@ class Examples(StudyJob):
                         guided=cut.numpy(),
                     )
                 )
-            yield (unit - self.units.start + 1) / len(self.units)
+            yield done / len(self.units)
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ class Pictures(StudyJob):
 
     kind: ClassVar[str] = "pictures"
     layer: Layer
-    units: range
+    units: Sequence[int]
     recipe: Recipe
 
     @property
@@ -102,7 +102,7 @@ class Pictures(StudyJob):
     def params(self) -> dict[str, Any]:
         return {
             "layer": self.layer.name,
-            "units": [self.units.start, self.units.stop],
+            **_named(self.units),
             "recipe": self.recipe.to_json(),
         }
 
@@ -139,6 +139,13 @@ class Pictures(StudyJob):
             attempts=drawing.attempts,
             alpha=_alpha(drawing),
         )
+
+
+def _named(units: Sequence[int]) -> dict[str, list[int]]:
+    """Units as parameters of a job: from where to where, or which, where some were chosen."""
+    if isinstance(units, range):
+        return {"units": [units.start, units.stop]}
+    return {"chosen": list(units)}
 
 
 def _at(layer: Layer, unit: int, places: Sequence[int]) -> Term:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
@@ -9,11 +10,11 @@ from torch import Tensor
 
 from phosphene.atlas import Atlas, JobWriter, LayerRecord, Skipped, UnitRecord
 from phosphene.canvas import Spectrum
-from phosphene.data import batches
+from phosphene.data import batches, item_name
 from phosphene.errors import DataError
-from phosphene.examples import LayerSurvey, Survey
+from phosphene.examples import LabelPredictions, LayerSurvey, Survey
 from phosphene.network import Layer
-from phosphene.study.images import image_records
+from phosphene.study.images import image_records, members_of
 from phosphene.study.job import StudyJob
 from phosphene.study.plan import Study
 
@@ -31,7 +32,8 @@ class Describe(StudyJob):
     @property
     def params(self) -> dict[str, Any]:
         described = self.study.describe_network(), self.study.describe_data()
-        return {"layers": [layer.name for layer in self.study.layers], "described": described}
+        layers = [layer.name for layer in self.study.layers]
+        return {"layers": layers, "described": described} | _chosen(self.study)
 
     def run(self, atlas: Atlas, writer: JobWriter) -> Iterator[float]:
         network = self.study.network
@@ -39,6 +41,8 @@ class Describe(StudyJob):
         writer.document("data", self.study.describe_data())
         writer.document("reading", self.study.describe_reading())
         writer.document("source", dict(self.study.source))
+        for name, chosen in _chosen(self.study).items():
+            writer.document(name, chosen)
         for position, layer in enumerate(self.study.layers):
             field = network.fields[layer.name]
             writer.add(
@@ -78,7 +82,8 @@ class Pass(StudyJob):
         study = self.study
         layers = [layer.name for layer in study.layers]
         classes = None if study.vocabulary.shared else len(study.classes)
-        survey = Survey(study.network, layers, classes, study.settings.examples)
+        name = partial(item_name, study.data)
+        survey = Survey(study.network, layers, classes, study.settings.examples, name=name)
         count = study.describe_data()["count"]
         for batch in batches(study.data, study.batch, study.settings.workers):
             survey.add(batch)
@@ -104,6 +109,8 @@ class Pass(StudyJob):
         }
         if left_out:
             writer.document("left out", left_out)
+        if survey.found is not None and survey.found.count:
+            writer.document("labels found", _labels_found(survey.found))
         predictions = survey.predictions
         if predictions is not None and predictions.count:
             writer.document("evaluation", _evaluation(survey, len(study.classes)))
@@ -125,18 +132,24 @@ class Shown(StudyJob):
     @property
     def params(self) -> dict[str, Any]:
         layers = [layer.name for layer in self.study.layers]
-        return {"layers": layers, "examples": self.study.settings.examples}
+        examples = self.study.settings.examples
+        return {"layers": layers, "examples": examples} | _chosen(self.study)
 
     def run(self, atlas: Atlas, writer: JobWriter) -> Iterator[float]:
         evaluation = atlas.documents().get("evaluation", {"examples": [], "errors": []})
         indices = {*evaluation["examples"], *evaluation["errors"]}
         for layer in self.study.layers:
-            indices.update(*atlas.document(f"top {layer.name}")["images"])
+            images = atlas.document(f"top {layer.name}")["images"]
+            indices.update(*(images[unit] for unit in self.study.units(layer)))
         ordered = sorted(indices)
+        members: dict[str, list[int]] = {}
         for start in range(0, len(ordered), self.study.batch):
             some = ordered[start : start + self.study.batch]
             writer.add(*image_records(self.study, some))
+            members |= members_of(self.study, some)
             yield (start + len(some)) / len(ordered)
+        if members:
+            writer.document("members", members)
 
 
 @dataclass(frozen=True)
@@ -156,6 +169,11 @@ class MeasureSpectrum(StudyJob):
         arrays = {name: array.tolist() for name, array in spectrum.arrays().items()}
         writer.document("spectrum", arrays)
         yield 1.0
+
+
+def _chosen(study: Study) -> dict[str, dict[str, list[int]]]:
+    """The units that were chosen, as a job's parameter and a document; nothing where all are."""
+    return {"chosen": {k: list(v) for k, v in study.chosen.items()}} if study.chosen else {}
 
 
 MOST_PROFILED = 2**22
@@ -222,12 +240,24 @@ def _weight_pictures(study: Study, layer: Layer) -> Tensor | None:
     weights = weights.float().cpu()
     first = next(found for found in study.network.layers.values() if found.weights is not None)
     input, looks = study.network.input, layer.weights == first.weights
+    on_input = looks and weights.ndim == 4 and weights.shape[1] == input.channels
+    if on_input:
+        return input.as_pictures(weights)
     if weights.ndim == 4 and weights.shape[1] in {1, 3}:
-        on_input = looks and weights.shape[1] == input.channels
-        return input.as_pictures(weights) if on_input else weights
+        return weights
     if looks and weights[0].numel() == np.prod(input.shape):
         return input.as_pictures(weights.reshape(-1, *input.shape))
     return None
+
+
+def _labels_found(found: LabelPredictions) -> dict[str, Any]:
+    return {
+        "count": found.count,
+        "right": found.right,
+        "held": found.held.tolist(),
+        "found": found.found.tolist(),
+        "both": found.both.tolist(),
+    }
 
 
 def _evaluation(survey: Survey, classes: int) -> dict[str, Any]:

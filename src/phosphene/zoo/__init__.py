@@ -16,10 +16,13 @@ from phosphene.zoo.decoder import (
     VariationalAutoencoder,
     train_decoder,
 )
+from phosphene.zoo.efficientnet_lite import EfficientNetLite
 from phosphene.zoo.hvass import hvass
 from phosphene.zoo.krishna import krishna
+from phosphene.zoo.photos import efficientnet_lite0, photographs, pictured
 from phosphene.zoo.pytorch import pytorch_example
 from phosphene.zoo.recipe import Recipe
+from phosphene.zoo.trained import Trained, read_trained
 from phosphene.zoo.training import TrainingStep, accuracy, seeded, train
 
 __all__ = [
@@ -32,14 +35,20 @@ __all__ = [
     "SOFTMAX",
     "Article",
     "DecoderStep",
+    "EfficientNetLite",
     "Recipe",
+    "Trained",
     "TrainingStep",
     "VariationalAutoencoder",
     "accuracy",
     "bruner",
+    "efficientnet_lite0",
     "hvass",
     "krishna",
+    "photographs",
+    "pictured",
     "pytorch_example",
+    "read_trained",
     "seeded",
     "softmax_regression",
     "train",

@@ -13,7 +13,11 @@ from torch.utils.data import Dataset
 
 from phosphene.data import ImageDataset
 from phosphene.errors import WeightsError
+from phosphene.words import differences
 from phosphene.zoo.recipe import Recipe
+
+ABOUT = "network"
+"""Where a file says which network it belongs to; that does not tell trainings apart."""
 
 
 def identity(
@@ -42,12 +46,14 @@ def check_identity(path: Path, expected: dict[str, str]) -> dict[str, str]:
         raise WeightsError(
             f"{path} is there and is no safetensors file ({error}); give another path"
         ) from error
-    found, wanted = _told(metadata), _told(expected)
+    found, wanted = told(metadata), told(expected)
+    for known in (found, wanted):
+        known.pop(ABOUT, None)
     data, given = found.pop("data", None), wanted.pop("data", None)
     if found != wanted:
         raise WeightsError(
-            f"{path} was trained as {json.dumps(found) if found else 'something unknown'}, not as "
-            f"{json.dumps(wanted)}; give another path, or delete the file to train anew"
+            f"{path} was not trained by the recipe given: {_differing(wanted, found)}. Give the "
+            "settings it was trained with, another path, or delete the file to train anew"
         )
     if None not in (data, given) and data != given:
         raise WeightsError(
@@ -57,10 +63,22 @@ def check_identity(path: Path, expected: dict[str, str]) -> dict[str, str]:
     return metadata
 
 
-def _told(metadata: dict[str, str]) -> dict[str, Any]:
+def _differing(wanted: dict[str, Any], found: dict[str, Any]) -> str:
+    if not found:
+        return "it does not say how it was trained"
+    named = {"module": "shape of the network"}  # a hash, which says nothing to anybody
+    return differences(
+        {named.get(k, k): v for k, v in wanted.items()},
+        {named.get(k, k): v for k, v in found.items()},
+        "the file",
+        hidden=set(named.values()),
+    )
+
+
+def told(metadata: dict[str, str]) -> dict[str, Any]:
     """What a file says about its training; nothing where it says nothing."""
-    told: dict[str, Any] = json.loads(metadata.get("recipe", "{}"))
-    return told
+    known: dict[str, Any] = json.loads(metadata.get("recipe", "{}"))
+    return known
 
 
 def training_state(module: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:

@@ -1,6 +1,6 @@
 """One training loop: a generator of steps that saves, resumes and ends with a weights file."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +17,7 @@ from phosphene.errors import DataError
 from phosphene.examples import Survey
 from phosphene.network import Input, Network, load_weights
 from phosphene.streams import derived
-from phosphene.zoo.checkpoint import check_identity, identity, restore, save, training_state
+from phosphene.zoo.checkpoint import ABOUT, check_identity, identity, restore, save, training_state
 from phosphene.zoo.feed import Feed
 from phosphene.zoo.recipe import Recipe
 
@@ -87,11 +87,13 @@ def train(
     path: str | Path,
     *,
     validate: Dataset[Any] | None = None,
+    about: Mapping[str, Any] | None = None,
 ) -> Iterator[TrainingStep]:
     """Train `module` by cross-entropy and write its weights to `path` (safetensors).
 
     The module gives logits, or log-probabilities, which log-softmax leaves as they are. Accuracy
-    on `validate` comes with the last step of each epoch.
+    on `validate` comes with the last step of each epoch. `about` is kept in the file, which then
+    knows its network: `Trained(...).to_json()`, see `read_trained`.
 
     At the start and every 500 steps the state is saved beside `path`; an interrupted training
     goes on from there and ends with the very weights of an uninterrupted one. Where `path`
@@ -115,7 +117,7 @@ def train(
             validated = accuracy(Network(module, input), validate)
         return TrainingStep(index, loss, right, validated)
 
-    yield from resumable(module, feed, path, step)
+    yield from resumable(module, feed, path, step, **({ABOUT: about} if about else {}))
 
 
 def resumable(

@@ -1,0 +1,24 @@
+"""Classes that are named on the command line, as choices of units."""
+
+from collections.abc import Sequence
+
+from phosphene.cli import options
+from phosphene.network import Network
+
+
+def of_classes(network: Network, names: Sequence[str] | None) -> list[str]:
+    """The units of the classes that are named; each text may hold several, separated by commas.
+
+    A text that is a class's own name counts as that, commas and all.
+
+    Raises:
+        SpecError: no class has that name.
+        NetworkError: the network has no classes.
+    """
+    known = network.classes if names else ()
+    parts = [
+        part.strip()
+        for name in names or ()
+        for part in ([name] if name in known else name.split(","))
+    ]
+    return [f"{network.logits.name}:{options.class_number(part, known)}" for part in parts]
