@@ -21,7 +21,9 @@ def seeded(build: Callable[[], nn.Module], seed: int = 0) -> nn.Module:
         torch.manual_seed(seed)
         module = build()
         for m in module.modules():
-            if isinstance(m, nn.BatchNorm2d):  # fresh statistics would make it the identity
+            if (
+                isinstance(m, nn.BatchNorm2d) and m.running_mean is not None
+            ):  # fresh statistics would make it the identity
                 m.running_mean.normal_(0, 0.3)
                 m.running_var.uniform_(0.5, 2)
                 nn.init.uniform_(m.weight, 0.5, 1.5)

@@ -124,14 +124,27 @@ def _passes(
         refuse_uncaught(rule, recording.values(), recording.pictures)
         for objective in objectives:
             score = objective(recording)
-            if not score.requires_grad:
+            last = objective is objectives[-1]
+            found = _slope(score, leaf, last) if score.requires_grad else None
+            if found is None:
                 raise ObjectiveError(
                     f"the score of {objective} does not depend on the pictures; "
                     "the network detaches the values of this layer from its input"
                 )
-            last = objective is objectives[-1]
-            maps += torch.autograd.grad(score.sum(), leaf, retain_graph=not last)
+            maps.append(found)
     return maps
+
+
+def _slope(score: Tensor, leaf: Tensor, last: bool) -> Maps | None:
+    """The gradient of a score; None where it has none, as through quantised layers."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", message=".*autograd kernel was not registered")
+        try:
+            return torch.autograd.grad(score.sum(), leaf, retain_graph=not last, allow_unused=True)[
+                0
+            ]
+        except UserWarning:
+            return None
 
 
 def _of_pieces(network: Network, cut: Cut, rule: Rule) -> Maps:

@@ -50,10 +50,8 @@ def steady(module: nn.Module, moved: list[str] | None = None) -> Iterator[None]:
             if not same:
                 m._buffers[name] = buffer
                 with torch.no_grad():
-                    if buffer.shape == before.shape:
-                        buffer.copy_(before)
-                    else:  # an observer that sees its first values grows
-                        buffer.set_(before)
+                    buffer.resize_(before.shape)  # an observer grows with its first values
+                    buffer.copy_(before)
                 if moved is not None:
                     moved.append(f"{path}.{name}".lstrip("."))
 

@@ -140,7 +140,7 @@ def receptive_fields(
             if not (_measured(rows[name], shape[1]) and _measured(columns[name], shape[2]))
         ]
         larger = _on_larger(poison, open_)
-        if not reached:
+        if len(reached) < len(layers):
             _run_clean(poison)
     fields = {}
     for layer in layers:
@@ -151,7 +151,11 @@ def receptive_fields(
         measured = larger.get(name, (_longest(rows[name]), _longest(columns[name])))
         whole = _covers(rows[name], shape[1]) and _covers(columns[name], shape[2])
         size = shape[1:] if whole and name not in larger else measured
-        cut = name in open_ and name not in larger and not whole
+        cut = (
+            name in open_
+            and name not in larger
+            and not (_settled(rows[name], shape[1]) and _settled(columns[name], shape[2]))
+        )
         bound: Bound = "at least" if cut or (name in blurred and not whole) else ""
         fields[name] = ReceptiveField(size, rows[name], columns[name], shape[1:], whole, bound)
     return fields
@@ -225,6 +229,11 @@ def _measured(extents: tuple[Extent, ...], picture: int) -> bool:
     # A step back from one position to the next betrays a dilated kernel with taps beyond a border.
     forward = all(a <= c and b <= d for (a, b), (c, d) in pairwise(extents))
     return forward and _inner(extents, picture)
+
+
+def _settled(extents: tuple[Extent, ...], picture: int) -> bool:
+    """Whether all that is to be said along one axis is known."""
+    return _measured(extents, picture) or _covers(extents, picture)
 
 
 def _inner(extents: tuple[Extent, ...], picture: int) -> bool:

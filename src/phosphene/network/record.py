@@ -1,7 +1,7 @@
 """The `Network` record: any `nn.Module` with what is needed to show it pictures."""
 
 from collections.abc import Collection, Iterable, Sequence
-from contextlib import nullcontext, suppress
+from contextlib import nullcontext
 from functools import cached_property, partial
 from typing import Any, NamedTuple
 
@@ -121,7 +121,7 @@ class Network:
 
     @cached_property
     def _known(self) -> _Known:
-        with torch.inference_mode(False), frozen(self.module):
+        with torch.inference_mode(False), frozen(self.module), steady(self.module):
             pictures = trial_pictures(self.input.shape).to(self.device)
             try:
                 trial, order = self._try_out(pictures)
@@ -164,10 +164,14 @@ class Network:
         the module counts on the usual order, as one does that calls `view` on its maps.
         """
         if self.device.type == "cpu":
-            with suppress(Exception):
+            try:
                 trial = try_out(self.module, self._inputs(pictures, torch.channels_last))
                 if trial.feed.batch is None:
                     return trial, torch.channels_last
+            except NetworkError:
+                raise
+            except Exception:
+                pass
         order = torch.contiguous_format
         return try_out(self.module, self._inputs(pictures, order)), order
 
@@ -287,8 +291,17 @@ class Network:
         sites = {name: self.layer(name).site for name in layers}
         keep = steady(self.module) if self._known.trial.moves else nullcontext()
         with frozen(self.module), keep:
-            run = partial(self._run, size=(pictures.shape[2], pictures.shape[3]))
-            values = shown(self.module, self.feed, pictures, list(sites.values()), run, stop=stop)
+            own = pictures.shape[2:] == self.input.size
+            try:
+                with nullcontext() if own else kept_settings(self.module):
+                    values = shown(
+                        self.module, self.feed, pictures, list(sites.values()), self._run, stop=stop
+                    )
+            except (torch.OutOfMemoryError, PhospheneError):
+                raise
+            except Exception as error:
+                self._explain(error, pictures)
+                raise
         missing = {site.name for site in sites.values()} - set(values)
         if missing:
             raise NetworkError(f"layers {sorted(missing)} were not reached on this input")
@@ -312,23 +325,20 @@ class Network:
             for part, _ in self.feed.parts(some):
                 self.module(self._inputs(part, self._known.order))
 
-    def _run(self, pictures: Tensor, size: tuple[int, int]) -> Any:
-        inputs = self._inputs(pictures, self._known.order)
-        try:
-            with nullcontext() if size == self.input.size else kept_settings(self.module):
-                return self.module(inputs)
-        except (torch.OutOfMemoryError, PhospheneError):
-            raise
-        except Exception as error:
-            needs_none = torch.is_grad_enabled() and pictures.requires_grad
-            if needs_none and runs_without_gradient(self.module, inputs, error):
+    def _run(self, pictures: Tensor) -> Any:
+        return self.module(self._inputs(pictures, self._known.order))
+
+    def _explain(self, error: Exception, pictures: Tensor) -> None:
+        """Raise what the cause of a failure is, where it can be told."""
+        if torch.is_grad_enabled() and pictures.requires_grad:
+            inputs = self._inputs(pictures, self._known.order)
+            if runs_without_gradient(self.module, inputs, error):
                 raise NetworkError(no_gradient(self.name, error)) from error
-            if size == self.input.size:
-                raise
+        if pictures.shape[2:] != self.input.size:
             raise SizeError(
-                f"pictures of {size[0]} x {size[1]} were given to {self.name}, which takes "
-                f"{self.input.size[0]} x {self.input.size[1]} and cannot run on another size "
-                f"({error}). Resize the pictures"
+                f"pictures of {pictures.shape[2]} x {pictures.shape[3]} were given to {self.name}, "
+                f"which takes {self.input.size[0]} x {self.input.size[1]} and cannot run on "
+                f"another size ({error}). Resize the pictures"
             ) from error
 
     @torch.no_grad()

@@ -14,6 +14,7 @@ from math import prod
 
 import torch
 from torch import Tensor, nn
+from torch.ao.quantization import FakeQuantizeBase
 from torch.nn.modules.batchnorm import _NormBase
 
 from phosphene.errors import NetworkError
@@ -38,6 +39,9 @@ _COMPANY = "what it answers to a picture depends on chance or on the rest of the
 
 Rows = Mapping[str, Tensor]
 """The first rows of layers' values."""
+
+From = tuple[int, Rows]
+"""Rows, and which of the pictures they begin at."""
 
 
 @dataclass(frozen=True)
@@ -77,13 +81,13 @@ def try_out(module: nn.Module, pictures: Tensor) -> Trial:
     """
     moved: list[str] = []
     with torch.random.fork_rng(devices=[]), steady(module, moved):
-        trial = _try(module, pictures)
+        trial = _try(module, pictures, moved)
     return replace(trial, moves=bool(moved))
 
 
-def _try(module: nn.Module, pictures: Tensor) -> Trial:
+def _try(module: nn.Module, pictures: Tensor, moved: list[str]) -> Trial:
     try:
-        return _of_any_number(module, pictures)
+        return _of_any_number(module, pictures, moved)
     except NetworkError:
         raise
     except Exception:
@@ -93,18 +97,24 @@ def _try(module: nn.Module, pictures: Tensor) -> Trial:
         return _of_one_number(module, _cycled(pictures, size))
 
 
-def _of_any_number(module: nn.Module, pictures: Tensor) -> Trial:
+def _of_any_number(module: nn.Module, pictures: Tensor, moved: list[str]) -> Trial:
     many, few = pictures[:3], pictures[:2]
-    with steady(module):
+    with steady(module, moved):
         more = seen_in(module, many)
     with steady(module):
         found = discover(module, few, more)
-    single: Rows = {}
+    first: Rows = {}
+    second: Rows = {}
     with suppress(Exception):  # one picture alone may lose its batch axis
-        single = _shown(module, found, few[:1])
-    found = _settled(module, found, [_rows(found, more), single], [few, many, few[:1]])
+        first, second = (_shown(module, found, one) for one in few.split(1))
+    if not found.ends and (size := _rowless(module, pictures, more)):
+        return _of_one_number(module, _cycled(pictures, size))
+    others = [(0, _rows(found, more)), (0, first), (1, second)]
+    found, slightly = _settled(module, found, others, [few, many, few[:1], few[1:]])
+    if slightly:
+        return Trial(found, Feed(batch=1), (slightly, *_left(found)))
     said = _left(found)
-    lost = next((n for n in found.layers if _lost(single.get(n), found.values[n])), None)
+    lost = next((n for n in found.layers if _lost(first.get(n), found.values[n])), None)
     if lost is None:
         return Trial(found, remarks=said)
     remark = (
@@ -118,7 +128,7 @@ def _of_one_number(module: nn.Module, few: Tensor) -> Trial:
     found = discover(module, few)
     others = torch.cat([few[:1], few[1:].flip(-1)])
     rows = {name: value[:1] for name, value in _shown(module, found, others).items()}
-    found = _settled(module, found, [rows], [few, others])
+    found, _ = _settled(module, found, [(0, rows)], [few, others])
     remark = (
         f"the number of {len(few)} is written into forward(): it runs on {_pictures(len(few))} at "
         "once and no others. So many are shown at once, the last of them repeated where some are "
@@ -157,6 +167,13 @@ def _written_size(module: nn.Module, pictures: Tensor) -> int | None:
     return None
 
 
+def _rowless(module: nn.Module, pictures: Tensor, more: Mapping[Place, Seen]) -> int | None:
+    """The number of pictures for which a network gives back rows, where it gave none for three."""
+    given_back = more.get((max(call for call, _ in more), ())) if more else None
+    rowless = given_back is not None and len(given_back.shape) > 1
+    return _written_size(module, pictures) if rowless else None
+
+
 def _shown(module: nn.Module, found: Discovery, pictures: Tensor) -> dict[str, Tensor]:
     sites = [layer.site for layer in found.layers.values()]
     with torch.no_grad(), steady(module):
@@ -177,16 +194,18 @@ def _lost(alone: Tensor | None, value: Tensor) -> bool:
 
 
 def _differing(
-    values: Rows, others: Iterable[Rows], tolerance: Mapping[torch.dtype, float]
+    values: Rows, others: Iterable[From], tolerance: Mapping[torch.dtype, float]
 ) -> Iterator[str]:
-    """The layers, in their order, whose first rows are not the same in other company."""
+    """The layers, in their order, whose rows are not the same in other company."""
+    others = list(others)
     for name, value in values.items():
         allowed = tolerance.get(value.dtype, 1e-2)
-        for rows in others:
+        for start, rows in others:
             other = rows.get(name)
             if other is None or other.shape[1:] != value.shape[1:] or not len(other):
                 continue
-            one, two = value[: len(other)].double(), other[: len(value)].double()
+            one = value[start : start + len(other)].double()
+            two = other[: len(one)].double()
             both = one.isfinite() & two.isfinite()
             largest = one[both].abs().max() if both.any() else one.new_zeros(())
             if ((one - two)[both].abs() > allowed * largest).any():
@@ -195,27 +214,37 @@ def _differing(
 
 
 def _settled(
-    module: nn.Module, found: Discovery, others: list[Rows], shown_as: list[Tensor]
-) -> Discovery:
+    module: nn.Module, found: Discovery, others: list[From], shown_as: list[Tensor]
+) -> tuple[Discovery, str]:
     """What was found, without the layers that are no function of one picture.
 
+    Also what is to be said if the batch matters a little, as pictures are then shown one by one.
     Raises `NetworkError` if what the network itself gives back is none.
     """
     suspects = list(_differing(found.values, others, _ROUNDING))
     if not suspects:
-        return found
+        return found, ""
     exact = _in_double(module, found, suspects, shown_as)
     changed = (
         list(_differing(found.values, others, _SURELY))
         if exact is None
-        else list(_differing(exact[0], exact[1:], _SURELY))
+        else list(_differing(exact[0], _as_before(exact[1:], others), _SURELY))
     )
     if not changed:
-        return found
+        return found, _slightly(suspects[0]) if exact is None else ""
     if {*found.ends} & {*changed} or not found.ends:
         raise NetworkError(_refusal(module, found, changed[0], shown_as[0]))
     kept = {name: layer for name, layer in found.layers.items() if name not in changed}
-    return replace(found, layers=kept, left_out=found.left_out | dict.fromkeys(changed, _COMPANY))
+    left_out = found.left_out | dict.fromkeys(changed, _COMPANY)
+    return replace(found, layers=kept, left_out=left_out), ""
+
+
+def _slightly(name: str) -> str:
+    return (
+        f"what layer {name!r} answers to a picture depends a little on the other pictures of the "
+        "batch, as with dynamic quantisation, whose steps follow the whole batch; pictures are "
+        "shown one by one"
+    )
 
 
 def _in_double(
@@ -236,12 +265,23 @@ def _in_double(
     return None
 
 
+def _as_before(exact: list[Rows], others: list[From]) -> list[From]:
+    """Each with the row that it begins at; one that failed is not there."""
+    return [(start, rows) for (start, _), rows in zip(others, exact, strict=False)]
+
+
 def _refusal(module: nn.Module, found: Discovery, name: str, few: Tensor) -> str:
     layer = found.layers[name]
     again = [_shown(module, found, few) for _ in range(2)]
-    chance = name in set(_differing(again[0], again[1:], _SURELY))
+    chance = name in set(_differing(again[0], [(0, again[1])], _SURELY))
     submodule = module.get_submodule(layer.site.path)
     named = f"layer {name!r} ({layer.kind})"
+    if isinstance(submodule, FakeQuantizeBase):
+        return (
+            f"{named} still observes in eval mode: what it answers to a picture depends on all "
+            "that were shown before. Still it: "
+            "module.apply(torch.ao.quantization.disable_observer)"
+        )
     if chance:
         return (
             f"{type(module).__name__} answers the same picture in another way each time, in eval "

@@ -46,6 +46,7 @@ class Conclude(StudyJob):
         said = [
             *self._accuracy(atlas),
             *self._failed(atlas),
+            *self._shown_as(),
             *self._units(atlas),
             *self._pictures(atlas),
         ]
@@ -96,10 +97,29 @@ class Conclude(StudyJob):
         for job in atlas.jobs():
             if job.state == "failed" and job.key in self.keys:
                 first, *_ = re.split(r"; |\. ", str(job.error).partition(": ")[2])
-                named = (job.title, first)
+                named = (job.title, re.sub(r":\d+(,\d+)+", "", first))  # the units' numbers
                 failed[named] = failed.get(named, 0) + 1
         for (title, reason), count in failed.items():
-            yield "left out", f"Not done: {title}. {reason}.", {"title": title, "jobs": count}
+            yield "left out", f"Not done: {title}: {reason}.", {"title": title, "jobs": count}
+
+    def _shown_as(self) -> Iterator[Said]:
+        """How the network is shown pictures, and which fields are bounds, where it is unusual."""
+        network = self.study.network
+        for remark in network.remarks:
+            yield "network", f"{remark[:1].upper()}{remark[1:]}.", {}
+        bounds = {
+            layer.name: str(network.fields[layer.name])
+            for layer in self.study.layers
+            if network.fields[layer.name].bound
+        }
+        if bounds:
+            told = ", ".join(f"{name} {field}" for name, field in bounds.items())
+            yield (
+                "fields",
+                f"What units see could not be measured to the end: {told}. Patches may show a part "
+                "of it.",
+                bounds,
+            )
 
     def _units(self, atlas: Atlas) -> Iterator[Said]:
         left_out = atlas.documents().get("left out", {})
