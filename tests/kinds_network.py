@@ -1,33 +1,17 @@
-"""Kinds of networks, each the smallest of its kind, and what phosphene says about it.
-
-`test_kinds.py` holds every entry; the table of docs/networks.md is made from the same list.
-"""
+"""Kinds of networks by how they are built; see `kinds`."""
 
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from kinds import Kind
 from phosphene.network import Input
 
-Verdict = Literal["yes", "yes, and says so", "refused"]
-
 GREY, RGB = Input(1, (16, 16)), Input(3, (16, 16))
-
-
-@dataclass(frozen=True)
-class Kind:
-    """A kind of network: how one is made, its input, the verdict, and a pattern of what is said."""
-
-    name: str
-    make: Callable[[], nn.Module]
-    input: Input
-    verdict: Verdict
-    words: str = ""
 
 
 class Head(nn.Module):

@@ -7,9 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-import tiny
-from kinds import Kind
-from phosphene.network import Input, Network
+from kinds import Kind, Verdict
+from phosphene.network import Input
 
 
 class Small(nn.Module):
@@ -35,89 +34,88 @@ class Parts:
     logits: Tensor
 
 
-def small(end: Callable[[Tensor, Tensor], Any], classes: int = 4, **said: Any) -> Network:
-    module = tiny.seeded(lambda: Small(end, classes))
-    return Network(module.eval(), Input(3, (12, 12)), name="Small", **said)
+class Heads(Small):
+    """Two heads that may both be meant."""
+
+    def forward(self, x: Tensor) -> Any:
+        features, z = super().forward(x)
+        return {"shape": z, "colour": self.other(features)}
 
 
-def two_heads(**said: Any) -> Network:
-    class Heads(Small):
-        def forward(self, x: Tensor) -> Any:
-            features, z = super().forward(x)
-            return {"shape": z, "colour": self.other(features)}
-
-    module = tiny.seeded(lambda: Heads(lambda f, z: (f, z), 4))
-    return Network(module.eval(), Input(3, (12, 12)), name="Heads", **said)
+def small(end: Callable[[Tensor, Tensor], Any], classes: int = 4) -> Callable[[], nn.Module]:
+    return lambda: Small(end, classes)
 
 
-def banded(bands: int) -> Network:
-    module = tiny.seeded(lambda: nn.Sequential(nn.Conv2d(bands, 4, 3), nn.Flatten(), nn.Softmax(1)))
-    return Network(module, Input(bands, (8, 8)), task="none", name="Bands")
+def heads() -> nn.Module:
+    return Heads(lambda f, z: (f, z), 4)
 
 
-def maps() -> Network:
-    module = tiny.seeded(lambda: nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.Conv2d(4, 1, 3)))
-    return Network(module, Input(1, (12, 12)), name="Maps")
+def maps() -> nn.Module:
+    return nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.Conv2d(4, 1, 3))
 
+
+def banded() -> nn.Module:
+    return nn.Sequential(nn.Conv2d(4, 4, 3), nn.Flatten(), nn.Softmax(1))
+
+
+SIZE, GREY, BANDS = Input(3, (12, 12)), Input(1, (12, 12)), Input(4, (12, 12))
+CAFFE = Input(3, (12, 12), (104, 117, 124), 1, (0, 255), "bgr")
+SAYS: Verdict = "yes, and says so"
 
 KINDS = [
+    Kind("scores behind a softmax", small(lambda f, z: z.softmax(1)), SIZE, "yes"),
+    Kind("scores behind a log-softmax", small(lambda f, z: z.log_softmax(1)), SIZE, "yes"),
+    Kind("several sigmoids: labels of their own", small(lambda f, z: z.sigmoid()), SIZE, "yes"),
+    Kind("one sigmoid: two classes", small(lambda f, z: z.sigmoid(), 1), SIZE, "yes"),
     Kind(
-        "scores behind a softmax, also its logarithm",
-        lambda: small(lambda f, z: z.softmax(1)),
+        "the mean of two softmaxes",
+        small(lambda f, z: (z.softmax(1) + f[:, :4].softmax(1)) / 2),
+        SIZE,
         "yes",
     ),
-    Kind("several sigmoids: labels of their own", lambda: small(lambda f, z: z.sigmoid()), "yes"),
-    Kind("one sigmoid: two classes", lambda: small(lambda f, z: z.sigmoid(), 1), "yes"),
+    Kind("raw scores", small(lambda f, z: z), SIZE, SAYS, "softmax .*assumed"),
+    Kind("one raw score", small(lambda f, z: z, 1), SIZE, SAYS, "two classes .*assumed"),
     Kind(
-        "the mean of two heads' softmax",
-        lambda: small(lambda f, z: (z.softmax(1) + f[:, :4].softmax(1)) / 2),
+        "raw scores that are said to be labels",
+        small(lambda f, z: z),
+        SIZE,
+        "yes",
+        saying={"task": "sigmoid"},
+    ),
+    Kind("features and scores in a tuple", small(lambda f, z: (f, z.softmax(1))), SIZE, "yes"),
+    Kind(
+        "features and scores in a dataclass",
+        small(lambda f, z: Parts(f, z.log_softmax(1))),
+        SIZE,
         "yes",
     ),
-    Kind("raw scores", lambda: small(lambda f, z: z), "yes, and says so", "softmax .*assumed"),
+    Kind("two heads, nothing said", heads, SIZE, SAYS, "say which is: output="),
+    Kind("two heads, one named", heads, SIZE, "yes", saying={"output": "colour"}),
+    Kind("maps: segmentation, autoencoders", maps, GREY, SAYS, "no .b, classes. scores"),
     Kind(
-        "one raw score",
-        lambda: small(lambda f, z: z, 1),
-        "yes, and says so",
-        "two classes .*assumed",
+        "features, said to be no classes",
+        small(lambda f, z: f),
+        SIZE,
+        SAYS,
+        "no classes",
+        {"task": "none"},
     ),
-    Kind(
-        "raw scores that were said to be labels",
-        lambda: small(lambda f, z: z, task="sigmoid"),
-        "yes",
-    ),
-    Kind("features and scores, in a tuple", lambda: small(lambda f, z: (f, z.softmax(1))), "yes"),
-    Kind(
-        "features and scores, in a dictionary or a dataclass",
-        lambda: small(lambda f, z: Parts(f, z.log_softmax(1))),
-        "yes",
-    ),
-    Kind("two heads, nothing said", two_heads, "yes, and says so", "say which is: output="),
-    Kind("two heads, one named", lambda: two_heads(output="colour"), "yes"),
-    Kind("maps: segmentation, autoencoders", maps, "yes, and says so", "no .* scores"),
-    Kind(
-        "features, said to be none", lambda: small(lambda f, z: f, task="none"), "yes, and says so"
-    ),
-    Kind(
-        "pictures of two, four or twelve bands", lambda: banded(4), "yes, and says so", "no classes"
-    ),
-    Kind(
-        "blue, green, red",
-        lambda: Network(
-            tiny.seeded(lambda: Small(lambda f, z: z.softmax(1), 4)),
-            Input(3, (12, 12), (104, 117, 124), 1, (0, 255), "bgr"),
-        ),
-        "yes",
-    ),
+    Kind("pictures of four bands", banded, BANDS, "yes"),
+    Kind("blue, green, red", small(lambda f, z: z.softmax(1)), CAFFE, "yes"),
     Kind(
         "a softmax over one output",
-        lambda: small(lambda f, z: z, 1, task="softmax"),
+        small(lambda f, z: z, 1),
+        SIZE,
         "refused",
         "always 1",
+        {"task": "softmax"},
     ),
     Kind(
-        "labels that are more or fewer than the outputs",
-        lambda: small(lambda f, z: z.softmax(1), labels=("a", "b")),
+        "labels more or fewer than outputs",
+        small(lambda f, z: z.softmax(1)),
+        SIZE,
         "refused",
         "2 labels were given for 4",
+        {"labels": ("a", "b")},
     ),
 ]

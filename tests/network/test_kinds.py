@@ -1,29 +1,22 @@
 """Every kind of network gets its verdict: studied, studied with words, or refused with them."""
 
 import re
+from pathlib import Path
 
 import pytest
 import torch
 
+import kinds_network
+import kinds_outputs
 import tiny
-from kinds_network import KINDS, Kind
+from kinds import Kind, looked_at, table, told, written
 from phosphene.attribution import gradient
 from phosphene.errors import ObjectiveError, PhospheneError
 from phosphene.network import Network
 from phosphene.objectives import Channel
 
-
-def told(network: Network) -> str:
-    """All that a network says about itself where something is unusual."""
-    said = [*network.remarks]
-    said += [f"{name} sees {field}" for name, field in network.fields.items() if field.bound]
-    for name, _ in network.module.named_modules():
-        if name and not any(layer.partition("[")[0] == name for layer in network.layers):
-            try:
-                network.layer(name)
-            except PhospheneError as error:
-                said.append(str(error))
-    return "\n".join(said)
+PAGE = Path(__file__).parents[2] / "docs" / "networks.md"
+KINDS = [*kinds_outputs.KINDS, *kinds_network.KINDS]
 
 
 def answers(network: Network) -> None:
@@ -46,19 +39,26 @@ def answers(network: Network) -> None:
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
 def test_every_kind_gets_its_verdict(kind: Kind) -> None:
-    module = tiny.seeded(kind.make)
     if kind.verdict == "refused":
         with pytest.raises(PhospheneError, match=f"(?s){kind.words}"):
-            Network(module, kind.input).layers  # noqa: B018 - the trial
+            looked_at(kind)
         return
-    network = Network(module, kind.input)
+    network = looked_at(kind)
     answers(network)
-    said = told(network)
     if kind.verdict == "yes":
         assert not network.remarks
+        assert network.classifies
     else:
-        assert re.search(f"(?s){kind.words}", said), said
+        said = "\n".join(told(network))
+        assert re.search(kind.words or "$^", said, re.DOTALL), said
 
 
 def test_names_are_told_apart() -> None:
     assert len({kind.name for kind in KINDS}) == len(KINDS)
+
+
+def test_the_page_has_the_table() -> None:
+    page = PAGE.read_text("utf-8")
+    assert written(page, table(KINDS)) == page, (
+        "write it anew: PYTHONPATH=tests python tests/kinds.py docs/networks.md"
+    )
