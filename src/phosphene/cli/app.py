@@ -31,6 +31,7 @@ from phosphene.errors import SpecError, nearest
 from phosphene.figures import export_site
 from phosphene.network import Input, Network, load_network
 from phosphene.study import CHANNELS, NEURONS, Settings, Study, build
+from phosphene.words import printable
 from phosphene.zoo import ARTICLES, accuracy, hvass, seeded, train
 from phosphene.zoo import Recipe as Training
 
@@ -179,6 +180,8 @@ def build_command(
     held = canvas_from_json({"canvas": canvas})
     network = _network(model, weights, (input, mean, std, range), labels, device)
     pictures = load_data(data, network.input.channels, network.input.size)
+    if passed_over := getattr(pictures, "passed_over", ""):
+        say(escape(f"{printable(data)}: {passed_over}"))
     for spec in (model, data):  # run by the person's own word, and so later from this atlas too
         consent.remember(spec)
     recipes = [replace(CHANNELS, canvas=held, steps=steps, size=options.size(size))]

@@ -1,18 +1,18 @@
 """Read weights from a file into a module, with errors that say what does not fit."""
 
-import pickle
-import warnings
+import reprlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from phosphene.errors import WeightsError, nearest
 from phosphene.network.record import check_finite
+from phosphene.network.weights_file import load_file
+
+_DEEPEST = 8
+"""Wrappings within each other; one may even hold itself."""
 
 _WRAPPERS = ("state_dict", "model_state_dict", "model", "net", "weights")
 
@@ -29,7 +29,7 @@ def read_weights(path: str | Path) -> dict[str, Tensor]:
     path = Path(path)
     if not path.is_file():
         raise WeightsError(f"no weights at {path}; give a .safetensors file or a saved state_dict")
-    state = _state_dict(_load(path), path)
+    state = _state_dict(load_file(path), path)
     if state and all(name.startswith("module.") for name in state):
         state = {name.removeprefix("module."): value for name, value in state.items()}
     check_finite(state)
@@ -64,34 +64,10 @@ def load_weights(module: nn.Module, path: str | Path) -> None:
     module.load_state_dict(state, strict=False)
 
 
-def _load(path: Path) -> Any:
-    with path.open("rb") as file:
-        header = file.read(9)
-    if header[8:9] == b"{":  # safetensors: eight bytes of length, then JSON
-        try:
-            return load_file(path)
-        except SafetensorError as error:
-            raise WeightsError(f"{path} is a damaged safetensors file: {error}") from error
-    try:
-        # An open file, because PyTorch would go by a path's suffix.
-        with path.open("rb") as file, warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of foreign pickles, which are refused below
-            return torch.load(file, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        raise WeightsError(
-            f"{path} holds more than tensors, or is no weights file, and is not unpickled because "
-            "that could run code. In the program that made it, save the state_dict: "
-            "torch.save(model.state_dict(), path)"
-        ) from error
-    except Exception as error:  # a damaged pickle may fail in any way
-        raise WeightsError(
-            f"{path} is neither a safetensors file nor a readable torch.save file: {error}"
-        ) from error
-
-
 def _state_dict(value: Any, path: Path) -> dict[str, Tensor]:
-    while isinstance(value, Mapping):  # a checkpoint may hold tensors beside its state dict
-        inner = next((value[k] for k in _WRAPPERS if isinstance(value.get(k), Mapping)), None)
+    for _ in range(_DEEPEST):  # a checkpoint may hold tensors beside its state dict
+        wrapped = value if isinstance(value, Mapping) else {}
+        inner = next((wrapped[k] for k in _WRAPPERS if isinstance(wrapped.get(k), Mapping)), None)
         if inner is None:
             break
         value = inner
@@ -101,9 +77,9 @@ def _state_dict(value: Any, path: Path) -> dict[str, Tensor]:
         else {}
     )
     if not tensors:
-        keys = list(value) if isinstance(value, Mapping) else type(value).__name__
+        keys = list(value)[:20] if isinstance(value, Mapping) else type(value).__name__
         raise WeightsError(
-            f"{path} holds no state_dict but {keys!r:.200}; save the network with "
+            f"{path} holds no state_dict but {reprlib.repr(keys)}; save the network with "
             "torch.save(model.state_dict(), path) or safetensors.torch.save_file"
         )
     return tensors
