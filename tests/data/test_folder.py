@@ -1,5 +1,6 @@
 """Image files: decoding, the resize rule, class folders, and files that cannot be read."""
 
+import os
 import pickle
 import shutil
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
+from phosphene.atlas import Atlas, Skipped
 from phosphene.data import Example, ImageFolder, Unreadable, batches, read_image
 from phosphene.errors import DataError, UnreadableImageError
 
@@ -205,3 +207,127 @@ def test_flat_sample_is_a_thousand_photographs(shared_data: Path) -> None:
     assert len(data) == 1000
     assert data.classes == ()
     assert data.paths[0].name.startswith("n01440764")
+
+
+SHAPES = [(1, 700), (700, 1), (2, 900), (900, 3), (1, 40), (5, 300), (3000, 7), (1, 1)]
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("size", [(28, 28), (64, 64), (32, 48)])
+def test_lines_come_out_as_if_they_were_scaled_whole(
+    tmp_path: Path, shape: tuple[int, int], size: tuple[int, int]
+) -> None:
+    height, width = shape
+    pixels = np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
+    image = Image.fromarray(pixels)
+    image.save(tmp_path / "line.png")
+    short = round(min(size) * 256 / 224) if min(size) >= 64 else min(size)
+    cover = [round(side * short / min(size)) for side in size]
+    scale = max(cover[0] / height, cover[1] / width)
+    scaled = (max(cover[1], int(width * scale)), max(cover[0], int(height * scale)))
+    whole = image.resize(scaled, Image.Resampling.BILINEAR)
+    left, top = round((scaled[0] - size[1]) / 2), round((scaled[1] - size[0]) / 2)
+    expected = np.asarray(whole.crop((left, top, left + size[1], top + size[0])))
+    found = read_image(tmp_path / "line.png", 3, size) * 255
+    assert np.abs(found.permute(1, 2, 0).numpy() - expected).max() < 1.01
+
+
+@pytest.mark.parametrize("shape", [(30_000, 1), (1, 30_000), (3000, 1), (65_000, 2), (9, 60_000)])
+def test_lines_take_no_more_memory_than_is_asked_for(
+    tmp_path: Path, shape: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Image.fromarray(np.full((*shape, 3), 128, np.uint8)).save(tmp_path / "line.png")
+    made = []
+    resize = Image.Image.resize
+
+    def counted(image: Image.Image, size: tuple[int, int], *how: object, **more: object) -> object:
+        made.append(size[0] * size[1])
+        return resize(image, size, *how, **more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Image.Image, "resize", counted)
+    picture = read_image(tmp_path / "line.png", 3, (224, 224))
+    assert tuple(picture.shape) == (3, 224, 224)
+    assert (picture - 128 / 255).abs().max() < 1e-6
+    assert 224 * 224 <= max(made) <= 16 * 224 * 224
+
+
+@pytest.mark.parametrize("side", [200, 150])  # more than twice the limit, and less
+def test_what_may_fill_the_memory_is_not_decoded(
+    tmp_path: Path, side: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save(tmp_path / "large.png", (side, side))
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 16_000)
+    with pytest.raises(UnreadableImageError, match=r"more than 16,000 pixels.*MAX_IMAGE_PIXELS"):
+        read_image(tmp_path / "large.png", 3, (4, 4))
+    data = ImageFolder(tmp_path, channels=1, size=(4, 4))
+    (batch,) = batches(data)
+    assert [item.reason[:24] for item in batch.skipped] == ["more than 16,000 pixels,"]
+
+
+@pytest.mark.parametrize("ending", [".jfif", ".jpe", ".avif", ".jp2", ".tga", ".qoi", ".ICO"])
+def test_whatever_pillow_opens_is_read(tmp_path: Path, ending: str) -> None:
+    if ending.lower() not in Image.registered_extensions():
+        pytest.skip(f"this Pillow does not write {ending}")
+    save(tmp_path / f"a{ending}", (32, 32), (128, 128, 128))
+    (picture,) = (item.picture for item in ImageFolder(tmp_path, 3, (8, 8)))  # type: ignore[union-attr]
+    assert (picture - 0.5).abs().max() < 0.05
+
+
+def test_what_needs_another_program_is_not_opened(tmp_path: Path) -> None:
+    save(tmp_path / "a.png")
+    Image.new("RGB", (8, 8)).save(tmp_path / "b.eps")
+    shutil.copy(tmp_path / "b.eps", tmp_path / "c.jpg")  # by another name, too
+    for name in ("d.pdf", "e.mpg", "f.wmf", "g.h5"):
+        (tmp_path / name).write_bytes(b"%PDF-1.4")
+    data = ImageFolder(tmp_path, channels=3, size=(4, 4))
+    assert [path.name for path in data.paths] == ["a.png", "c.jpg"]
+    assert isinstance(data[1], Unreadable)
+    assert data.passed_over.startswith("5 files were passed over: 1 .")
+
+
+def test_files_passed_over_are_counted(tmp_path: Path) -> None:
+    save(tmp_path / "cat" / "a.png")
+    for name in ("1.heic", "2.HEIC", "notes.txt", "Makefile", ".hidden", "\x1b[2J.\x1b[2J"):
+        (tmp_path / "cat" / name).touch()
+    (tmp_path / "cat" / "folder.xyz").mkdir()
+    data = ImageFolder(tmp_path, channels=3, size=(4, 4))
+    assert data.passed_over == (
+        "5 files were passed over: 2 .heic, 1 without an ending, 1 .\\x1b[2j, 1 .txt."
+    )
+    many = tmp_path / "many"
+    save(many / "a.png")
+    for i in range(9):
+        (many / f"x.e{i}").touch()
+    found = ImageFolder(many, channels=3, size=(4, 4)).passed_over
+    assert found == "9 files were passed over: 1 .e0, 1 .e1, 1 .e2, 1 .e3, 1 .e4, 4 others."
+    only = tmp_path / "only"
+    only.mkdir()
+    (only / "x.heic").touch()
+    with pytest.raises(DataError, match=r"no image in .*1 file was passed over: 1 \.heic\."):
+        ImageFolder(only, channels=3, size=(4, 4))
+
+
+def test_names_that_are_no_utf8(tmp_path: Path) -> None:
+    for folder, file in ((b"caf\xe9", b"ol\xe9.png"), (b"b", b"\xff.png"), (b"\x80", b"c.png")):
+        place = os.path.join(os.fsencode(tmp_path), folder)  # noqa: PTH118
+        try:
+            os.makedirs(place)  # noqa: PTH103
+        except OSError:
+            pytest.skip("this file system takes UTF-8 alone")
+        Image.new("RGB", (8, 8)).save(os.fsdecode(os.path.join(place, file)))  # noqa: PTH118
+    broken = os.path.join(os.fsencode(tmp_path), b"b", b"kaputt\xff.png")  # noqa: PTH118
+    Path(os.fsdecode(broken)).write_bytes(b"nothing")
+    data = ImageFolder(tmp_path, channels=3, size=(4, 4))
+    assert data.classes == ("b", "caf\\xe9", "\\x80")
+    data.fingerprint().encode()
+    (batch,) = batches(data)
+    assert len(batch.indices) == 3
+    (skipped,) = batch.skipped
+    assert skipped.path.endswith("kaputt\\xff.png")
+    with Atlas.build(tmp_path / "a.atlas") as atlas, atlas.job("k", "k", "\udce9") as job:
+        job.document("source", {"data": os.fsdecode(broken), "\udce9": 1})
+        job.add(Skipped(os.fsdecode(broken), "\ud800"))
+    with Atlas.open(tmp_path / "a.atlas") as atlas:
+        assert atlas.document("source") == {"data": os.fsdecode(broken), "\udce9": 1}
+        assert atlas.skipped()[0].path.endswith("kaputt\\xff.png")
+        assert atlas.jobs()[0].title == "\\xe9"

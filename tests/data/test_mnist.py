@@ -13,6 +13,7 @@ import pytest
 import torch
 
 from phosphene.data import download_mnist, mnist
+from phosphene.data.idx import read_idx
 from phosphene.errors import DataError, DownloadError
 
 PIXELS = torch.arange(5 * 4 * 3, dtype=torch.uint8).reshape(5, 4, 3)
@@ -180,3 +181,28 @@ def test_download_into_a_file_is_refused(tmp_path: Path, nowhere: str) -> None:
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(DownloadError, match="cannot write into"):
         download_mnist(tmp_path / "file", [nowhere], timeout=5.0)
+
+
+@pytest.mark.parametrize("packed", [True, False])
+def test_a_header_that_claims_four_thousand_million_items(tmp_path: Path, packed: bool) -> None:
+    content = bytes([0, 0, 8, 3]) + b"\xff\xff\xff\xff" + bytes([0, 0, 0, 28] * 2) + bytes(99)
+    path = tmp_path / f"images{'.gz' * packed}"
+    path.write_bytes(gzip.compress(content) if packed else content)
+    with pytest.raises(DataError, match="claims 3,367" if packed else "cut short: 115 bytes"):
+        read_idx(path, 3)
+
+
+def test_a_gzip_bomb_is_not_unpacked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("phosphene.data.idx.LEAST_DOUBTED", 1000)
+    content = bytes([0, 0, 8, 1]) + (10**7).to_bytes(4, "big") + bytes(10**7)
+    (tmp_path / "labels.gz").write_bytes(gzip.compress(content))
+    with pytest.raises(DataError, match="claims 10,000,008 bytes"):
+        read_idx(tmp_path / "labels.gz", 1)
+    (tmp_path / "labels").write_bytes(content)
+    assert len(read_idx(tmp_path / "labels", 1)) == 10**7
+
+
+def test_gzip_is_told_by_its_bytes(folder: Path) -> None:
+    packed = folder / "train-labels-idx1-ubyte.gz"
+    packed.rename(folder / "train-labels-idx1-ubyte")
+    assert len(mnist(folder)) == len(LABELS)

@@ -19,7 +19,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "networks.md"
 KINDS = [*kinds_outputs.KINDS, *kinds_network.KINDS]
 
 
-def answers(network: Network) -> None:
+def answers(network: Network, kind: Kind) -> None:
     """What is asked of every network that is taken: rows are the pictures', in any company."""
     pictures = tiny.pictures(network, 5)
     together = network.record(pictures, list(network.layers))
@@ -28,7 +28,7 @@ def answers(network: Network) -> None:
         alone = torch.cat([network.record(p[None], [name])[name] for p in pictures])
         torch.testing.assert_close(alone, together[name], atol=1e-5, rtol=1e-4)
     assert network.fields.keys() == network.layers.keys()
-    assert network.fingerprint == Network(network.module, network.input).fingerprint
+    assert network.fingerprint == kind.network().fingerprint
     last = list(network.layers)[-1]
     try:
         both = gradient(network, pictures[:2], Channel(last, 0))
@@ -44,7 +44,7 @@ def test_every_kind_gets_its_verdict(kind: Kind) -> None:
             looked_at(kind)
         return
     network = looked_at(kind)
-    answers(network)
+    answers(network, kind)
     if kind.verdict == "yes":
         assert not network.remarks
         assert network.classifies

@@ -173,7 +173,8 @@ class Reader:
 
     def kept(self) -> frozenset[int]:
         """The indices of all images that were kept."""
-        return frozenset(image for (image,) in self._query("SELECT image FROM images"))
+        found = (image for (image,) in self._query("SELECT image FROM images"))
+        return frozenset(image for image in found if isinstance(image, int))
 
     def findings(self) -> tuple[Finding, ...]:
         """What was found out, in the order it should be told."""

@@ -1,6 +1,7 @@
 """The command line: parse, call, print."""
 
 import sys
+from io import TextIOWrapper
 
 from rich.markup import escape
 
@@ -22,6 +23,10 @@ def main() -> None:
     130 interrupted.
     """
     keep_freed_memory()
+    for stream in (sys.stdout, sys.stderr):
+        # Names of files may be no text, and terminals may know few characters: neither is a fault.
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
         app()
     except PhospheneError as error:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 
 from phosphene.atlas import Atlas, blaming_damage
 from phosphene.canvas import CANVASES, canvas_from_json
@@ -26,6 +27,7 @@ from phosphene.data import load_data, resize_of
 from phosphene.errors import SpecError, nearest
 from phosphene.network import Network
 from phosphene.study import CHANNELS, NEURONS, Settings, Study, build
+from phosphene.words import printable
 from phosphene.zoo import ARTICLES, Trained, accuracy, train
 
 app = typer.Typer(
@@ -167,6 +169,8 @@ def build_command(
     pictures = load_data(
         data, network.input.channels, network.input.size, resize=resize_of(told.resize)
     )
+    if passed_over := getattr(pictures, "passed_over", ""):
+        say(escape(f"{printable(data)}: {passed_over}"))
     for spec in (model, data):  # run by the person's own word, and so later from this atlas too
         consent.remember(spec)
     recipes = [replace(CHANNELS, canvas=held, steps=steps, size=options.size(size))]

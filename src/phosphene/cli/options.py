@@ -4,6 +4,7 @@ import hashlib
 import inspect
 import re
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import torch
 from torch.utils.data import Dataset
 
 from phosphene.data import ArrayDataset, ImageDataset
+from phosphene.data.names import read_names
 from phosphene.errors import DataError, SpecError, nearest
 from phosphene.network.catalogue import DEFAULT
 from phosphene.tasks import TASKS, Task
@@ -227,10 +229,9 @@ def labels(text: str | None) -> tuple[str, ...]:
     """Class names from a file (one per line) or from a list separated by commas."""
     if text is None:
         return ()
-    path = Path(text)
-    if path.is_file():
-        lines = path.read_text(encoding="utf-8").splitlines()
-        return tuple(line.strip() for line in lines if line.strip())
+    with suppress(OSError):  # a long list is too long for a file's name
+        if Path(text).is_file():
+            return read_names(Path(text))
     if "," not in text:
         raise SpecError(f"--labels {text!r} is no file; give a file or names separated by commas")
     return tuple(part.strip() for part in text.split(","))

@@ -1,5 +1,6 @@
 """One image file -> one picture: decode, turn upright, choose channels, resize, crop."""
 
+import warnings
 from pathlib import Path
 
 from jaxtyping import Float
@@ -7,12 +8,18 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
 from phosphene.data.example import Unreadable, picture
+from phosphene.data.formats import formats
 from phosphene.data.modes import plain
 from phosphene.data.resize import Resize, fit
 from phosphene.errors import DataError, UnreadableImageError
+from phosphene.words import printable
 
 MODES = {1: "L", 3: "RGB"}
 """The mode any file is brought to, for the channel counts every file can be brought to."""
+
+
+MOST_BESIDE = 16
+"""How many times what is asked for a scaled picture may be as a whole."""
 
 
 def default_resize(size: tuple[int, int]) -> int:
@@ -60,24 +67,29 @@ def decode(
 ) -> Float[Tensor, "c h w"] | Unreadable:
     """`read_image` for a pass over many files: one that cannot be decoded is an answer."""
     try:
-        with Image.open(path) as file:
-            image = plain(ImageOps.exif_transpose(file))
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            with Image.open(path, formats=formats()) as file:
+                image = plain(ImageOps.exif_transpose(file))
     except UnidentifiedImageError:
-        return Unreadable(str(path), "not in an image format that Pillow knows")
+        return Unreadable(printable(path), "not in an image format that Pillow reads by itself")
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        return Unreadable(printable(path), _too_large())
     except Exception as error:  # Pillow's decoders raise nearly anything on damaged bytes
         reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
-        return Unreadable(str(path), reason)
+        return Unreadable(printable(path), printable(reason))
     if channels in MODES:
         image = image.convert(MODES[channels])
     elif len(image.getbands()) != channels:
+        found = len(image.getbands())
         raise DataError(
-            f"{path} has {len(image.getbands())} channels ({image.mode}), not {channels}; "
+            f"{printable(path)} has {found} channels ({image.mode}), not {channels}; "
             "any file can be read with 1 (grey) or 3 (RGB)"
         )
     try:
         return picture(image if size is None else fit(image, size, resize, _cropped))
     except UnreadableImageError as error:
-        return Unreadable(str(path), str(error))
+        return Unreadable(printable(path), str(error))
 
 
 def _cropped(image: Image.Image, size: tuple[int, int], resize: int | None) -> Image.Image:
@@ -91,6 +103,50 @@ def _cropped(image: Image.Image, size: tuple[int, int], resize: int | None) -> I
         scaled = (cover_y * image.width // image.height, cover_y)
     else:
         scaled = (cover_x, cover_x * image.height // image.width)
-    image = image.resize(scaled, Image.Resampling.BILINEAR)
-    left, top = round((image.width - width) / 2), round((image.height - height) / 2)
-    return image.crop((left, top, left + width, top + height))
+    left, top = round((scaled[0] - width) / 2), round((scaled[1] - height) / 2)
+    return scaled_part(image, scaled, (left, top, left + width, top + height))
+
+
+def scaled_part(
+    image: Image.Image, scaled: tuple[int, int], box: tuple[int, int, int, int]
+) -> Image.Image:
+    """`image.resize(scaled).crop(box)`, bilinearly, without making more than is asked for.
+
+    `scaled` is (width, height), `box` (left, top, right, bottom) in pixels of the scaled picture.
+    A line of 1 x 30,000 pixels whose short side is to be 256 would take 6 GB as a whole. Where the
+    whole is larger than 16 times the box, only the part that the box rests on is scaled, which
+    may differ from the whole by rounding, one level of 255.
+    """
+    left, top, right, bottom = box
+    if scaled[0] * scaled[1] <= MOST_BESIDE * (right - left) * (bottom - top):
+        return image.resize(scaled, Image.Resampling.BILINEAR).crop(box)
+    spans = (
+        _needed(image.width, scaled[0], left, right),
+        _needed(image.height, scaled[1], top, bottom),
+    )
+    (west, east), (north, south) = spans
+    scale_x, scale_y = image.width / scaled[0], image.height / scaled[1]
+    part = image.resize(
+        (east - west, south - north),
+        Image.Resampling.BILINEAR,
+        box=(west * scale_x, north * scale_y, east * scale_x, south * scale_y),
+    )
+    return part.crop((left - west, top - north, right - west, bottom - north))
+
+
+def _needed(size: int, scaled: int, start: int, stop: int) -> tuple[int, int]:
+    """Which scaled pixels to make so that those from start to stop come out as in the whole.
+
+    Each is a mean over two of the file's pixels, or, where the picture is made smaller, over as
+    many as it covers and as many on either side.
+    """
+    beside = 2 * max(1, -(-scaled // size))
+    return max(0, start - beside), min(scaled, stop + beside)
+
+
+def _too_large() -> str:
+    most = Image.MAX_IMAGE_PIXELS or 0
+    return (
+        f"more than {most:,} pixels, which may be meant to fill the memory: make it smaller, or "
+        "raise PIL.Image.MAX_IMAGE_PIXELS"
+    )

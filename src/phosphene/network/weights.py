@@ -1,18 +1,18 @@
 """Read weights from a file into a module, with errors that say what does not fit."""
 
-import pickle
-import warnings
+import reprlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from phosphene.errors import WeightsError, nearest
 from phosphene.network.state import check_finite, infinite_on_purpose
+from phosphene.network.weights_file import load_file
+
+_DEEPEST = 8
+"""Wrappings within each other; one may even hold itself."""
 
 _WRAPPERS = ("state_dict", "model_state_dict", "model", "net", "network", "weights", "params",
              "checkpoint", "module", "state", "ema", "ema_state_dict", "model_ema",
@@ -72,7 +72,7 @@ def load_weights(module: nn.Module, path: str | Path) -> tuple[str, ...]:
 def _read(path: Path) -> dict[str, Tensor]:
     if not path.is_file():
         raise WeightsError(f"no weights at {path}; give a .safetensors file or a saved state_dict")
-    return _state_dict(_load(path), path)
+    return _state_dict(load_file(path), path)
 
 
 def _unwrapped(
@@ -122,39 +122,10 @@ def _said(
         )
 
 
-def _load(path: Path) -> Any:
-    with path.open("rb") as file:
-        header = file.read(9)
-    if header[8:9] == b"{":  # safetensors: eight bytes of length, then JSON
-        try:
-            return load_file(path)
-        except SafetensorError as error:
-            raise WeightsError(f"{path} is a damaged safetensors file: {error}") from error
-    try:
-        # An open file, because PyTorch would go by a path's suffix.
-        with path.open("rb") as file, warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of foreign pickles, which are refused below
-            return torch.load(file, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        raise WeightsError(
-            f"{path} holds more than tensors, or is no weights file, and is not unpickled because "
-            "that could run code. In the program that made it, save the state_dict: "
-            "torch.save(model.state_dict(), path)"
-        ) from error
-    except Exception as error:  # a damaged pickle may fail in any way
-        if "TorchScript" in str(error):
-            raise WeightsError(
-                f"{path} is a compiled network (TorchScript) and no file of weights. Save its "
-                f"weights: torch.save(torch.jit.load({str(path)!r}).state_dict(), path)"
-            ) from error
-        raise WeightsError(
-            f"{path} is neither a safetensors file nor a readable torch.save file: {error}"
-        ) from error
-
-
 def _state_dict(value: Any, path: Path) -> dict[str, Tensor]:
-    while isinstance(value, Mapping):  # a checkpoint may hold tensors beside its state dict
-        inner = [value[k] for k in _WRAPPERS if isinstance(value.get(k), Mapping)]
+    for _ in range(_DEEPEST):  # a checkpoint may hold tensors beside its state dict
+        wrapped = value if isinstance(value, Mapping) else {}
+        inner = [wrapped[k] for k in _WRAPPERS if isinstance(wrapped.get(k), Mapping)]
         inner = [found for found in inner if _holds_tensors(found)]
         if not inner:
             break
@@ -165,16 +136,17 @@ def _state_dict(value: Any, path: Path) -> dict[str, Tensor]:
         else {}
     )
     if not tensors:
-        keys = list(value) if isinstance(value, Mapping) else type(value).__name__
+        keys = list(value)[:20] if isinstance(value, Mapping) else type(value).__name__
         raise WeightsError(
-            f"{path} holds no state_dict but {keys!r:.200}; save the network with "
+            f"{path} holds no state_dict but {reprlib.repr(keys)}; save the network with "
             "torch.save(model.state_dict(), path) or safetensors.torch.save_file"
         )
     return tensors
 
 
-def _holds_tensors(value: Mapping[Any, Any]) -> bool:
+def _holds_tensors(value: Mapping[Any, Any], depth: int = _DEEPEST) -> bool:
     return any(
-        isinstance(part, Tensor) or (isinstance(part, Mapping) and _holds_tensors(part))
+        isinstance(part, Tensor)
+        or (isinstance(part, Mapping) and depth > 0 and _holds_tensors(part, depth - 1))
         for part in value.values()
     )

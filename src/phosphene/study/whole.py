@@ -38,7 +38,9 @@ class Describe(StudyJob):
     def run(self, atlas: Atlas, writer: JobWriter) -> Iterator[float]:
         network = self.study.network
         writer.document("network", self.study.describe_network())
-        writer.document("data", self.study.describe_data())
+        # Beside what the key is made of: a stray file does not make it another study.
+        passed_over = str(getattr(self.study.data, "passed_over", ""))
+        writer.document("data", self.study.describe_data() | {"passed_over": passed_over})
         writer.document("reading", self.study.describe_reading())
         writer.document("source", dict(self.study.source))
         for name, chosen in _chosen(self.study).items():
