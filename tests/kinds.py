@@ -8,7 +8,7 @@ table to what happens.
 
 import re
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -29,12 +29,16 @@ BEGIN, END = "<!-- kinds: written by tests/kinds.py -->", "<!-- end of kinds -->
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of network, what is done with it, and a pattern of what is said."""
+    """A kind of network, what is done with it, and a pattern of what is said.
+
+    `layer` names a module that somebody would ask for, though it is no layer.
+    """
 
     name: str
     make: Callable[[], Network]
     verdict: Verdict
     words: str = ""
+    layer: str = ""
 
 
 @dataclass(frozen=True)
@@ -49,7 +53,7 @@ def examined(kind: Kind) -> Outcome:
     """Go the whole way with a network of that kind: layers, scores, maps, a picture."""
     try:
         network = kind.make()
-        said = [*network.remarks]
+        said = [*network.remarks, *unusual(network, kind.layer)]
         pictures = torch.rand(3, *network.input.shape, generator=torch.Generator().manual_seed(0))
         layer = (network.default_layers or list(network.layers.values()))[0]
         network.record(pictures, [layer.name])
@@ -68,6 +72,18 @@ def examined(kind: Kind) -> Outcome:
     except PhospheneError as error:
         return Outcome("refused", str(error))
     return Outcome("yes, and says so" if said else "yes", ". ".join(said))
+
+
+def unusual(network: Network, layer: str) -> Iterator[str]:
+    """What is said of fields that are bounds, and to whoever asks for a layer that there is not."""
+    for name, field in network.fields.items():
+        if field.bound:
+            yield f"{name} sees {field}"
+    if layer:
+        try:
+            network.layer(layer)
+        except PhospheneError as error:
+            yield str(error)
 
 
 def check(kind: Kind) -> None:
@@ -103,7 +119,6 @@ def _short(said: str, most: int = 300) -> str:
 
 if __name__ == "__main__":
     from kinds_network import KINDS as OF_NETWORKS
-
     from kinds_outputs import KINDS as OF_OUTPUTS
 
     path = Path(sys.argv[1])

@@ -1,47 +1,43 @@
-"""Kinds of networks, each the smallest of its kind, and what phosphene says about it.
-
-`test_kinds.py` holds every entry; the table of docs/networks.md is made from the same list.
-"""
+"""Kinds of networks by how they are built and run, each the smallest of its kind; see `kinds`."""
 
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from phosphene.network import Input
-
-Verdict = Literal["yes", "yes, and says so", "refused"]
+import tiny
+from kinds import Kind, Verdict
+from phosphene.network import Input, Network
 
 GREY, RGB = Input(1, (16, 16)), Input(3, (16, 16))
 
 
-@dataclass(frozen=True)
-class Kind:
-    """A kind of network: how one is made, its input, the verdict, and a pattern of what is said."""
-
-    name: str
-    make: Callable[[], nn.Module]
-    input: Input
-    verdict: Verdict
-    words: str = ""
+def kind(  # noqa: PLR0917 - as a row of a table
+    name: str,
+    make: Callable[[], nn.Module],
+    input: Input,
+    verdict: Verdict,
+    words: str = "",
+    layer: str = "",
+) -> Kind:
+    """A kind of network that is given as a module and its input."""
+    return Kind(name, lambda: Network(tiny.seeded(make), input), verdict, words, layer)
 
 
 class Head(nn.Module):
     """Whatever turns pictures into maps of 6 channels, then their means and three scores."""
 
-    def __init__(self, *body: nn.Module, pool: Callable[[Tensor], Tensor] | None = None) -> None:
+    def __init__(self, *body: nn.Module) -> None:
         super().__init__()
         self.body = nn.Sequential(*body)
         self.fc = nn.Linear(6, 3)
-        self.pool = pool
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.body(x)
-        return self.fc(x.mean((2, 3)) if self.pool is None else self.pool(x))
+        return self.fc(x.mean((2, 3))).softmax(1)
 
 
 def convolution() -> nn.Module:
@@ -59,7 +55,7 @@ class Forward(nn.Module):
         self.function = function
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.function(self, x)
+        return self.function(self, x).softmax(-1)
 
 
 def squeezed(self: Any, x: Tensor) -> Tensor:
@@ -108,7 +104,7 @@ class Rows(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         rows = x[:, 0] if self.first else x[:, 0].transpose(0, 1)
         out, _ = self.lstm(rows)
-        return self.fc(out[:, -1] if self.first else out[-1])
+        return self.fc(out[:, -1] if self.first else out[-1]).softmax(1)
 
 
 class Queries(nn.Module):
@@ -128,7 +124,7 @@ class Queries(nn.Module):
         asked = self.queries.expand(len(x), -1, -1)
         if not self.first:
             memory, asked = memory.transpose(0, 1), asked.transpose(0, 1)
-        return self.fc(self.decoder(asked, memory).mean(1 if self.first else 0))
+        return self.fc(self.decoder(asked, memory).mean(1 if self.first else 0)).softmax(1)
 
 
 class Line(nn.Module):
@@ -139,7 +135,7 @@ class Line(nn.Module):
         self.conv, self.norm, self.fc = nn.Conv1d(1, 4, 5), nn.BatchNorm1d(4), nn.Linear(4, 3)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.fc(self.norm(self.conv(x.squeeze(2))).relu().mean(2))
+        return self.fc(self.norm(self.conv(x.squeeze(2))).relu().mean(2)).softmax(1)
 
 
 class Slices(nn.Module):
@@ -154,7 +150,7 @@ class Slices(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.fc(self.conv(self.conv3d(x[:, None]).flatten(1, 2)).mean((2, 3)))
+        return self.fc(self.conv(self.conv3d(x[:, None]).flatten(1, 2)).mean((2, 3))).softmax(1)
 
 
 class Unpool(nn.Module):
@@ -170,7 +166,7 @@ class Unpool(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.fc(self.after(self.back(*self.pool(self.conv(x)))).mean((2, 3)))
+        return self.fc(self.after(self.back(*self.pool(self.conv(x)))).mean((2, 3))).softmax(1)
 
 
 class Two(nn.Module):
@@ -211,7 +207,9 @@ class Masked(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.conv(x).flatten(2).transpose(1, 2)
-        return self.fc(self.attention(x, x, x, attn_mask=self.mask, need_weights=False)[0].mean(1))
+        return self.fc(
+            self.attention(x, x, x, attn_mask=self.mask, need_weights=False)[0].mean(1)
+        ).softmax(1)
 
 
 class Offset(nn.Module):
@@ -284,16 +282,16 @@ COMPANY = r"other pictures of the batch|happen to be in the batch"
 CHANCE = "in another way each time"
 
 KINDS: list[Kind] = [
-    Kind("convolutions", lambda: Head(convolution(), nn.ReLU()), GREY, "yes"),
-    Kind("BatchNorm with running statistics", lambda: norm(True), GREY, "yes"),
-    Kind(
+    kind("convolutions", lambda: Head(convolution(), nn.ReLU()), GREY, "yes"),
+    kind("BatchNorm with running statistics", lambda: norm(True), GREY, "yes"),
+    kind(
         "BatchNorm without running statistics",
         lambda: norm(False),
         GREY,
         "refused",
         r"layer 'body.1' \(BatchNorm2d\) .*track_running_stats=False.*GroupNorm",
     ),
-    Kind(
+    kind(
         "BatchNorm1d without running statistics, on one row a picture",
         lambda: Forward(
             lambda m, x: m.fc(m.norm(m.conv(x).mean((2, 3)))),
@@ -303,103 +301,118 @@ KINDS: list[Kind] = [
         "refused",
         r"layer 'norm' \(BatchNorm1d\) .*track_running_stats=False",
     ),
-    Kind(
+    kind(
         "dropout that stays on",
         lambda: Forward(dropping),
         GREY,
         "refused",
         rf"{CHANCE}.*'fc'.*F\.dropout",
     ),
-    Kind("noise that is added", lambda: Forward(noisy), GREY, "refused", CHANCE),
-    Kind("deviation over the batch", lambda: Forward(deviation), GREY, "refused", COMPANY),
-    Kind("mean over the batch taken out", lambda: Forward(centred), GREY, "refused", COMPANY),
-    Kind(
+    kind("noise that is added", lambda: Forward(noisy), GREY, "refused", CHANCE),
+    kind("deviation over the batch", lambda: Forward(deviation), GREY, "refused", COMPANY),
+    kind("mean over the batch taken out", lambda: Forward(centred), GREY, "refused", COMPANY),
+    kind(
         "a way chosen by the mean of the batch",
         lambda: Forward(lambda m, x: m.fc(m.conv(x * (3 if x.mean() > 0.55 else 1)).mean((2, 3)))),
         GREY,
         "refused",
         COMPANY,
     ),
-    Kind(
+    kind(
         "bare .squeeze()",
         lambda: Forward(squeezed),
         GREY,
         "yes, and says so",
         r"loses its batch axis.*'fc'.*shown twice.*flatten\(1\)",
     ),
-    Kind(
+    kind(
         "a batch of 8 written into forward()",
         lambda: Forward(written(8)),
         GREY,
         "yes, and says so",
         r"number of 8 is written into forward\(\).*x\.shape\[0\]",
     ),
-    Kind(
+    kind(
         "a batch of 1 written into forward()",
         lambda: Forward(written(1)),
         GREY,
         "yes, and says so",
         r"number of 1 is written .*1 picture at once",
     ),
-    Kind("recurrent over rows, both ways", Rows, GREY, "yes"),
-    Kind("recurrent, time first", lambda: Rows(False, False), GREY, "yes"),
-    Kind("queries of a decoder", Queries, GREY, "yes"),
-    Kind("queries of a decoder, time first", lambda: Queries(False), GREY, "yes"),
-    Kind("signals as pictures one pixel high", Line, Input(1, (1, 64)), "yes"),
-    Kind("volumes inside", Slices, RGB, "yes, and says so", r"'conv3d'; .*volumes or films"),
-    Kind("volumes", lambda: nn.Conv3d(1, 4, 3), GREY, "refused", r"Conv3d, which wants volumes"),
-    Kind(
+    kind("recurrent over rows, both ways", Rows, GREY, "yes"),
+    kind(
+        "recurrent, time first",
+        lambda: Rows(False, False),
+        GREY,
+        "yes, and says so",
+        r"lstm\[0\] sees at least 16 x 16",
+    ),
+    kind("queries of a decoder", Queries, GREY, "yes"),
+    kind("queries of a decoder, time first", lambda: Queries(False), GREY, "yes"),
+    kind("signals as pictures one pixel high", Line, Input(1, (1, 64)), "yes"),
+    kind(
+        "volumes inside",
+        Slices,
+        RGB,
+        "yes, and says so",
+        r"'conv3d'; .*volumes or films",
+        layer="conv3d",
+    ),
+    kind("volumes", lambda: nn.Conv3d(1, 4, 3), GREY, "refused", r"Conv3d, which wants volumes"),
+    kind(
         "signals",
         lambda: nn.Conv1d(1, 4, 3),
         GREY,
         "refused",
         r"Conv1d, which wants signals.*squeeze\(2\)",
     ),
-    Kind("two inputs", Two, GREY, "refused", r"takes 2 inputs \(left, right\).*Wrap it"),
-    Kind("a list of pictures", Listed, GREY, "refused", r"takes a list of pictures.*list\(x\)"),
-    Kind(
+    kind("two inputs", Two, GREY, "refused", r"takes 2 inputs \(left, right\).*Wrap it"),
+    kind("a list of pictures", Listed, GREY, "refused", r"takes a list of pictures.*list\(x\)"),
+    kind(
         "other channels",
         lambda: Head(nn.Conv2d(3, 6, 3)),
         GREY,
         "refused",
         r"first convolution takes 3.*--input 3x16x16",
     ),
-    Kind(
+    kind(
         "a module run by .forward()",
         lambda: Forward(by_forward, inner=nn.ReLU()),
         GREY,
         "yes, and says so",
         r"'inner'; ReLU 'inner' is run by calling its \.forward\(\)",
+        layer="inner",
     ),
-    Kind(
+    kind(
         "a module that nothing runs",
         lambda: Forward(lambda m, x: m.fc(m.conv(x).mean((2, 3))), inner=nn.ReLU()),
         GREY,
         "yes, and says so",
         r"'inner' is there, and nothing runs it",
+        layer="inner",
     ),
-    Kind(
+    kind(
         "circular padding",
         lambda: Head(nn.Conv2d(1, 6, 5, padding=2, padding_mode="circular")),
         GREY,
         "yes",
     ),
-    Kind(
+    kind(
         "reflecting padding",
         lambda: Head(nn.Conv2d(1, 6, 5, padding=2, padding_mode="reflect")),
         GREY,
         "yes",
     ),
-    Kind("max-unpooling", Unpool, GREY, "yes, and says so", r"at least \d+ x \d+"),
-    Kind("an infinite attention mask", Masked, GREY, "yes"),
-    Kind(
+    kind("max-unpooling", Unpool, GREY, "yes, and says so", r"at least \d+ x \d+"),
+    kind("an infinite attention mask", Masked, GREY, "yes"),
+    kind(
         "a buffer with NaN",
         lambda: Masked(torch.nan),
         GREY,
         "refused",
         r"NaN or infinite weights in mask",
     ),
-    Kind(
+    kind(
         "a mask that makes all infinite",
         lambda: Forward(
             lambda m, x: m.fc(m.conv(x).mean((2, 3))) + m.far.offset, far=Offset(torch.inf)
@@ -408,44 +421,45 @@ KINDS: list[Kind] = [
         "refused",
         r"buffers far\.offset .*are infinite, and so is",
     ),
-    Kind("weights with NaN", diverged, GREY, "refused", r"NaN or infinite weights in fc\.weight"),
-    Kind("extra state", extra, GREY, "yes"),
-    Kind(
+    kind("weights with NaN", diverged, GREY, "refused", r"NaN or infinite weights in fc\.weight"),
+    kind("extra state", extra, GREY, "yes"),
+    kind(
         "dynamic quantisation",
         quantised,
         GREY,
         "yes, and says so",
         r"'fc' .*a little .*shown one by one",
     ),
-    Kind(
+    kind(
         "TorchScript, scripted",
         compiled,
         GREY,
         "refused",
         r"compiled \(TorchScript\).*load_state_dict",
     ),
-    Kind(
+    kind(
         "TorchScript, traced", traced, GREY, "refused", r"compiled \(TorchScript\).*load_state_dict"
     ),
-    Kind(
+    kind(
         "TorchScript, wrapped",
-        lambda: nn.Sequential(compiled(), nn.Flatten(), nn.Linear(6 * 14 * 14, 3)),
+        lambda: nn.Sequential(compiled(), nn.Flatten(), nn.Linear(6 * 14 * 14, 3), nn.Softmax(1)),
         GREY,
         "yes, and says so",
         r"'0' is compiled",
+        layer="0",
     ),
-    Kind(
+    kind(
         "inference mode", inference, GREY, "refused", r"made under torch\.inference_mode.*deepcopy"
     ),
-    Kind(
+    kind(
         "lazy layers",
         lambda: Head(nn.LazyConv2d(6, 3)),
         GREY,
         "refused",
         r"not drawn yet.*Run it once",
     ),
-    Kind("the meta device", meta, GREY, "refused", r"on the meta device.*to_empty"),
-    Kind(
+    kind("the meta device", meta, GREY, "refused", r"on the meta device.*to_empty"),
+    kind(
         "nothing that can be recorded",
         lambda: nn.Flatten(0),
         GREY,

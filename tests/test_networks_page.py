@@ -5,10 +5,11 @@ from pathlib import Path
 import pytest
 
 import kinds
+import kinds_network
 import kinds_outputs
 
 PAGE = Path(__file__).parents[1] / "docs" / "networks.md"
-KINDS = [*kinds_outputs.KINDS]
+KINDS = [*kinds_outputs.KINDS, *kinds_network.KINDS]
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
