@@ -88,14 +88,15 @@ class Unpooled(nn.Module):
 class Gated(nn.Module):
     """One branch decides by comparing what the other gives on."""
 
-    def __init__(self) -> None:
+    def __init__(self, times: bool = False) -> None:
         super().__init__()
+        self.times = times
         self.near, self.far = nn.Conv2d(1, 2, 3, padding=1), nn.Conv2d(1, 2, 9, padding=4)
         self.end = nn.Conv2d(2, 2, 1)
 
     def forward(self, x: Tensor) -> Tensor:
         near, far = self.near(x), self.far(x)
-        return self.end(torch.where(far > 0, near, 0.0))
+        return self.end(near * (far > 0) if self.times else torch.where(far > 0, near, 0.0))
 
 
 def test_behind_decisions_by_value_the_field_is_a_bound() -> None:
@@ -103,4 +104,6 @@ def test_behind_decisions_by_value_the_field_is_a_bound() -> None:
     assert unpooled["conv"].bound == "at least"
     fields = Network(tiny.seeded(Gated), Input(1, (32, 32))).fields
     assert (str(fields["near"]), str(fields["far"])) == ("3 x 3", "9 x 9")
-    assert str(fields["end"]) == "at least 3 x 3"
+    assert str(fields["end"]) == "at most whole picture"  # where NaN > 0 is False everywhere
+    masked = Network(tiny.seeded(lambda: Gated(times=True)), Input(1, (32, 32))).fields
+    assert str(masked["end"]) == "at least 3 x 3"
