@@ -494,6 +494,8 @@ class Weighed(nn.Module):
         x = x / x.detach().norm(dim=1, keepdim=True).add(1)  # scales, and switches nothing
         x = x.masked_fill(self.places, 0) * self.gain  # the same whatever the picture
         x = x + F.max_pool2d(F.pad(x, (1, 1, 1, 1)), 3, 1)
+        x = F.pad(x, (1, 1, 1, 1), mode="circular")
+        x[:, 0] = 0
         x = torch.cat([x, torch.zeros_like(x)], 1)  # a shortcut that gains channels
         return self.head(F.max_pool2d(x, 2).mean((2, 3)))
 

@@ -42,7 +42,7 @@ _SCALES = {"mul", "mul_", "__mul__", "__rmul__", "__imul__", "multiply", "multip
 
 _NOTED = {
     *_SCALES, "masked_fill", "masked_scatter", "where", "__setitem__", "index_put", "__getitem__",
-    "masked_select", "addcmul", "addcdiv",
+    "masked_select", "addcmul", "addcdiv", "pad",
 }  # fmt: skip
 """Calls that `switches` asks about, whether they were seen."""
 
@@ -75,6 +75,8 @@ class Marks:
                     self._made_of[tensor] = of
         if name == "__setitem__" and given and given[0].requires_grad:
             _note(given[0], name, masked)
+        if name == "pad":  # of which circular padding is written in place, out of sight
+            _note_inside(made, {origin(t)[0] for t in given})
 
 
 def origin(tensor: Tensor) -> Origin:
@@ -103,6 +105,18 @@ def _note(made: Tensor, name: str, masked: bool) -> None:
             metadata[MASKED] = name
         if node.name().endswith("CopySlices"):
             metadata[IN_PLACE] = name
+
+
+def _note_inside(made: Tensor, given: set[Any]) -> None:
+    """Say of what a function wrote in place that it only copied."""
+    waiting = [made.grad_fn]
+    while waiting:
+        node: Any = waiting.pop()
+        if node is None or node in given:
+            continue
+        if node.name().endswith("CopySlices"):
+            node.metadata[IN_PLACE] = "copy_"
+        waiting += [parent for parent, _ in node.next_functions]
 
 
 def _harmless(name: str, given: Sequence[Tensor], marks: Marks) -> bool:

@@ -140,6 +140,7 @@ def receptive_fields(
             if not (_measured(rows[name], shape[1]) and _measured(columns[name], shape[2]))
         ]
         larger = _on_larger(poison, open_)
+        unseen = _passed_over(poison, [name for name in reached if name in blurred])
         if len(reached) < len(layers):
             _run_clean(poison)
     fields = {}
@@ -157,6 +158,8 @@ def receptive_fields(
             and not (_settled(rows[name], shape[1]) and _settled(columns[name], shape[2]))
         )
         bound: Bound = "at least" if cut or (name in blurred and not whole) else ""
+        if name in unseen:  # `extents` gives them every line
+            bound = "at most"
         fields[name] = ReceptiveField(size, rows[name], columns[name], shape[1:], whole, bound)
     return fields
 
@@ -176,6 +179,12 @@ def _on_larger(poison: Poison, names: Sequence[str]) -> dict[str, tuple[int, int
         if poison.shape[1] * poison.shape[2] * times**2 > _LARGEST:
             break
     return found
+
+
+def _passed_over(poison: Poison, names: Sequence[str]) -> set[str]:
+    """The layers that stay numbers on a picture of nothing but NaN."""
+    marks = poison.reached(names, ROWS, [(0, poison.shape[1])]) if names else {}
+    return {name for name, mark in marks.items() if not mark.any()}
 
 
 def _run_clean(poison: Poison) -> None:
