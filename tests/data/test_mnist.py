@@ -38,7 +38,7 @@ def test_reads_plain_and_gzipped(folder: Path) -> None:
     assert torch.equal(data.pictures, PIXELS[:, None])
     assert data.labels.tolist() == LABELS.tolist()
     assert data.name == f"{folder.name} test"  # this is not MNIST
-    assert data.note == "5 pictures of the test set, from IDX files, 3x4"
+    assert data.note == "5 pictures of the test set, from IDX files, 4x3"
     assert data.classes == tuple("0123456789")
 
 

@@ -145,5 +145,5 @@ def test_the_unit_that_comes_nearest_to_its_best_is_looked_at() -> None:
     assert (found.values, found.strongest) == ((0.5,), (1.0,))
     assert found.read is not None
     assert found.read[0] == "b"
-    assert "1:0 answers 0.5 of 1" in found.summary
+    assert "class a answers 0.5 of 1" in found.summary
     assert found.to_json()["units"] == [{"unit": "1:0", "value": 0.5, "strongest": 1.0}]

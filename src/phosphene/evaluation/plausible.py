@@ -48,7 +48,8 @@ def plausible(
 
     With `others`, and where less than nine in ten are read right, the usual ways to normalise a
     picture are tried as well: none, from -1 to 1, ImageNet's, bytes, and by the sample's own mean
-    and deviation. One is told where it reads better by more than a fifth of the sample.
+    and deviation. The first that reads about best is told, where it reads better by more than a
+    fifth of the sample.
 
     Raises:
         DataError: labels that the network has no class for.
@@ -73,7 +74,8 @@ def plausible(
             for other in _usual(network.input, pictures)
             if other != network.input
         }
-        best = max(read.items(), key=lambda item: item[1], default=None)
+        most = max(read.values(), default=0.0)
+        best = next((item for item in read.items() if item[1] >= most - 0.02), None)
     gain = max(0.2, _spread(accuracy, seen))
     better = best if best is not None and best[1] > accuracy + gain else None
     return Plausibility(seen, len(network.classes), accuracy, chance, better)

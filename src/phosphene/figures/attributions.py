@@ -22,7 +22,7 @@ from phosphene.figures.layout import SMALL, titled
 from phosphene.figures.palette import full_strength, on_paper, picture_to_image, signed_to_rgba
 from phosphene.figures.paper import MARGIN, SOFT, Paper
 from phosphene.figures.png import AnyImage
-from phosphene.figures.sheet import OUTSIDE, WIDTH
+from phosphene.figures.sheet import OUTSIDE
 from phosphene.figures.viewer import Viewer
 from phosphene.network import Network
 from phosphene.objectives import Channel, Energy, Neuron, Term, unit_maps
@@ -33,6 +33,9 @@ SIDE, GAP = 2.2, 0.16
 PATCHES = 4
 PATCH, PATCH_GAP = 1.075, 0.05
 """Patches stand two by two, as wide together as a map."""
+
+NARROWEST = 2 * MARGIN + 3 * SIDE + 2 * GAP
+"""Inches that what is written above the maps needs."""
 
 METHODS = ("gradient", "deconvnet", "guided")
 """What is shown unless something else is asked for."""
@@ -80,7 +83,7 @@ def attributions_sheet(
         f"Above the picture, and what in it the unit answers to, by {ways}. Below the real patches "
         f"that excite the unit most, and what in them it answers to. "
         f"{_legend(network.input.channels)}",
-        max(WIDTH, 2 * MARGIN + (1 + len(asked)) * (SIDE + GAP)),
+        max(NARROWEST, 2 * MARGIN + (1 + len(asked)) * (SIDE + GAP) - GAP),
     )
     patches = _patches(network, found, data)
     for unit in units:

@@ -18,10 +18,12 @@ from phosphene.words import class_name, number, percent
 class Look(Result):
     """What each of `units` answers to a picture, and what to the strongest of the data.
 
-    `read` is the class the network reads and its probability, None where it has no classes.
+    `names` are what to call them. `read` is the class that the network reads and its probability,
+    None where it has no classes.
     """
 
     units: tuple[Unit, ...]
+    names: tuple[str, ...]
     values: tuple[float, ...]
     strongest: tuple[float, ...]
     read: tuple[str, float] | None
@@ -31,8 +33,8 @@ class Look(Result):
         """What the picture is read as, and what its units answer."""
         read = "" if self.read is None else f"Read as {self.read[0]}, {percent(self.read[1])}. "
         told = [
-            f"{unit} answers {number(value)} of {number(most)}"
-            for unit, value, most in zip(self.units, self.values, self.strongest, strict=True)
+            f"{name} answers {number(value)} of {number(most)}"
+            for name, value, most in zip(self.names, self.values, self.strongest, strict=True)
         ]
         return f"{read}Of the most that a real picture gave: {'; '.join(told)}."
 
@@ -77,4 +79,11 @@ def look(
         probability, index = network.probabilities(picture[None])[0].max(0)
         read = class_name(network.classes, int(index)), float(probability)
     units, values, strongest = zip(*chosen, strict=True) if chosen else ((), (), ())
-    return Look(tuple(units), tuple(values), tuple(strongest), read)
+    names = tuple(_name(network, unit) for unit in units)
+    return Look(tuple(units), names, tuple(values), tuple(strongest), read)
+
+
+def _name(network: Network, unit: Unit) -> str:
+    if network.classifies and unit.layer == network.logits.name:
+        return f"class {class_name(network.classes, unit.index)}"
+    return str(unit)
