@@ -24,7 +24,7 @@ from phosphene.canvas import Spectrum
 from phosphene.cli import options
 from phosphene.cli.model import is_weights, load_model, require_weights, trained, warn_untrained
 from phosphene.cli.output import console, errors, in_characters, in_format, say, write_new
-from phosphene.cli.places import found_model, places
+from phosphene.cli.places import found_data, found_model, places
 from phosphene.data import batches, fingerprint, load_data, read, read_image
 from phosphene.data.dataset import length
 from phosphene.data.example import Example
@@ -125,7 +125,10 @@ class Subject:
         """The pictures asked about."""
         if "data" not in self.source:
             raise SpecError("this probe needs pictures; give --data digits, mnist:FOLDER, a folder")
-        return load_data(self.source["data"], self.network.input.channels, self.network.input.size)
+        recorded = self.known.get("source", {}).get("data") == self.source["data"]
+        atlas = self.atlas if recorded else None
+        data = found_data(self.source["data"], atlas, self.source)
+        return load_data(data, self.network.input.channels, self.network.input.size)
 
     @cached_property
     def spectrum(self) -> Spectrum | None:
