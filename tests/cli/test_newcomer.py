@@ -9,6 +9,7 @@ from safetensors.torch import load_file, save_file
 
 from phosphene.atlas import Atlas
 from phosphene.cli.output import write_new
+from phosphene.cli.places import found_data
 from phosphene.network import Input
 from phosphene.zoo import hvass, read_trained, seeded
 
@@ -133,6 +134,24 @@ def test_an_atlas_finds_its_model_from_elsewhere(run, here: Path, monkeypatch):
     (here / "mailed" / "model.py").unlink()
     status, printed = run("probe", "strokes", here / "mailed" / "a.atlas")
     assert (status, "--model path/to/model.py:make" in printed) == (2, True), printed
+
+
+def test_an_atlas_finds_its_data_from_elsewhere(tmp_path: Path, monkeypatch):
+    for folder in ("photos", "out", "elsewhere"):
+        (tmp_path / folder).mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    atlas, source = tmp_path / "out" / "a.atlas", {"from": ".."}
+    for spec, found in (
+        ("photos", f"{tmp_path / 'out' / '..' / 'photos'}"),
+        ("mnist:photos:test", f"mnist:{tmp_path / 'out' / '..' / 'photos'}:test"),
+        ("digits:test", "digits:test"),
+        ("data.py:make", "data.py:make"),
+        (str(tmp_path / "photos"), str(tmp_path / "photos")),
+    ):
+        assert found_data(spec, atlas, source) == found
+        assert found_data(spec, None, source) == spec
+    (tmp_path / "out" / "photos").mkdir()
+    assert found_data("photos", atlas, source) == str(tmp_path / "out" / "photos")
 
 
 def test_what_is_there_is_not_written_over(tmp_path: Path):

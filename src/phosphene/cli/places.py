@@ -1,6 +1,7 @@
 """Where an atlas finds what it was built from, wherever the two have been moved to."""
 
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -24,6 +25,17 @@ def places(recorded: str, atlas: Path, source: Mapping[str, str]) -> list[Path]:
         return [*beside, path]
     started = [atlas.parent / source[FROM] / path] if FROM in source else []
     return [*beside, *started, path]
+
+
+def found_data(data: str, atlas: Path | None, source: Mapping[str, str]) -> str:
+    """The spec of data whose folder is sought beside the atlas, then as it was recorded."""
+    match = re.fullmatch(r"(?P<kind>mnist:)?(?P<path>.+?)(?P<split>:train|:test)?", data)
+    if atlas is None or match is None:
+        return data
+    for place in places(match["path"], atlas, source):
+        if place.is_dir():
+            return f"{match['kind'] or ''}{place}{match['split'] or ''}"
+    return data
 
 
 def found_model(model: str, atlas: Path | None, source: Mapping[str, str]) -> str:

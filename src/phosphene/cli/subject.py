@@ -26,7 +26,7 @@ from phosphene.cli import consent, options
 from phosphene.cli.described import Described, describes
 from phosphene.cli.model import is_weights, require_weights, trained, warn_untrained
 from phosphene.cli.output import console, errors, in_characters, in_format, say, write_new
-from phosphene.cli.places import found_model, places
+from phosphene.cli.places import found_data, found_model, places
 from phosphene.data import (
     Resize,
     batches,
@@ -137,10 +137,12 @@ class Subject:
         """The pictures asked about."""
         if "data" not in self.source:
             raise SpecError("this probe needs pictures; give --data digits, mnist:FOLDER, a folder")
-        self._permit("data", self.source["data"])
+        recorded = self.known.get("source", {}).get("data") == self.source["data"]
+        named = found_data(self.source["data"], self.atlas if recorded else None, self.source)
+        self._permit("data", named)
         input = self.network.input
-        found = load_data(self.source["data"], input.channels, input.size, resize=self.resize)
-        data, vocabulary = agree(self.network, found)
+        data = load_data(named, input.channels, input.size, resize=self.resize)
+        data, vocabulary = agree(self.network, data)
         if vocabulary.words and "network" not in self.known:  # else told when it was built
             say(f"{escape(vocabulary.words)}.")
         return data

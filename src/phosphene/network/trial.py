@@ -204,13 +204,24 @@ def _differing(
             other = rows.get(name)
             if other is None or other.shape[1:] != value.shape[1:] or not len(other):
                 continue
-            one = value[start : start + len(other)].double()
-            two = other[: len(one)].double()
-            both = one.isfinite() & two.isfinite()
-            largest = one[both].abs().max() if both.any() else one.new_zeros(())
-            if ((one - two)[both].abs() > allowed * largest).any():
+            one = value[start : start + len(other)]
+            if _beyond(one, other[: len(one)], allowed):
                 yield name
                 break
+
+
+def _beyond(one: Tensor, two: Tensor, allowed: float) -> bool:
+    """Whether finite values differ by more than `allowed` of the largest."""
+    if one.numel() == 0:
+        return False
+    one, two = (value if value.dtype == torch.float64 else value.float() for value in (one, two))
+    largest, gap = one.abs().max(), (one - two).abs().max()
+    if not (largest.isfinite() and gap.isfinite()):
+        both = one.isfinite() & two.isfinite()
+        if not both.any():
+            return False
+        largest, gap = one[both].abs().max(), (one - two)[both].abs().max()
+    return bool(gap > allowed * largest)
 
 
 def _settled(

@@ -1,4 +1,4 @@
-"""The articles' networks, a decoder to imagine with, and how they are trained."""
+"""The articles' networks, a decoder to imagine with, how they are trained; one of photographs."""
 
 from phosphene.zoo.articles import (
     ARTICLES,
