@@ -1,8 +1,8 @@
 """Set lines of a picture to NaN and see what turns NaN: which positions depend on which lines.
 
 This is exact wherever a NaN is passed on, and one pass tells of every layer. What a pass costs is
-kept down: convolutions only spread the NaN (`hollow`), the pass ends after the deepest layer that is
-still asked about, and of each value only the marks are kept.
+kept down: convolutions only spread the NaN (`hollow`), the pass ends after the deepest layer that
+is still asked about, and of each value only the marks are kept.
 """
 
 import copy
