@@ -16,7 +16,8 @@ from PIL import Image
 class LayerRecord:
     """One layer. `shape` leaves out the batch; `field` is the receptive field `(h, w)` in pixels.
 
-    `field` is None where it could not be found; `field_whole` says that it takes in the image.
+    `field` is None where it could not be found; `field_whole` says that it takes in the image, and
+    `field_bound`, "at least" or "at most", that it could be measured no closer.
     `layout` says how the network itself has the values, and `multiply_adds` what the layer costs
     for one image, with all that runs inside it; both are None in an atlas that does not know.
     """
@@ -31,6 +32,7 @@ class LayerRecord:
     default: bool
     layout: str | None = None
     multiply_adds: int | None = None
+    field_bound: str | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -64,6 +64,7 @@ UPGRADES = {1: PROBES, 2: CHECKSUMS}
 ADDED = {
     ("layers", "layout"): "ALTER TABLE layers ADD COLUMN layout TEXT;\n",
     ("layers", "multiply_adds"): "ALTER TABLE layers ADD COLUMN multiply_adds INTEGER;\n",
+    ("layers", "field_bound"): "ALTER TABLE layers ADD COLUMN field_bound TEXT;\n",
     ("pictures", "alpha"): "ALTER TABLE pictures ADD COLUMN alpha BLOB;\n",
 }
 """Columns that came later and may be empty, with what adds them.

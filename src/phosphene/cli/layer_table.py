@@ -78,7 +78,8 @@ def _seen(layer: LayerRecord) -> str:
     """What a layer of an atlas sees."""
     if layer.field is None:
         return "?"
-    return "whole picture" if layer.field_whole else f"{layer.field[0]} x {layer.field[1]}"
+    size = "whole picture" if layer.field_whole else f"{layer.field[0]} x {layer.field[1]}"
+    return f"{layer.field_bound or ''} {size}".strip()
 
 
 def _cells(layer: Layer | LayerRecord, depth: int, sees: str, cost: int) -> list[str]:

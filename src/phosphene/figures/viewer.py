@@ -37,6 +37,8 @@ _LAYOUTS = {
     "tokens": "The network itself has the places as a row of tokens.",
     "token": "It is one token of the network’s row.",
     "flat_maps": "The network itself has each map as one row.",
+    "signal": "The network itself has them as a signal, in one dimension.",
+    "states": "They are the last states of a recurrent layer.",
     "two_sided": "The network itself has one score z for two classes; theirs are −z/2 and z/2.",
     "two_shares": "The network itself has one share p for two classes; theirs are 1 − p and p.",
 }
@@ -105,7 +107,7 @@ GUIDED = MapRule("guided")
 UNTOLD = MapRule("")
 
 
-UNREAD: Mapping[str, Any] = {"told": "", "how": "found", "labels": (), "remarks": ()}
+UNREAD: Mapping[str, Any] = {"told": "", "how": "found", "labels": ()}
 """What an atlas that says nothing of how outputs are read leaves to be assumed."""
 
 

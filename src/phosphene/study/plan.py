@@ -135,7 +135,6 @@ class Study:
             "labels": list(words.labels),
             "shared": words.shared,
             "said": words.words,
-            "remarks": list(network.remarks),
         }
 
     def describe_data(self) -> dict[str, Any]:

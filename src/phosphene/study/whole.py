@@ -56,6 +56,7 @@ class Describe(StudyJob):
                     units=layer.units,
                     field=field.size,
                     field_whole=field.whole,
+                    field_bound=field.bound or None,
                     default=layer.default,
                     layout=layer.layout,
                     multiply_adds=network.costs.get(layer.name),
