@@ -122,16 +122,19 @@ class Pictures(StudyJob):
         yield 1.0
 
     def _record(self, drawing: Drawing, strongest: float) -> PictureRecord:
+        """A picture, with the recipe and the objective that it was really made by."""
+        recipe, objective = drawing.recipe or self.recipe, drawing.objective
+        told = {} if objective is None else {"objective": objective.to_json()}
         return PictureRecord(
             layer=self.layer.name,
             unit=drawing.unit.index,
             kind=self.recipe.aim,
-            canvas=self.recipe.canvas.kind,
+            canvas=recipe.canvas.kind,
             picture=drawing.picture.numpy(),
             activation=drawing.activation,
             strongest_real=strongest,
             silent=drawing.silent,
-            settings=self.recipe.to_json(),
+            settings=recipe.to_json() | told,
             attempts=drawing.attempts,
             alpha=_alpha(drawing),
         )
