@@ -1,0 +1,155 @@
+"""What a recipe leaves open is chosen from the field and the data, and the drawing tells it."""
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import nn
+
+from phosphene.canvas import Bounded, Chosen, Fourier, Maco, Spectrum, canvas_from_json
+from phosphene.errors import ChannelError, InputError
+from phosphene.maximize import Recipe, chosen, draw, strongest_patches
+from phosphene.maximize.choice import SMALL, sees_less_than_half
+from phosphene.maximize.recipe import WIDE, Aim
+from phosphene.network import Input, Network
+from phosphene.objectives import Channel, Energy, Neuron
+from phosphene.transforms import Identity
+
+
+Pictures = Callable[[], torch.Tensor]
+
+
+@pytest.fixture(scope="module")
+def network() -> Network:
+    """Fields of 3, 7, 23 and all of 32 pixels."""
+    torch.manual_seed(0)
+    return Network(
+        nn.Sequential(
+            nn.Conv2d(1, 4, 3),
+            nn.ReLU(),
+            nn.Conv2d(4, 4, 5),
+            nn.ReLU(),
+            nn.Conv2d(4, 4, 17),
+            nn.Flatten(),
+            nn.Linear(4 * 10 * 10, 3),
+        ),
+        Input(1, (32, 32)),
+    )
+
+
+def strokes(count: int = 64) -> torch.Tensor:
+    """A bar in the middle, a little different each time: the mean picture says where it is."""
+    torch.manual_seed(1)
+    pictures = 0.1 * torch.rand(count, 1, 32, 32)
+    pictures[:, :, 8:24, 14:18] += 0.9 * (torch.rand(count, 1, 16, 4) > 0.2)
+    return pictures.clamp(0, 1)
+
+
+def anywhere(count: int = 64) -> torch.Tensor:
+    """The same bars, each somewhere else."""
+    torch.manual_seed(2)
+    rolls = torch.randint(32, (count, 2)).tolist()
+    return torch.stack([one.roll(r, (1, 2)) for one, r in zip(strokes(count), rolls, strict=True)])
+
+
+def test_the_share_of_the_mean_picture() -> None:
+    centred, loose = (Spectrum.measure([pictures()]).centred for pictures in (strokes, anywhere))
+    assert centred > 0.3
+    assert loose < 0.05
+    assert Spectrum.natural(3, (16, 16)).centred == 0
+    # Of plain pixels it is what an analysis of variance says.
+    torch.manual_seed(3)
+    level = torch.randn(1, 8, 8)
+    level -= level.mean()
+    magnitude = torch.ones(1, 8, 8)  # white noise of variance one
+    spectrum = Spectrum(magnitude, level, Spectrum.natural(1, (8, 8)).basis)
+    expected = float(level.square().mean() / (level.square().mean() + 1))
+    assert spectrum.centred == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("layer", "aim", "pictures", "made"),
+    [
+        ("6", "channel", strokes, (Bounded(), WIDE, Channel)),
+        ("6", "channel", anywhere, (Fourier(), WIDE, Channel)),
+        ("0", "channel", strokes, (Fourier(), SMALL, Energy)),
+        ("2", "channel", anywhere, (Fourier(), SMALL, Energy)),
+        ("0", "neuron", strokes, (Fourier(), Identity(), Neuron)),
+        ("4", "channel", strokes, (Bounded(), WIDE, Channel)),
+        ("4", "neuron", anywhere, (Fourier(), SMALL, Neuron)),
+    ],
+)
+def test_the_choice(
+    network: Network, layer: str, aim: Aim, pictures: Pictures, made: tuple[object, object, type]
+) -> None:
+    canvas, moves, objective = made
+    spectrum = Spectrum.measure([pictures()])
+    assert sees_less_than_half(network, network.layer(layer)) == (layer in {"0", "2"})
+    (drawing,) = draw(network, [f"{layer}:1"], Recipe(aim, steps=2), spectrum=spectrum)
+    assert drawing.recipe is not None
+    assert (drawing.recipe.canvas, drawing.recipe.transform) == (canvas, moves)
+    if not drawing.silent and len(drawing.attempts) == 1:
+        assert isinstance(drawing.objective, objective)
+        assert drawing.objective.batch is None  # one unit's, not the batch's
+
+
+def test_what_is_said_is_kept_and_choosing_again_changes_nothing(network: Network) -> None:
+    spectrum = Spectrum.measure([strokes()])
+    said = Recipe("channel", Maco(), steps=3, transform=Identity())
+    assert chosen(network, "0", said, spectrum).recipe == said
+    once = chosen(network, "6", Recipe(), spectrum).recipe
+    assert chosen(network, "6", once, spectrum).recipe == once != Recipe()
+    assert once.to_json()["canvas"]["canvas"] == "bounded"
+    assert Recipe().to_json()["canvas"] == {"canvas": "chosen", "start": "noise", "spread": 0.1}
+    assert canvas_from_json(Recipe().to_json()["canvas"]) == Chosen()
+
+
+def test_a_window_that_may_lie_anywhere_has_no_mean_picture(network: Network) -> None:
+    spectrum = Spectrum.measure([strokes()])
+    early, whole = (chosen(network, layer, Recipe(), spectrum).spectrum for layer in ("0", "6"))
+    assert early.level.std() < 1e-6
+    assert early.size == network.window("0")
+    assert whole == spectrum
+    variance = [
+        float(s.magnitude.square().mean() + s.level.var(correction=0)) for s in (early, whole)
+    ]
+    assert variance[0] == pytest.approx(variance[1], rel=1e-4)
+    for layer in ("0", "6"):
+        with pytest.raises(ChannelError, match="a spectrum of 3 channels"):
+            chosen(network, layer, Recipe(), Spectrum.natural(3, (32, 32)))
+
+
+def test_a_chosen_canvas_leaves_the_rate_to_what_is_chosen() -> None:
+    with pytest.raises(InputError, match="yet to be chosen"):
+        Chosen(learning_rate=0.1)
+
+
+def test_a_channel_that_fires_nowhere_at_first_is_woken_by_its_mean() -> None:
+    module = nn.Sequential(nn.Conv2d(1, 2, 3), nn.ReLU(), nn.Flatten(), nn.Linear(2 * 900, 2))
+    with torch.no_grad():
+        module[0].weight.fill_(1.0)
+        module[0].bias.fill_(-6.0)  # grey gives 4.5
+    network = Network(module, Input(1, (32, 32)))
+    (drawing,) = draw(network, ["0:1"], Recipe(steps=60))
+    assert not drawing.silent
+    assert drawing.activation > 1
+    assert drawing.objective == Channel("0", 1)
+    assert drawing.attempts[0].startswith("from noise: reached -")
+
+
+def test_no_patch_is_stronger_than_the_one_in_closed_form(network: Network) -> None:
+    best = strongest_patches(network, "0")
+    assert best is not None
+    values = torch.rand(4000, 1, 3, 3).round()
+    with torch.no_grad():
+        answers = network.module[0](values).flatten(1).amax(0)
+    for unit, found in enumerate(best):
+        assert found.activation >= answers[unit] - 1e-5
+        with torch.no_grad():
+            own = network.module[0](found.picture[None])[0, unit]
+        assert found.activation == pytest.approx(float(own), abs=1e-5)
+    drawings = draw(network, [f"0:{i}" for i in range(4)], Recipe("neuron", steps=80))
+    for drawing, found in zip(drawings, best, strict=True):
+        assert drawing.activation <= found.activation + 1e-5
+    assert strongest_patches(network, "2") is None
+    assert strongest_patches(network, "6") is None
