@@ -15,7 +15,6 @@ from phosphene.network import Input, Network
 from phosphene.objectives import Channel, Energy, Neuron
 from phosphene.transforms import Identity
 
-
 Pictures = Callable[[], torch.Tensor]
 
 

@@ -15,6 +15,7 @@ from phosphene.maximize.pictured import Pictured, direction, picture
 from phosphene.maximize.recipe import Recipe, follow, on_screen, paint
 from phosphene.maximize.strongest import StrongestPatch, strongest_patches
 from phosphene.maximize.transparency import opacity, traced
+from phosphene.maximize.usual import Usual
 
 __all__ = [
     "Above",
@@ -35,6 +36,7 @@ __all__ = [
     "Step",
     "Stop",
     "StrongestPatch",
+    "Usual",
     "ascend",
     "batch_size",
     "caricature",

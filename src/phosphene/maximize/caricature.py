@@ -10,7 +10,6 @@ from torch import Tensor
 
 from phosphene.canvas import Fourier, Spectrum
 from phosphene.maximize.by_layer import counterparts
-from phosphene.maximize.optimizers import Optimizer
 from phosphene.maximize.recipe import Recipe
 from phosphene.network import Network
 from phosphene.objectives import Likeness
@@ -21,7 +20,6 @@ from phosphene.words import number
 CARICATURE = Recipe(
     canvas=Fourier(),
     steps=256,
-    optimizer=Optimizer(),
     transform=RandomAffine(shift=0.01, rotate=1.0, scale=(0.99, 1.01), fill="reflection"),
 )
 """Moves are small: what is where is part of what is compared."""

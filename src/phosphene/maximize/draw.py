@@ -15,8 +15,9 @@ from phosphene.errors import ObjectiveError
 from phosphene.maximize.choice import Choice, chosen
 from phosphene.maximize.recipe import STANDARD, Recipe, follow, on_screen
 from phosphene.maximize.transparency import opacity, traced
+from phosphene.maximize.usual import Usual
 from phosphene.network import PLAIN, STRAIGHT, Network, Rule
-from phosphene.objectives import Channel, Energy, Neuron, Term, unit_maps
+from phosphene.objectives import Channel, Combination, Neuron, Term, unit_maps
 from phosphene.results import Result
 from phosphene.streams import Streams, derived
 from phosphene.types import Unit
@@ -67,11 +68,13 @@ def draw(
     *,
     seed: int = 0,
     spectrum: Spectrum | None = None,
+    usual: Usual | None = None,
     starts: Float[Tensor, "units c h w"] | None = None,
 ) -> list[Drawing]:
     """Draw `units`, all of one layer, in one batch; texts such as "conv2:17" name units too.
 
-    What the recipe leaves open is chosen for the layer and the spectrum of the data: see `chosen`.
+    What the recipe leaves open is chosen for the layer, the spectrum of the data and what is
+    `usual` for it: see `chosen`.
     A unit that stays silent is tried again: from other noise, with gradients that pass straight
     through closed rectifiers, and from a real picture if `starts` has one for each unit. What a
     unit gets does not depend on the others of the batch.
@@ -84,8 +87,7 @@ def draw(
     layers = {unit.layer for unit in wanted}
     if len(layers) != 1:
         raise ObjectiveError(f"units of one layer are drawn at a time; {sorted(layers)} were given")
-    layer = layers.pop()
-    easel = _Easel(network, layer, chosen(network, layer, recipe, spectrum), seed)
+    easel = _Easel(network, chosen(network, layers.pop(), recipe, spectrum, usual), seed)
     found: dict[Unit, Drawing] = {}
     for attempt in _ATTEMPTS:
         waiting = [i for i, unit in enumerate(wanted) if unit not in found or found[unit].silent]
@@ -131,16 +133,16 @@ class _Attempt:
     rule: Rule = PLAIN
     salt: int = 0
     from_real: bool = False
-    by_strength: bool = False
+    as_chosen: bool = False
 
 
 _ATTEMPTS = (
-    _Attempt("from noise", by_strength=True),
+    _Attempt("from noise", as_chosen=True),
     _Attempt("from other noise", salt=1),
     _Attempt("from noise, gradients straight through rectifiers", rule=STRAIGHT, salt=2),
     _Attempt("from the strongest real picture", rule=STRAIGHT, salt=3, from_real=True),
 )
-"""Where nothing fires yet no place has a strength to go by, so later attempts go by the mean."""
+"""What has to be woken first is drawn by its mean alone: no place has a strength to go by yet."""
 
 
 @dataclass(frozen=True)
@@ -148,17 +150,13 @@ class _Easel:
     """One layer's units in front of a network."""
 
     network: Network
-    layer: str
     choice: Choice
     seed: int
 
     def objective(self, units: Sequence[Unit], attempt: _Attempt) -> Term:
-        index, patch = tuple(unit.index for unit in units), self.choice.patch
-        if self.choice.recipe.aim == "neuron":
-            return Neuron(self.layer, index, patch.y, patch.x)
-        if self.choice.local and attempt.by_strength:
-            return Energy(self.layer, index)
-        return Channel(self.layer, index)
+        if attempt.as_chosen or self.choice.recipe.aim == "neuron":
+            return self.choice.objective(units)
+        return Channel(self.choice.layer, tuple(unit.index for unit in units))
 
     def draw(
         self, units: Sequence[Unit], attempt: _Attempt, starts: Tensor | None
@@ -183,11 +181,12 @@ class _Easel:
     ) -> list[Drawing]:
         """The pictures as a screen shows them, and what their units answer to just those."""
         shown, objective = on_screen(pictures), self.objective(units, attempt)
-        recording = self.network.record(shown, [self.layer])
+        layer = self.choice.layer
+        recording = self.network.record(shown, [layer])
         if isinstance(objective, Neuron):
             answers = objective(recording)
         else:
-            maps = unit_maps(recording[self.layer])
+            maps = unit_maps(recording[layer])
             answers = maps.amax(2)[range(len(units)), [unit.index for unit in units]]
         top, left, bottom, right = self.choice.patch.box
         alphas = opacity(asked[:, top:bottom, left:right]).cpu()
@@ -208,7 +207,9 @@ class _Easel:
 
 
 def _of(unit: Unit, objective: Term) -> Term:
-    """The part of an objective of several units that is of one of them."""
+    """The part of an objective of several units that is of one of them, without what is held."""
+    if isinstance(objective, Combination):
+        objective = Channel(unit.layer, unit.index)
     return replace(objective, index=unit.index)  # type: ignore[type-var]
 
 

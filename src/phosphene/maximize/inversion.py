@@ -10,7 +10,6 @@ from torch import Tensor
 
 from phosphene.canvas import Fourier, Spectrum
 from phosphene.maximize.by_layer import counterparts
-from phosphene.maximize.optimizers import Optimizer
 from phosphene.maximize.recipe import Recipe
 from phosphene.network import Network
 from phosphene.objectives import RelativeError, TotalVariation
@@ -18,7 +17,7 @@ from phosphene.results import Result
 from phosphene.transforms import Identity
 from phosphene.words import percent
 
-INVERT = Recipe(canvas=Fourier(), steps=256, optimizer=Optimizer(), transform=Identity())
+INVERT = Recipe(canvas=Fourier(), steps=256, transform=Identity())
 """From noise on a Fourier canvas, where coarse and fine structure are found alike."""
 
 

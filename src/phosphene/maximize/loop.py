@@ -92,7 +92,6 @@ def ascend(
             f"{objective} is for {objective.batch} images; the canvas has {images}"
         )
     optim = optimizer.bind(canvas.parameters, canvas.learning_rate)
-    rate = optim.param_groups[0]["lr"]
     stopped = torch.zeros(images, dtype=torch.bool)
     waited = torch.zeros(images, dtype=torch.long)
     best = torch.full((images,), -torch.inf)
@@ -116,7 +115,6 @@ def ascend(
         yield step
         if index == steps or bool(stopped.all()):
             return
-        optim.param_groups[0]["lr"] = rate * optimizer.pace(index / steps)
         _update(canvas, optim, gradients, stopped)
 
 

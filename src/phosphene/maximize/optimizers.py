@@ -46,17 +46,11 @@ _ELEMENTWISE: dict[str, Callable[..., torch.optim.Optimizer]] = {
 class Optimizer:
     """The name of an optimiser and its learning rate; None takes the rate the canvas suggests.
 
-    One of Adam, AdamW, NAdam, RMSprop, SGD (from `torch.optim`) and NormalizedGradient. A rate that
-    `falls` starts at twice its value and goes down to zero in equal steps: the same way in all,
-    and the last moves that a picture was seen under no longer leave their mark.
-
-    >>> Optimizer("SGD", 0.5, falls=True).pace(0.25)
-    1.5
+    One of Adam, AdamW, NAdam, RMSprop, SGD (from `torch.optim`) and NormalizedGradient.
     """
 
     name: str = "Adam"
     learning_rate: float | None = None
-    falls: bool = False
 
     def __post_init__(self) -> None:
         """Refuse names that are not known; raises `ObjectiveError` with the nearest."""
@@ -68,11 +62,6 @@ class Optimizer:
         rate = suggested if self.learning_rate is None else self.learning_rate
         return _ELEMENTWISE[self.name](list(parameters), lr=rate)
 
-    def pace(self, share: float) -> float:
-        """By what the rate is multiplied after a `share` of all steps, from 0 to 1."""
-        return 2 * (1 - share) if self.falls else 1.0
-
     def to_json(self) -> dict[str, Any]:
-        """Plain values for JSON; a rate that stays needs no word."""
-        said = asdict(self)
-        return said if self.falls else {k: v for k, v in said.items() if k != "falls"}
+        """Plain values for JSON."""
+        return asdict(self)

@@ -32,16 +32,21 @@ class Recipe:
     network's input where the layer allows. None is the input's, but `draw` takes less for the
     channels of an early layer: see `Network.window`.
 
+    `unusual` is what it costs to excite the layers below in a way that real pictures do not, where
+    that is known (see `Usual`); 0 lets it be.
+
     What is left open is chosen from what is measured, by `chosen`: the canvas while it is
-    `Chosen()`, the moves while `transform` is None. A drawing tells the recipe it was made by.
+    `Chosen()`, the moves while `transform` is None, the cost while `unusual` is. A drawing tells
+    the recipe it was made by.
     """
 
     aim: Aim = "channel"
     canvas: Description = Chosen()
     steps: int = 256
-    optimizer: Optimizer = Optimizer(falls=True)
+    optimizer: Optimizer = Optimizer()
     transform: RandomAffine | Identity | None = None
     size: tuple[int, int] | None = None
+    unusual: float | None = None
 
     def __post_init__(self) -> None:
         """Refuse fewer than 0 steps (0 is the start) and an empty canvas; raises `ObjectiveError`.
@@ -69,7 +74,9 @@ class Recipe:
             "steps": self.steps,
             "optimizer": self.optimizer.to_json(),
             "transform": moves,
-        } | ({"size": list(self.size)} if self.size else {})
+            **({"size": list(self.size)} if self.size else {}),
+            **({} if self.unusual is None else {"unusual": self.unusual}),
+        }
 
 
 STANDARD = Recipe()

@@ -16,7 +16,7 @@ from phosphene.attribution import gradient
 from phosphene.canvas import Spectrum
 from phosphene.errors import RectifierError
 from phosphene.examples import crop, seen_from
-from phosphene.maximize import Drawing, Recipe, draw
+from phosphene.maximize import Drawing, Recipe, Usual, draw
 from phosphene.maximize.transparency import coarse
 from phosphene.network import GUIDED, PLAIN, Layer, Network, Rule
 from phosphene.objectives import Channel, Neuron, Term
@@ -114,6 +114,7 @@ class Pictures(StudyJob):
             self.recipe,
             seed=study.settings.seed,
             spectrum=Spectrum.from_arrays(arrays),
+            usual=Usual.from_json(atlas.document("usual")),
             starts=starts,
         )
         writer.add(
