@@ -2,17 +2,18 @@
 
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
 from phosphene.canvas import Bounded, Chosen, Fourier, Maco, Spectrum, canvas_from_json
-from phosphene.errors import ChannelError, InputError
-from phosphene.maximize import Recipe, chosen, draw, strongest_patches
-from phosphene.maximize.choice import SMALL, sees_less_than_half
+from phosphene.errors import ChannelError, DataError, InputError
+from phosphene.maximize import Recipe, Usual, chosen, draw, strongest_patches
+from phosphene.maximize.choice import SMALL, UNUSUAL, sees_less_than_half
 from phosphene.maximize.recipe import WIDE, Aim
 from phosphene.network import Input, Network
-from phosphene.objectives import Channel, Energy, Neuron
+from phosphene.objectives import Channel, Energy, Neuron, Unusual
 from phosphene.transforms import Identity
 
 Pictures = Callable[[], torch.Tensor]
@@ -94,7 +95,7 @@ def test_the_choice(
 
 def test_what_is_said_is_kept_and_choosing_again_changes_nothing(network: Network) -> None:
     spectrum = Spectrum.measure([strokes()])
-    said = Recipe("channel", Maco(), steps=3, transform=Identity())
+    said = Recipe("channel", Maco(), steps=3, transform=Identity(), unusual=0.0)
     assert chosen(network, "0", said, spectrum).recipe == said
     once = chosen(network, "6", Recipe(), spectrum).recipe
     assert chosen(network, "6", once, spectrum).recipe == once != Recipe()
@@ -152,3 +153,42 @@ def test_no_patch_is_stronger_than_the_one_in_closed_form(network: Network) -> N
         assert drawing.activation <= found.activation + 1e-5
     assert strongest_patches(network, "2") is None
     assert strongest_patches(network, "6") is None
+
+
+def test_what_is_usual_is_what_numpy_says(network: Network) -> None:
+    pictures = anywhere(20)
+    usual = Usual.measure(network, pictures.split(7))
+    assert Usual.from_json(usual.to_json()) == usual
+    with torch.no_grad():
+        means = network.record(pictures, ["2"])["2"].double().mean((2, 3)).numpy()
+    mean, deviation = (part.tensor.numpy() for part in usual.moments["2"])
+    assert mean == pytest.approx(means.mean(0), rel=1e-4, abs=1e-5)
+    least = 0.1 * np.median(means.std(0, ddof=1))
+    assert deviation == pytest.approx(means.std(0, ddof=1).clip(least), rel=1e-3)
+    assert usual.below(network, "6") == ("0", "2", "4")
+    assert usual.below(network, "0") == ()
+    with pytest.raises(DataError, match="1 pictures"):
+        Usual.measure(network, [pictures[:1]])
+
+
+def test_layers_below_are_held_near_what_real_pictures_make_of_them(network: Network) -> None:
+    pictures = anywhere()
+    spectrum, usual = Spectrum.measure([pictures]), Usual.measure(network, [pictures])
+    (free,) = draw(network, ["6:1"], Recipe(steps=60), spectrum=spectrum)
+    (held,) = draw(network, ["6:1"], Recipe(steps=60), spectrum=spectrum, usual=usual)
+    assert free.recipe is not None
+    assert held.recipe is not None
+    assert (free.recipe.unusual, held.recipe.unusual) == (0, UNUSUAL)
+    assert held.objective == free.objective == Channel("6", 1)
+    far = []
+    for drawing in (free, held):
+        recording = network.record(drawing.picture[None], usual.below(network, "6"))
+        terms = [Unusual(name, *usual.moments[name]) for name in usual.below(network, "6")]
+        far.append(sum(float(term(recording)) for term in terms))
+    assert far[1] < 0.7 * far[0]
+    assert held.activation > float(network.class_scores(pictures)[:, 1].max())
+    (alone, _) = draw(network, ["6:1", "6:2"], Recipe(steps=60), spectrum=spectrum, usual=usual)
+    torch.testing.assert_close(alone.picture, held.picture, atol=2 / 255, rtol=0)
+    centred = Spectrum.measure([strokes()])
+    assert chosen(network, "6", Recipe(), centred, usual).recipe.unusual == 0
+    assert chosen(network, "0", Recipe(), spectrum, usual).recipe.unusual == 0
