@@ -188,6 +188,9 @@ class _Easel:
         else:
             maps = unit_maps(recording[layer])
             answers = maps.amax(2)[range(len(units)), [unit.index for unit in units]]
+        made = self.choice.recipe
+        if not attempt.as_chosen:  # nothing is held while a unit is to be woken
+            made = replace(made, unusual=0.0)
         top, left, bottom, right = self.choice.patch.box
         alphas = opacity(asked[:, top:bottom, left:right]).cpu()
         shown = shown[:, :, top:bottom, left:right].cpu()
@@ -199,7 +202,7 @@ class _Easel:
                 value <= 0,
                 (),
                 alphas[i],
-                self.choice.recipe,
+                made,
                 _of(unit, objective),
             )
             for i, (unit, value) in enumerate(zip(units, answers.tolist(), strict=True))
