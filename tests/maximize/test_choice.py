@@ -185,11 +185,17 @@ def test_layers_below_are_held_near_what_real_pictures_make_of_them(network: Net
         terms = [Unusual(name, *usual.moments[name]) for name in usual.below(network, "6")]
         far.append(sum(float(term(recording)) for term in terms))
     assert far[1] < 0.7 * far[0]
-    light = Recipe(steps=60, unusual=0.1)  # what costs less goes further
-    (some,) = draw(network, ["6:1"], light, spectrum=spectrum, usual=usual)
-    assert held.activation < some.activation < free.activation
     (alone, _) = draw(network, ["6:1", "6:2"], Recipe(steps=60), spectrum=spectrum, usual=usual)
     torch.testing.assert_close(alone.picture, held.picture, atol=2 / 255, rtol=0)
     centred = Spectrum.measure([strokes()])
     assert chosen(network, "6", Recipe(), centred, usual).recipe.unusual == 0
     assert chosen(network, "0", Recipe(), spectrum, usual).recipe.unusual == 0
+
+
+def test_centred_data_is_drawn_as_by_the_bounded_canvas(network: Network) -> None:
+    pictures = strokes()
+    spectrum, usual = Spectrum.measure([pictures]), Usual.measure(network, [pictures])
+    said = Recipe(canvas=Bounded(), steps=8, transform=WIDE)
+    by_choice = draw(network, ["6:0"], Recipe(steps=8), spectrum=spectrum, usual=usual)
+    by_name = draw(network, ["6:0"], said, spectrum=spectrum)
+    assert torch.equal(by_choice[0].picture, by_name[0].picture)

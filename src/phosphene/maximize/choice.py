@@ -60,7 +60,7 @@ def chosen(
     2. A unit that sees most of the picture is drawn by its mean under wide moves. Where the data's
        mean picture says where things are, pictures are held near it (see `Chosen`); elsewhere they
        are free, and it is the layers below that are held near what real pictures make of them.
-    3. Moves of less than a pixel would only blur, and are left out.
+    3. Moves of less than half a pixel would only blur, and are left out.
 
     What the recipe does say is kept.
     """
@@ -105,4 +105,4 @@ def _patch(network: Network, layer: Layer, recipe: Recipe) -> Patch:
 def _moves(recipe: Recipe, local: bool, size: tuple[int, int]) -> RandomAffine | Identity:
     if recipe.aim == "channel" and not local:
         return WIDE
-    return SMALL if SMALL.shift * max(size) >= 1 else Identity()
+    return SMALL if SMALL.shift * max(size) >= 0.5 else Identity()
