@@ -45,7 +45,7 @@ from phosphene.transforms import Identity
 from phosphene.zoo import VariationalAutoencoder, hvass, seeded, train_decoder
 
 RECIPES = {
-    "bounded (default)": Recipe(),
+    "chosen (bounded here)": Recipe(),
     "maco": Recipe(canvas=Maco(), transform=RandomAffine()),
     "fourier": Recipe(canvas=Fourier()),
     "pixels": Recipe(canvas=Pixels()),

@@ -60,7 +60,7 @@ Lucent draws each unit in its {STEPS} steps. The activation it reached is what t
 to the finished picture, untouched by moves: the mean over the unit's map. Ours is drawn on the
 Fourier canvas, the units of a layer together, until the picture answers as strongly; looking is
 off the clock. *Reached* counts the units that did within {STEPS} steps. The last two columns are
-the pictures an atlas holds, on the bounded canvas, which gives up activation for resemblance:
+the pictures an atlas holds, drawn as is chosen for the layer and the data:
 seconds for each, and its activation over Lucent's.
 """
 MAPS = """

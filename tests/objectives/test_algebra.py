@@ -21,10 +21,12 @@ from phosphene.objectives import (
     LogProbability,
     Neuron,
     Norm,
+    Outstanding,
     Probability,
     RelativeError,
     Term,
     TotalVariation,
+    Unusual,
     Values,
     from_json,
 )
@@ -52,6 +54,8 @@ SINGLE = [
     Blend(Channel("maps", (0, 1, 2, 0)), Logit(1), (0.0, 0.25, 0.75, 1.0)),
     Likeness("dense", Values.of(torch.ones(1, 3)), cosine_power=2.0),
     RelativeError("dense", Values.of(torch.eye(4)[:, :3] + 1)),
+    Unusual("maps", Values.of(torch.arange(3.0)), Values.of(torch.ones(3))),
+    Outstanding("dense", Values.of(torch.zeros(3)), Values.of(torch.ones(3) / 3), (0, 2, 1, 1)),
 ]
 
 SUMS = [

@@ -25,10 +25,12 @@ from phosphene.objectives import (
     LogProbability,
     Neuron,
     Norm,
+    Outstanding,
     Probability,
     RelativeError,
     Term,
     TotalVariation,
+    Unusual,
     Values,
     of_unit,
     unit_maps,
@@ -37,6 +39,7 @@ from phosphene.streams import Streams
 from phosphene.types import LOGITS, Recording, Unit
 
 MAPS = Values.of(torch.linspace(-1, 1, 3 * 4 * 6 * 5).view(3, 4, 6, 5))
+USUAL = Values.of(torch.tensor([0.1, -0.2, 0.0, 0.3])), Values.of(torch.full((4,), 0.5))
 DENSE = Values.of(torch.tensor([[0.5, -2.0, 1.0]]))
 
 RISING: dict[str, list[Term]] = {
@@ -57,6 +60,8 @@ RISING: dict[str, list[Term]] = {
     "L2": [L2(), -L2(0.5)],
     "Blend": [Blend(Channel("conv", 1), Norm("mix"), (0.0, 0.5, 1.0))],
     "Likeness": [Likeness("conv", MAPS), Likeness("fc", DENSE, cosine_power=0.0)],
+    "Outstanding": [Outstanding("conv", *USUAL, (0, 3, 2)), Outstanding("conv", *USUAL, 1)],
+    "Unusual": [Unusual("conv", *USUAL), -Unusual("conv", *USUAL)],
     "RelativeError": [RelativeError("conv", MAPS), -RelativeError("fc", DENSE)],
     "Combination": [Channel("conv", (0, 1, 2)) - 0.5 * TotalVariation() + 0.1 * Diversity("mix")],
 }
@@ -205,6 +210,22 @@ def test_the_slope_of_energy_is_what_the_unit_answers(recording: Recording) -> N
             fired = torch.where(found[image, unit] > 0, found[image, unit], 0.0)
             torch.testing.assert_close(slopes[image, unit], fired)
             assert slopes[image].count_nonzero() == fired.count_nonzero()
+
+
+def test_standard_scores_are_those_of_numpy(recording: Recording) -> None:
+    for layer in ("maps", "tokens", "dense"):
+        means = unit_maps(recording[layer]).double().mean(2)
+        mean, deviation = (
+            Values.of(means[0].float() - 1),
+            Values.of(torch.rand(means.shape[1]) + 0.5),
+        )
+        z = (means - mean.tensor) / deviation.tensor
+        scores = Unusual(layer, mean, deviation)(recording).double()
+        torch.testing.assert_close(scores, z.square().mean(1), rtol=1e-4, atol=1e-5)
+        first = Outstanding(layer, mean, deviation, 0)(recording).double()
+        torch.testing.assert_close(first, z[:, 0], rtol=1e-4, atol=1e-5)
+    with pytest.raises(ObjectiveError, match="all deviations above zero"):
+        Unusual("maps", Values.of(torch.zeros(3)), Values.of(torch.zeros(3)))
 
 
 def test_a_direction_along_one_unit_is_its_channel(recording: Recording) -> None:

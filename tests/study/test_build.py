@@ -51,7 +51,13 @@ def test_every_unit_has_statistics_examples_and_pictures(tmp_path, study):
         assert all(job.state == "done" for job in atlas.jobs())
         for picture in atlas.pictures("3"):
             job = atlas.provenance(picture)
-            assert job.params["recipe"] == picture.settings
+            asked, made = job.params["recipe"], picture.settings
+            assert {"aim", "steps", "optimizer"} <= asked.keys()
+            assert all(asked[k] == made[k] for k in asked if k not in {"canvas", "transform"})
+            assert asked["canvas"]["canvas"] == asked["transform"]["transform"] == "chosen"
+            assert made["canvas"]["canvas"] == picture.canvas == "fourier"
+            assert made["transform"]["transform"] in {"affine", "identity"}
+            assert made["objective"]["layer"] == picture.layer
             assert job.seed == 0
 
 

@@ -1,6 +1,7 @@
 """Differentiable ways to hold pictures: pixels, Fourier coefficients, phases, codes."""
 
 from phosphene.canvas.bounded import Bounded, BoundedCanvas
+from phosphene.canvas.chosen import Chosen
 from phosphene.canvas.color import ColorBasis
 from phosphene.canvas.decoded import Autoencoder, Decoded, DecodedCanvas
 from phosphene.canvas.description import Description
@@ -15,6 +16,7 @@ __all__ = [
     "Autoencoder",
     "Bounded",
     "BoundedCanvas",
+    "Chosen",
     "ColorBasis",
     "Decoded",
     "DecodedCanvas",

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from phosphene.canvas.bounded import Bounded
+from phosphene.canvas.chosen import Chosen
 from phosphene.canvas.decoded import Decoded
 from phosphene.canvas.description import Description
 from phosphene.canvas.fourier import Fourier
@@ -11,7 +12,9 @@ from phosphene.canvas.maco import Maco
 from phosphene.canvas.pixels import Pixels
 from phosphene.errors import SpecError, nearest
 
-CANVASES: Mapping[str, type[Description]] = {c.kind: c for c in (Bounded, Fourier, Maco, Pixels)}
+CANVASES: Mapping[str, type[Description]] = {
+    c.kind: c for c in (Chosen, Bounded, Fourier, Maco, Pixels)
+}
 """Every description that stands for itself, by the name that JSON and the command line use."""
 
 

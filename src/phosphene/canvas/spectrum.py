@@ -96,6 +96,18 @@ class Spectrum:
         """The columns of `magnitude` that `torch.fft.rfft2` keeps, `wf = w // 2 + 1`."""
         return self.magnitude[..., : self.size[1] // 2 + 1]
 
+    @property
+    def centred(self) -> float:
+        """How much of the variance of a pixel is that of the mean picture, from 0 to 1.
+
+        Near one half where things have their places, as in sets of handwritten digits; near zero
+        where they may be anywhere, as in photographs.
+        """
+        level = self.level.double()
+        mean = (level - level.mean(dim=(1, 2), keepdim=True)).square().sum(dim=0).mean()
+        around = self.magnitude.double().square().sum(dim=0).mean()
+        return float(mean / (mean + around).clamp_min(1e-30))
+
     def resized(self, size: tuple[int, int]) -> "Spectrum":
         """The spectrum of windows of `size` cut from these pictures, at the same pixel scale.
 

@@ -8,7 +8,7 @@ import typer
 from rich.markup import escape
 
 from phosphene.atlas import Atlas, blaming_damage
-from phosphene.canvas import CANVASES, canvas_from_json
+from phosphene.canvas import CANVASES, Chosen, canvas_from_json
 from phosphene.cli import consent, options
 from phosphene.cli.arguments import Device, Model, Seed
 from phosphene.cli.check import check, tell_damage
@@ -129,8 +129,11 @@ def build_command(
         typer.Option(help="Show only these classes, by name: zebra,flamingo. Repeatable."),
     ] = None,
     canvas: Annotated[
-        str, typer.Option(help=f"How whole pictures are held: {', '.join(CANVASES)}.")
-    ] = "bounded",
+        str,
+        typer.Option(
+            help=f"How whole pictures are held: {', '.join(CANVASES)}. Chosen is by the data."
+        ),
+    ] = Chosen.kind,
     steps: Annotated[int, typer.Option(help="Steps of each picture.")] = 256,
     size: Annotated[
         str | None,

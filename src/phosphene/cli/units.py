@@ -7,7 +7,6 @@ import typer
 from PIL.Image import Image as Picture
 from torch import Tensor
 
-from phosphene.canvas import Fourier
 from phosphene.cli import options
 from phosphene.cli.arguments import Slice, Steps
 from phosphene.cli.subject import Subject
@@ -119,7 +118,7 @@ def weights_command(
 
     def rows(_: Weights) -> Picture:
         every = [Unit(chosen, i) for i in range(network.layer(chosen).units)]
-        recipe = Recipe("neuron", Fourier(), steps=steps)
+        recipe = Recipe("neuron", steps=steps)
         return filters_sheet(
             network, chosen, picture, draw(network, every, recipe, seed=subject.seed)
         )

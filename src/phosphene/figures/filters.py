@@ -21,7 +21,7 @@ from phosphene.figures.layout import (
 from phosphene.figures.palette import on_paper, picture_to_image, signed_to_rgba
 from phosphene.figures.png import mosaic
 from phosphene.figures.sheet import COLUMNS, SIDE
-from phosphene.maximize import Drawing
+from phosphene.maximize import Drawing, StrongestPatch, strongest_patches
 from phosphene.network import Network
 from phosphene.words import class_name, number, plural
 
@@ -76,8 +76,10 @@ def filters_sheet(
     """All channels of a convolution in three rows, lined up: what each is, sees and likes.
 
     From above: the channel's weights, one kernel beside the other where it looks at more than the
-    picture; its activations on `picture`; the picture that maximises it, from `drawings` (as
-    `draw` gives them, in any order). Weights, and activations, have one range for all channels.
+    picture; its activations on `picture`; and what excites it: from `drawings` (as `draw` gives
+    them, in any order), or, where a filter looks at the picture itself and that is stronger, the
+    patch that no other exceeds (see `strongest_patches`). Weights, and activations, have one range
+    for all channels.
 
     Raises:
         UnknownLayerError: with the nearest names.
@@ -96,11 +98,12 @@ def filters_sheet(
     with torch.no_grad():
         maps = network.record(picture[None], [layer])[layer][0].float().cpu().numpy()
     drawn = {d.unit.index: d for d in drawings if network.layer(d.unit.layer).name == site.name}
+    best = strongest_patches(network, layer)
     limits = magnitude(list(weights)), magnitude(list(maps))
     paper = titled(
         f"{site.name} · {site.kind}",
         f"{plural(site.units, 'channel')} in rows of three: weights, activation on the picture "
-        "here, and the picture that maximises the channel, with its activation.",
+        "here, and a picture that excites the channel, with its activation.",
     )
     paper.top += 0.1
     gallery(paper, [(picture_to_image(picture.cpu().numpy()), "the picture")])
@@ -113,7 +116,7 @@ def filters_sheet(
         )
         gallery(paper, [_weights(i, weights[i], limits[0], colours) for i in band])
         gallery(paper, [_activation(maps[i], limits[1]) for i in band])
-        gallery(paper, [_drawing(drawn.get(i)) for i in band])
+        gallery(paper, [_liked(drawn.get(i), best[i] if best else None) for i in band])
     return paper.image()
 
 
@@ -134,7 +137,11 @@ def _activation(values: Float[ndarray, "h w"], limit: float) -> Captioned:
     return on_paper(signed_to_rgba(values, limit)), words
 
 
-def _drawing(drawing: Drawing | None) -> Captioned:
+def _liked(drawing: Drawing | None, best: StrongestPatch | None) -> Captioned:
+    """A drawing, or the patch known to be the strongest where the drawing stays below it."""
+    if best is not None and (drawing is None or drawing.activation <= best.activation):
+        words = f"the strongest patch there is: {number(best.activation)}"
+        return picture_to_image(best.picture.numpy()), words
     if drawing is None:
         return None, "not drawn"
     if drawing.silent:

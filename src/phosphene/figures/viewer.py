@@ -131,6 +131,7 @@ class Viewer:
         self.units = lru_cache(maxsize=2)(atlas.units)
         self.weights_limit = cache(self._weights_limit)
         self.examined = cache(atlas.examined)
+        self.telling = cache(lambda layer: telling(atlas.pictures(layer)))
         self.rules = {
             name.removeprefix("rule "): MapRule(**value)
             for name, value in self.documents.items()
@@ -293,15 +294,24 @@ class Viewer:
         return self.rules.get(key or "", GUIDED)
 
     def drawings(self, layer: str, unit: int) -> list[Drawing]:
-        """The synthetic pictures of a unit."""
-        return [self.drawing(record) for record in self.atlas.pictures(layer, unit)]
+        """The synthetic pictures of a unit; first the kind that tells most of its layer."""
+        kinds = self.telling(layer)
+        records = self.atlas.pictures(layer, unit)
+        return [
+            self.drawing(record)
+            for record in sorted(records, key=lambda r: kinds.index((r.kind, r.canvas)))
+        ]
 
     def main_drawings(self, layer: str) -> dict[int, Drawing]:
-        """One synthetic picture for each unit of a layer: the first that shows something."""
+        """One synthetic picture for each unit of a layer, all of the kind that tells most.
+
+        That is the kind whose pictures come furthest beside the strongest real ones (see
+        `telling`); a unit that it could not wake is shown by another, if one could.
+        """
+        kinds, records = self.telling(layer), self.atlas.pictures(layer)
         chosen: dict[int, PictureRecord] = {}
-        for record in self.atlas.pictures(layer):
-            if record.unit not in chosen or (chosen[record.unit].silent and not record.silent):
-                chosen[record.unit] = record
+        for record in sorted(records, key=lambda r: (r.silent, kinds.index((r.kind, r.canvas)))):
+            chosen.setdefault(record.unit, record)
         return {unit: self.drawing(chosen[unit]) for unit in sorted(chosen)}
 
     def drawing(self, record: PictureRecord) -> Drawing:
@@ -328,7 +338,10 @@ class Viewer:
             return f"Excites one {record.kind}"
         if self.is_output(layer):
             return "Raises the score of the class"
-        return "Excites the whole channel" if len(layer.shape) == 3 else "Excites the unit"
+        if len(layer.shape) != 3:
+            return "Excites the unit"
+        strength = record.settings.get("objective", {}).get("type") == "Energy"
+        return "Excites the channel wherever it fires" if strength else "Excites the whole channel"
 
     def _settings(self, record: PictureRecord) -> dict[str, str]:
         """What made a picture: its own settings, then those of the job."""
@@ -375,6 +388,21 @@ class Viewer:
         """The largest magnitude among the weights of a layer."""
         known = [u.weights for u in self.units(layer) if u.weights is not None]
         return max((float(np.abs(weights).max()) for weights in known), default=0.0)
+
+
+def telling(records: Sequence[PictureRecord]) -> list[tuple[str, str]]:
+    """The kinds of pictures of a layer, `(kind, canvas)`, those that tell most first.
+
+    A kind goes by the median, over the units, of its activation beside that of the strongest real
+    image; units that no real image excites and pictures that woke nothing say nothing.
+    """
+    shares: dict[tuple[str, str], list[float]] = {}
+    for record in records:
+        reached = shares.setdefault((record.kind, record.canvas), [])
+        if not record.silent and record.strongest_real is not None and record.strongest_real > 0:
+            reached.append(record.activation / record.strongest_real)
+    medians = {kind: float(np.median(found)) if found else 0.0 for kind, found in shares.items()}
+    return sorted(medians, key=lambda kind: -medians[kind])
 
 
 def require_begun(atlas: Atlas) -> None:

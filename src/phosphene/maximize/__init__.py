@@ -1,6 +1,7 @@
 """Pictures that a unit likes: one loop, and recipes on it."""
 
 from phosphene.maximize.caricature import Caricature, caricature
+from phosphene.maximize.choice import Choice, chosen
 from phosphene.maximize.classes import ClassModels, class_models
 from phosphene.maximize.confirm import Confirmed, confirm
 from phosphene.maximize.draw import Drawing, batch_size, draw
@@ -12,11 +13,14 @@ from phosphene.maximize.loop import Above, Plateau, Step, Stop, ascend
 from phosphene.maximize.optimizers import NormalizedGradient, Optimizer
 from phosphene.maximize.pictured import Pictured, direction, picture
 from phosphene.maximize.recipe import Recipe, follow, on_screen, paint
+from phosphene.maximize.strongest import StrongestPatch, strongest_patches
 from phosphene.maximize.transparency import opacity, traced
+from phosphene.maximize.usual import Usual
 
 __all__ = [
     "Above",
     "Caricature",
+    "Choice",
     "ClassModels",
     "Confirmed",
     "Drawing",
@@ -31,9 +35,12 @@ __all__ = [
     "Recipe",
     "Step",
     "Stop",
+    "StrongestPatch",
+    "Usual",
     "ascend",
     "batch_size",
     "caricature",
+    "chosen",
     "class_models",
     "confirm",
     "direction",
@@ -47,5 +54,6 @@ __all__ = [
     "opacity",
     "paint",
     "picture",
+    "strongest_patches",
     "traced",
 ]

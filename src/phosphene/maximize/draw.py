@@ -12,10 +12,12 @@ from torch.nn import functional as F
 
 from phosphene.canvas import Spectrum
 from phosphene.errors import ObjectiveError
-from phosphene.maximize.recipe import Recipe, follow, on_screen
+from phosphene.maximize.choice import Choice, chosen
+from phosphene.maximize.recipe import STANDARD, Recipe, follow, on_screen
 from phosphene.maximize.transparency import opacity, traced
-from phosphene.network import PLAIN, STRAIGHT, Network, Patch, Rule
-from phosphene.objectives import Channel, Neuron, Term, unit_maps
+from phosphene.maximize.usual import Usual
+from phosphene.network import PLAIN, STRAIGHT, Network, Rule
+from phosphene.objectives import Channel, Combination, Neuron, Term, unit_maps
 from phosphene.results import Result
 from phosphene.streams import Streams, derived
 from phosphene.types import Unit
@@ -30,6 +32,7 @@ class Drawing(Result):
     that picture: its largest value over all positions, or a neuron's value at its position. A
     `silent` unit never rose above zero; `attempts` says in words what was tried to wake it.
     `alpha` is how opaque each place is, by how much the ascent asked of it: see `opacity`.
+    `recipe` is what the picture was made by, with nothing left open, and `objective` what for.
     """
 
     unit: Unit
@@ -38,6 +41,8 @@ class Drawing(Result):
     silent: bool
     attempts: tuple[str, ...]
     alpha: Float[Tensor, "h w"] | None = None
+    recipe: Recipe | None = None
+    objective: Term | None = None
 
     @property
     def summary(self) -> str:
@@ -59,14 +64,17 @@ class Drawing(Result):
 def draw(
     network: Network,
     units: Sequence[Unit | str],
-    recipe: Recipe,
+    recipe: Recipe = STANDARD,
     *,
     seed: int = 0,
     spectrum: Spectrum | None = None,
+    usual: Usual | None = None,
     starts: Float[Tensor, "units c h w"] | None = None,
 ) -> list[Drawing]:
     """Draw `units`, all of one layer, in one batch; texts such as "conv2:17" name units too.
 
+    What the recipe leaves open is chosen for the layer, the spectrum of the data and what is
+    `usual` for it: see `chosen`.
     A unit that stays silent is tried again: from other noise, with gradients that pass straight
     through closed rectifiers, and from a real picture if `starts` has one for each unit. What a
     unit gets does not depend on the others of the batch.
@@ -79,16 +87,16 @@ def draw(
     layers = {unit.layer for unit in wanted}
     if len(layers) != 1:
         raise ObjectiveError(f"units of one layer are drawn at a time; {sorted(layers)} were given")
-    easel = _Easel(network, recipe, layers.pop(), seed, spectrum)
+    easel = _Easel(network, chosen(network, layers.pop(), recipe, spectrum, usual), seed)
     found: dict[Unit, Drawing] = {}
     for attempt in _ATTEMPTS:
         waiting = [i for i, unit in enumerate(wanted) if unit not in found or found[unit].silent]
         if not waiting or (attempt.from_real and starts is None):
             continue
-        chosen = [wanted[i] for i in waiting]
-        drawn = easel.draw(chosen, attempt, starts[waiting] if starts is not None else None)
-        for unit, picture, value, alpha in zip(chosen, *easel.judge(chosen, *drawn), strict=True):
-            drawing = Drawing(unit, picture, value, value <= 0, (), alpha)
+        some = [wanted[i] for i in waiting]
+        drawn = easel.draw(some, attempt, starts[waiting] if starts is not None else None)
+        for drawing in easel.judge(some, attempt, *drawn):
+            unit, value = drawing.unit, drawing.activation
             found[unit] = _better(found.get(unit), drawing)
             note = f"{attempt.name}: reached {value:.3g}"
             found[unit] = replace(found[unit], attempts=(*found[unit].attempts, note))
@@ -125,14 +133,16 @@ class _Attempt:
     rule: Rule = PLAIN
     salt: int = 0
     from_real: bool = False
+    as_chosen: bool = False
 
 
 _ATTEMPTS = (
-    _Attempt("from noise"),
+    _Attempt("from noise", as_chosen=True),
     _Attempt("from other noise", salt=1),
     _Attempt("from noise, gradients straight through rectifiers", rule=STRAIGHT, salt=2),
     _Attempt("from the strongest real picture", rule=STRAIGHT, salt=3, from_real=True),
 )
+"""What has to be woken first is drawn by its mean alone: no place has a strength to go by yet."""
 
 
 @dataclass(frozen=True)
@@ -140,58 +150,70 @@ class _Easel:
     """One layer's units in front of a network."""
 
     network: Network
-    recipe: Recipe
-    layer: str
+    choice: Choice
     seed: int
-    spectrum: Spectrum | None
 
-    @property
-    def patch(self) -> Patch:
-        if self.recipe.aim == "neuron":
-            return self.network.patch(self.layer)
-        size = self.recipe.size or self.network.window(self.layer)
-        return Patch(size, 0, 0, (0, 0, *size))
-
-    def objective(self, units: Sequence[Unit]) -> Term:
-        index = tuple(unit.index for unit in units)
-        if self.recipe.aim == "neuron":
-            return Neuron(self.layer, index, self.patch.y, self.patch.x)
-        return Channel(self.layer, index)
+    def objective(self, units: Sequence[Unit], attempt: _Attempt) -> Term:
+        if attempt.as_chosen or self.choice.recipe.aim == "neuron":
+            return self.choice.objective(units)
+        return Channel(self.choice.layer, tuple(unit.index for unit in units))
 
     def draw(
         self, units: Sequence[Unit], attempt: _Attempt, starts: Tensor | None
     ) -> tuple[Float[Tensor, "b c h w"], Float[Tensor, "b h w"]]:
         """The pictures of `units` after one ascent, and how much it asked of each place."""
-        shape = (self.network.input.channels, *self.patch.size)
-        real = _resized(starts, self.patch.size) if attempt.from_real else None
-        streams = Streams.seeded(derived(self.seed, attempt.salt), units)
+        size = self.choice.patch.size
         steps = follow(
             self.network,
-            self.objective(units),
-            self.recipe,
-            streams,
-            shape=shape,
-            spectrum=self.spectrum,
-            pictures=real,
+            self.objective(units, attempt),
+            self.choice.recipe,
+            Streams.seeded(derived(self.seed, attempt.salt), units),
+            shape=(self.network.input.channels, *size),
+            spectrum=self.choice.spectrum,
+            pictures=_resized(starts, size) if attempt.from_real else None,
             rule=attempt.rule,
         )
         return traced(steps)
 
     @torch.no_grad()
     def judge(
-        self, units: Sequence[Unit], pictures: Tensor, asked: Tensor
-    ) -> tuple[list[Tensor], list[float], list[Tensor]]:
-        """The pictures as a screen shows them, what their units answer to them, and `alpha`."""
-        shown = on_screen(pictures)
-        recording = self.network.record(shown, [self.layer])
-        if self.recipe.aim == "neuron":
-            answers = self.objective(units)(recording)
+        self, units: Sequence[Unit], attempt: _Attempt, pictures: Tensor, asked: Tensor
+    ) -> list[Drawing]:
+        """The pictures as a screen shows them, and what their units answer to just those."""
+        shown, objective = on_screen(pictures), self.objective(units, attempt)
+        layer = self.choice.layer
+        recording = self.network.record(shown, [layer])
+        if isinstance(objective, Neuron):
+            answers = objective(recording)
         else:
-            maps = unit_maps(recording[self.layer])
+            maps = unit_maps(recording[layer])
             answers = maps.amax(2)[range(len(units)), [unit.index for unit in units]]
-        top, left, bottom, right = self.patch.box
-        alphas = opacity(asked[:, top:bottom, left:right])
-        return list(shown[:, :, top:bottom, left:right].cpu()), answers.tolist(), list(alphas.cpu())
+        made = self.choice.recipe
+        if not attempt.as_chosen:  # nothing is held while a unit is to be woken
+            made = replace(made, unusual=0.0)
+        top, left, bottom, right = self.choice.patch.box
+        alphas = opacity(asked[:, top:bottom, left:right]).cpu()
+        shown = shown[:, :, top:bottom, left:right].cpu()
+        return [
+            Drawing(
+                unit,
+                shown[i],
+                value,
+                value <= 0,
+                (),
+                alphas[i],
+                made,
+                _of(unit, objective),
+            )
+            for i, (unit, value) in enumerate(zip(units, answers.tolist(), strict=True))
+        ]
+
+
+def _of(unit: Unit, objective: Term) -> Term:
+    """The part of an objective of several units that is of one of them, without what is held."""
+    if isinstance(objective, Combination):
+        objective = Channel(unit.layer, unit.index)
+    return replace(objective, index=unit.index)  # type: ignore[type-var]
 
 
 def _resized(pictures: Tensor | None, size: tuple[int, int]) -> Tensor | None:

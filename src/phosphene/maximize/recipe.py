@@ -8,7 +8,7 @@ from typing import Any, Literal
 from jaxtyping import Float
 from torch import Tensor
 
-from phosphene.canvas import Bounded, Description, Spectrum
+from phosphene.canvas import Chosen, Description, Spectrum
 from phosphene.errors import ObjectiveError
 from phosphene.maximize.loop import Step, ascend
 from phosphene.maximize.optimizers import Optimizer
@@ -27,18 +27,26 @@ WIDE = RandomAffine(shift=0.15, rotate=15.0, scale=(0.7, 1.4), fill="reflection"
 class Recipe:
     """Everything that decides how a unit is drawn, as a value.
 
-    `aim` is "channel" (the mean over all positions) or "neuron" (the centre position, on a picture
-    of the size of its receptive field). `size` is the canvas's, (h, w) in pixels, also larger or
-    smaller than the network's input where the layer allows. None is the input's, but `draw`
-    takes less for the channels of an early layer: see `Network.window`.
+    `aim` is "channel" (the whole map) or "neuron" (the centre position, on a picture of the size of
+    its receptive field). `size` is the canvas's, (h, w) in pixels, also larger or smaller than the
+    network's input where the layer allows. None is the input's, but `draw` takes less for the
+    channels of an early layer: see `Network.window`.
+
+    `unusual` is what it costs to excite the layers below in a way that real pictures do not, where
+    that is known (see `Usual`); 0 lets it be.
+
+    What is left open is chosen from what is measured, by `chosen`: the canvas while it is
+    `Chosen()`, the moves while `transform` is None, the cost while `unusual` is. A drawing tells
+    the recipe it was made by.
     """
 
     aim: Aim = "channel"
-    canvas: Description = Bounded()
+    canvas: Description = Chosen()
     steps: int = 256
     optimizer: Optimizer = Optimizer()
-    transform: RandomAffine | Identity = WIDE
+    transform: RandomAffine | Identity | None = None
     size: tuple[int, int] | None = None
+    unusual: float | None = None
 
     def __post_init__(self) -> None:
         """Refuse fewer than 0 steps (0 is the start) and an empty canvas; raises `ObjectiveError`.
@@ -59,13 +67,16 @@ class Recipe:
 
     def to_json(self) -> dict[str, Any]:
         """Plain values for JSON."""
+        moves = {"transform": "chosen"} if self.transform is None else self.transform.to_json()
         return {
             "aim": self.aim,
             "canvas": self.canvas.to_json(),
             "steps": self.steps,
             "optimizer": self.optimizer.to_json(),
-            "transform": self.transform.to_json(),
-        } | ({"size": list(self.size)} if self.size else {})
+            "transform": moves,
+            **({"size": list(self.size)} if self.size else {}),
+            **({} if self.unusual is None else {"unusual": self.unusual}),
+        }
 
 
 STANDARD = Recipe()
@@ -86,7 +97,8 @@ def follow(
     """The steps of one ascent by `recipe`, with a picture for each stream.
 
     `shape` is that of the `pictures` to start from, or as the recipe says, unless told otherwise.
-    Raises what `ascend` and the canvas do.
+    Moves that the recipe leaves open are those of a whole picture. Raises what `ascend` and the
+    canvas do.
     """
     if shape is None:
         channels, height, width = network.input.channels, *(recipe.size or network.input.size)
@@ -101,7 +113,7 @@ def follow(
         streams,
         steps=recipe.steps,
         optimizer=recipe.optimizer,
-        transform=recipe.transform,
+        transform=WIDE if recipe.transform is None else recipe.transform,
         rule=rule,
     )
 

@@ -18,6 +18,7 @@ from phosphene.objectives.terms import (
     of_unit,
     unit_maps,
 )
+from phosphene.objectives.usual import Outstanding, Unusual
 
 __all__ = [
     "L1",
@@ -33,12 +34,14 @@ __all__ = [
     "Logit",
     "Neuron",
     "Norm",
+    "Outstanding",
     "Penalty",
     "PerImage",
     "Probability",
     "RelativeError",
     "Term",
     "TotalVariation",
+    "Unusual",
     "Values",
     "from_json",
     "of_unit",

@@ -13,6 +13,7 @@ from phosphene.study.job import StudyJob
 from phosphene.study.plan import Study
 from phosphene.study.probing import PROBE
 from phosphene.study.units import OF_LAYERS, Examples, Pictures
+from phosphene.study.usual import MeasureUsual
 from phosphene.study.whole import Describe, MeasureSpectrum, Pass, Shown
 from phosphene.words import plural
 
@@ -36,7 +37,8 @@ class Progress:
 
 def plan(study: Study) -> list[StudyJob]:
     """The jobs of a study, in the order in which they can be done."""
-    jobs: list[StudyJob] = [Describe(study), Pass(study), Shown(study), MeasureSpectrum(study)]
+    whole = (Describe, Pass, Shown, MeasureSpectrum, MeasureUsual)
+    jobs: list[StudyJob] = [kind(study) for kind in whole]
     for layer in study.layers:
         size = min(UNITS_PER_JOB, batch_size(study.network, layer.name))
         recipes = study.recipes(layer)

@@ -6,7 +6,6 @@ from typing import Any
 
 from torch.utils.data import Dataset
 
-from phosphene.canvas import Fourier
 from phosphene.data import fingerprint
 from phosphene.data.dataset import length
 from phosphene.errors import SpecError, UnknownLayerError, nearest
@@ -14,13 +13,12 @@ from phosphene.maximize import Recipe, batch_size
 from phosphene.network import Layer, Network
 from phosphene.study.chosen import choose_units, matches
 from phosphene.study.vocabulary import Vocabulary, agree
-from phosphene.transforms import RandomAffine
 
 _MEMORY = 2**32  # bytes; a pass forward keeps less than the ascent that batch_size is made for
 
 CHANNELS = Recipe("channel")
-NEURONS = Recipe("neuron", Fourier(), transform=RandomAffine())
-"""A few pixels need freedom, and one place does not survive wide moves: see docs/decisions.md."""
+NEURONS = Recipe("neuron")
+"""How each layer's are held and moved is chosen when they are drawn: see `maximize.chosen`."""
 
 
 @dataclass(frozen=True)

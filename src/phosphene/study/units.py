@@ -17,7 +17,7 @@ from phosphene.attribution import gradient
 from phosphene.canvas import Spectrum
 from phosphene.errors import NetworkError, ObjectiveError, RectifierError
 from phosphene.examples import crop, seen_from
-from phosphene.maximize import Drawing, Recipe, draw
+from phosphene.maximize import Drawing, Recipe, Usual, draw
 from phosphene.maximize.transparency import coarse
 from phosphene.network import GUIDED, PLAIN, Layer, Network, Rule
 from phosphene.objectives import Channel, Neuron, Term
@@ -118,6 +118,7 @@ class Pictures(StudyJob):
             self.recipe,
             seed=study.settings.seed,
             spectrum=Spectrum.from_arrays(arrays),
+            usual=Usual.from_json(atlas.document("usual")),
             starts=starts,
         )
         writer.add(
@@ -126,16 +127,19 @@ class Pictures(StudyJob):
         yield 1.0
 
     def _record(self, drawing: Drawing, strongest: float) -> PictureRecord:
+        """A picture, with the recipe and the objective that it was really made by."""
+        recipe, objective = drawing.recipe or self.recipe, drawing.objective
+        told = {} if objective is None else {"objective": objective.to_json()}
         return PictureRecord(
             layer=self.layer.name,
             unit=drawing.unit.index,
             kind=self.recipe.aim,
-            canvas=self.recipe.canvas.kind,
+            canvas=recipe.canvas.kind,
             picture=drawing.picture.numpy(),
             activation=drawing.activation,
             strongest_real=strongest,
             silent=drawing.silent,
-            settings=self.recipe.to_json(),
+            settings=recipe.to_json() | told,
             attempts=drawing.attempts,
             alpha=_alpha(drawing),
         )

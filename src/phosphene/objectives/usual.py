@@ -1,0 +1,95 @@
+"""How a picture excites units beside what real pictures do: one unit by far, the rest as usual."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, ClassVar
+
+from jaxtyping import Float
+from torch import Tensor
+
+from phosphene.errors import ObjectiveError
+from phosphene.objectives.algebra import LayerTerm, Term
+from phosphene.objectives.likeness import Values
+from phosphene.objectives.terms import PerImage, _pick, unit_maps
+from phosphene.types import Recording
+
+
+@dataclass(frozen=True)
+class _Standard(LayerTerm):
+    """Base of the terms that count units' means over a picture in deviations of real pictures'.
+
+    z = (mean_p a[unit, p] - mean[unit]) / deviation[unit], where `mean` and `deviation` are those
+    of the first term over real pictures.
+    """
+
+    layer: str
+    mean: Values
+    deviation: Values
+
+    def __post_init__(self) -> None:
+        """Refuse deviations that are not above zero; raises `ObjectiveError`."""
+        super().__post_init__()
+        if self.mean.shape != self.deviation.shape or not bool((self._moments[1] > 0).all()):
+            raise ObjectiveError(
+                f"means of shape {self.mean.shape} with deviations of {self.deviation.shape} were "
+                f"given for {self.layer}; expected one of each per unit, all deviations above zero"
+            )
+
+    @cached_property
+    def _moments(self) -> tuple[Tensor, Tensor]:
+        return self.mean.tensor, self.deviation.tensor
+
+    def scores(self, recording: Recording) -> Float[Tensor, "b units"]:
+        """z of every unit, per image."""
+        found = unit_maps(recording[self.layer]).mean(2)
+        mean, deviation = (moment.to(found) for moment in self._moments)
+        if found.shape[1:] != mean.shape:
+            raise ObjectiveError(
+                f"{self.layer} has {found.shape[1]} units; means of {len(mean)} were given"
+            )
+        standard: Tensor = (found - mean) / deviation
+        return standard
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        kept = {"mean": self.mean, "deviation": self.deviation}
+        return super().to_json() | {k: [list(v.shape), v.data] for k, v in kept.items()}
+
+    @classmethod
+    def read(cls, fields: dict[str, Any]) -> Term:
+        """The inverse of `to_json`."""
+        return cls(**fields | {k: Values(*fields[k]) for k in ("mean", "deviation")})
+
+
+@dataclass(frozen=True)
+class Unusual(_Standard):
+    """How far a layer is from what real pictures make of it: subtract it from what is maximised.
+
+    score = mean over units of z², which is about 1 for a real picture.
+
+    *Source:* Yin et al. 2020, "Dreaming to Distill" (arXiv 1912.08795), eq. 4. There a batch is
+    held to the running statistics of batch normalisation; here each picture by itself, in units of
+    what real pictures differ by, in any layer.
+    """
+
+    def __call__(self, recording: Recording) -> Float[Tensor, "b"]:
+        """The mean squared deviation, per image."""
+        return self.scores(recording).square().mean(1)
+
+    def __str__(self) -> str:
+        return f"unusual in {self.layer}"
+
+
+@dataclass(frozen=True)
+class Outstanding(_Standard):
+    """How far above real pictures a picture excites a unit: its z."""
+
+    index: PerImage = 0
+    batched: ClassVar[tuple[str, ...]] = ("index",)
+
+    def __call__(self, recording: Recording) -> Float[Tensor, "b"]:
+        """The unit's deviation, per image."""
+        return _pick(self.scores(recording), self.index)
+
+    def __str__(self) -> str:
+        return f"outstanding {self.layer}:{self.index}"

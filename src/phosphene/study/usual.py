@@ -1,0 +1,46 @@
+"""The job that measures what real pictures make of the layers."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from torch.utils.data import Subset
+
+from phosphene.atlas import Atlas, JobWriter
+from phosphene.data import batches
+from phosphene.data.dataset import length
+from phosphene.errors import DataError
+from phosphene.maximize import Usual
+from phosphene.study.job import StudyJob
+
+MOST = 256
+"""Pictures; means and deviations of that many are known to a few per cent."""
+
+
+@dataclass(frozen=True)
+class MeasureUsual(StudyJob):
+    """Means and deviations of the units of all default layers over some pictures of the data."""
+
+    kind: ClassVar[str] = "usual"
+
+    @property
+    def title(self) -> str:
+        return "measuring what is usual in the layers"
+
+    @property
+    def params(self) -> dict[str, Any]:
+        return {"pictures": MOST}
+
+    def run(self, atlas: Atlas, writer: JobWriter) -> Iterator[float]:
+        count = length(self.study.data)
+        step = max(1, count // MOST)
+        some = Subset(self.study.data, range(0, step * min(MOST, count), step))
+        found = batches(some, self.study.batch, self.study.settings.workers)
+        try:
+            usual = Usual.measure(
+                self.study.network, (batch.pictures for batch in found if len(batch.indices))
+            ).to_json()
+        except DataError:  # one picture alone says nothing of what is usual, and bars nothing
+            usual = {}
+        writer.document("usual", usual)
+        yield 1.0
