@@ -74,7 +74,15 @@ KINDS = [
         "yes",
     ),
     Kind("raw scores", small(lambda f, z: z), SIZE, SAYS, "softmax .*assumed"),
-    Kind("one raw score", small(lambda f, z: z, 1), SIZE, SAYS, "two classes .*assumed"),
+    Kind("one raw score", small(lambda f, z: z, 1), SIZE, SAYS, "two classes or a measure"),
+    Kind(
+        "one raw score, and two labels",
+        small(lambda f, z: z, 1),
+        SIZE,
+        SAYS,
+        "two classes .*assumed",
+        {"labels": ("cat", "dog")},
+    ),
     Kind(
         "raw scores that are said to be labels",
         small(lambda f, z: z),

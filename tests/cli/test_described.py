@@ -123,7 +123,7 @@ def test_a_probe_of_a_model_is_told_alike(run: Run, place: Path) -> None:
 
 def test_two_folders_and_one_output(run: Run, place: Path) -> None:
     printed = build(run, "one")
-    assert "sigmoid of one score for the second of two classes (assumed" in printed
+    assert "sigmoid of one score for the second of two classes (as was said" in printed
     assert "classes were taken in order (blue = 0, red = 1)" in printed
     with Atlas.open("a.atlas") as atlas:
         assert atlas.document("network")["labels"] == ["blue", "red"]

@@ -110,4 +110,5 @@ def test_labels_without_names() -> None:
     conv = Network(nn.Conv2d(1, 2, 3), Input(1, (8, 8)))
     assert agree(conv, plain)[1].labels == ("0", "1", "2", "3")
     assert not agree(network(1), plain)[1].shared, "one output is no class of four"
+    assert agree(network(1), plain)[1].labels == ("0", "1", "2", "3")
     assert agree(network(10), plain)[1].shared

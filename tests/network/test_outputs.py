@@ -145,16 +145,29 @@ def test_one_sigmoid_tells_two_classes_apart() -> None:
     assert [layer.name for layer in network.default_layers][-1] == "head[classes]"
 
 
-@pytest.mark.parametrize("labels", [("cat", "dog"), ("dog",), ()])
-def test_one_raw_score_is_assumed_to_tell_two_classes_apart(labels: tuple[str, ...]) -> None:
+@pytest.mark.parametrize("labels", [("cat", "dog"), ("dog",)])
+def test_one_raw_score_with_labels_tells_two_classes_apart(labels: tuple[str, ...]) -> None:
     network = made(lambda f, z: z, 1, labels=labels)
     pictures = tiny.pictures(network)
     own = network.module(pictures).sigmoid()
     assert (network.task, network.reading.how) == ("binary", "assumed")
     assert len(network.classes) == 2
-    assert network.classes[1] in {"dog", "1"}
+    assert network.classes[1] == "dog"
     torch.testing.assert_close(network.probabilities(pictures)[:, 1:], own)
     assert "assumed" in str(network.reading)
+
+
+def test_one_raw_score_may_be_a_measure() -> None:
+    network = made(lambda f, z: z, 1)
+    pictures = tiny.pictures(network)
+    assert not network.classifies
+    with pytest.raises(NetworkError, match=r"one of two classes or a measure; .*--task binary"):
+        network.probabilities(pictures)
+    torch.testing.assert_close(network.record(pictures, [LOGITS])[LOGITS], network.module(pictures))
+    torch.testing.assert_close(
+        gradient(network, pictures, Logit(0)), gradient(network, pictures, Channel("head", 0))
+    )
+    assert network.read_as("binary").classes == ("0", "1")
 
 
 def test_five_sigmoids_are_labels_of_their_own() -> None:
@@ -230,7 +243,7 @@ def test_objectives_ask_by_the_task() -> None:
 
 
 def test_the_two_sides_of_one_score() -> None:
-    network = made(lambda f, z: z, 1)
+    network = made(lambda f, z: z, 1, task="binary")
     pictures = tiny.pictures(network)
     z = network.module(pictures)
     torch.testing.assert_close(network.class_scores(pictures), torch.cat([-z / 2, z / 2], 1))
@@ -243,7 +256,7 @@ def test_the_two_sides_of_one_score() -> None:
 
 
 def test_both_sides_of_one_score_are_drawn() -> None:
-    network = made(lambda f, z: f[:, :1])
+    network = made(lambda f, z: f[:, :1], task="binary")
     pictures, name = tiny.pictures(network), network.logits.name
     for drawing in draw(network, [Unit(name, 0), Unit(name, 1)], Recipe(steps=24)):
         side = drawing.unit.index

@@ -14,7 +14,7 @@ from phosphene.errors import DataError
 from phosphene.figures import export_site
 from phosphene.maximize import Recipe
 from phosphene.network import Input, Network
-from phosphene.study import Settings, Study, build
+from phosphene.study import Settings, Study, build, decided
 
 COUNT = 24
 
@@ -95,7 +95,7 @@ def test_two_classes_told_apart_by_one_output(squash: bool, tmp_path: Path) -> N
     data = ArrayDataset(
         (255 * pictures()).byte(), truth, name="pets", classes=["cats", "dogs"], note=""
     )
-    study = studied(net, data, tmp_path / "a.atlas")
+    study = studied(decided(net, data), data, tmp_path / "a.atlas")
     assert study.classes == ("cats", "dogs")
     shown = torch.stack([data[i].picture for i in range(COUNT)])
     with torch.no_grad():

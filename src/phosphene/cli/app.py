@@ -26,7 +26,7 @@ from phosphene.cli.show import show
 from phosphene.data import load_data, resize_of
 from phosphene.errors import SpecError, nearest
 from phosphene.network import Network
-from phosphene.study import CHANNELS, NEURONS, Settings, Study, build
+from phosphene.study import CHANNELS, NEURONS, Settings, Study, build, decided
 from phosphene.words import printable
 from phosphene.zoo import ARTICLES, Trained, accuracy, train
 
@@ -174,6 +174,7 @@ def build_command(
     )
     if passed_over := getattr(pictures, "passed_over", ""):
         say(escape(f"{printable(data)}: {passed_over}"))
+    network = decided(network, pictures)
     for spec in (model, data):  # run by the person's own word, and so later from this atlas too
         consent.remember(spec)
     recipes = [replace(CHANNELS, canvas=held, steps=steps, size=options.size(size))]

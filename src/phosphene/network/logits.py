@@ -74,9 +74,13 @@ _HOW: Mapping[How, str] = {
 
 @dataclass(frozen=True)
 class Unread:
-    """Why no output is read as classes, with the remedy, in words."""
+    """Why no output is read as classes, with the remedy, in words.
+
+    `layer` has the one score that may be a class's, or a measure.
+    """
 
     reason: str
+    layer: str | None = None
 
 
 @dataclass(frozen=True)
@@ -116,7 +120,8 @@ def read_output(
        these, it is; a layer must give it bit by bit, since the layers of a network with random
        weights may resemble each other, and the others to rounding. Else it is itself.
     3. The task is softmax or sigmoid where that was seen, and binary where a sigmoid has one
-       output; raw scores are assumed to be for a softmax, a single one to tell two classes apart.
+       output; raw scores are assumed to be for a softmax. A single one may as well be a measure: it
+       is a class only if that is said, or labels name one or two.
 
     The reading of a `binary` output is of its one score; see `two_sided`.
 
@@ -129,7 +134,7 @@ def read_output(
     if task == "none":
         return Unread("was said to give back no classes (task 'none')")
     if output is not None:
-        return _read(look, _named(look.found, output), task, told=True)
+        return _read(look, _named(look.found, output), task, labels, told=True)
     vectors = [name for name in look.found.ends if len(look.found.layers[name].shape) == 1]
     if not vectors:
         return Unread(
@@ -145,7 +150,7 @@ def read_output(
             f"gives back {len(vectors)} vectors that may be class scores: {listed}; say which is: "
             f"output={vectors[0]!r}, on the command line --output '{vectors[0]}'"
         )
-    return _read(look, vectors[0], task)
+    return _read(look, vectors[0], task, labels)
 
 
 def two_sided(layers: Mapping[str, Layer], reading: Reading) -> tuple[dict[str, Layer], Reading]:
@@ -215,10 +220,20 @@ def _ancestors(node: Any) -> set[Any]:
     return seen
 
 
-def _read(look: Look, end: str, told_task: Task | None, *, told: bool = False) -> Reading:
+def _read(
+    look: Look, end: str, told_task: Task | None, labels: int, *, told: bool = False
+) -> Reading | Unread:
     units = look.found.layers[end].units
     layer, relation = _source(look.found, end)
     seen, shares = _seen(look, end, relation)
+    if units == 1 and not (told_task or seen or labels in {1, 2}):
+        return Unread(
+            f"has one output, {layer}, which may be a score for one of two classes or a measure; "
+            "if it tells two classes apart, say so: task='binary', on the command line "
+            "--task binary, "
+            "or give their names as labels",
+            layer,
+        )
     task = told_task or seen or ("binary" if units == 1 else "softmax")
     _check_units(task, end, units)
     how: How = "told" if told_task or told else "found" if seen else "assumed"

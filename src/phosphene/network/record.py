@@ -215,8 +215,27 @@ class Network:
 
     @property
     def logits(self) -> Layer:
-        """The layer that gives the class scores; raises `NetworkError` as `reading` does."""
+        """The layer that gives the class scores; raises `NetworkError` as `reading` does.
+
+        Also that of a single score, of which nobody said whether it is a class's.
+        """
+        reading = self._known.reading
+        if isinstance(reading, Unread) and reading.layer is not None:
+            return self.layers[reading.layer]
         return self.layers[self.reading.layer]
+
+    @property
+    def undecided(self) -> bool:
+        """Whether its only output is one score that may tell two classes apart, or be a measure."""
+        reading = self._known.reading
+        return isinstance(reading, Unread) and reading.layer is not None
+
+    def read_as(self, task: Task) -> "Network":
+        """The same module with its output read as something else."""
+        told = (self.module, self.input, self.labels, self.name)
+        found = Network(*told, output=self.output, task=task)
+        found.loaded = self.loaded
+        return found
 
     @property
     def task(self) -> Task:
@@ -237,7 +256,7 @@ class Network:
         Raises:
             NetworkError: as many labels as classes are expected.
         """
-        count = self.logits.units
+        count = self.layers[self.reading.layer].units
         if self.task == "binary" and len(self.labels) == 1:
             return (f"not {self.labels[0]}", self.labels[0])
         if self.labels and len(self.labels) != count:
@@ -315,7 +334,8 @@ class Network:
         recorded = {name: values[site.name] for name, site in sites.items()}
         if LOGITS not in recorded:
             return Recording(pictures, recorded)
-        recorded[LOGITS] = self.reading.scores(recorded[LOGITS])
+        if self.classifies:
+            recorded[LOGITS] = self.reading.scores(recorded[LOGITS])
         return Recording(pictures, recorded, self.task)
 
     def _one_pass(self) -> None:
@@ -347,8 +367,9 @@ class Network:
         return self.record(pictures, [LOGITS])[LOGITS]
 
     def probabilities(self, pictures: Float[Tensor, "b c h w"]) -> Float[Tensor, "b classes"]:
-        """The class probabilities of each picture."""
-        return self.reading.probabilities(self.class_scores(pictures))
+        """The class probabilities of each picture; raises `NetworkError` as `reading` does."""
+        reading = self.reading
+        return reading.probabilities(self.class_scores(pictures))
 
     @cached_property
     def fields(self) -> dict[str, ReceptiveField]:

@@ -3,7 +3,7 @@
 from phosphene.study.build import Progress, build, plan
 from phosphene.study.plan import CHANNELS, NEURONS, Settings, Study, choose
 from phosphene.study.probing import keep_probe
-from phosphene.study.vocabulary import Vocabulary, agree
+from phosphene.study.vocabulary import Vocabulary, agree, decided
 
 __all__ = [
     "CHANNELS",
@@ -15,6 +15,7 @@ __all__ = [
     "agree",
     "build",
     "choose",
+    "decided",
     "keep_probe",
     "plan",
 ]

@@ -30,6 +30,12 @@ class Vocabulary:
     words: str = ""
 
 
+def decided(network: Network, data: Dataset[Any]) -> Network:
+    """`network`, its one score taken to tell the data's two classes apart where that is open."""
+    two = len(getattr(data, "classes", ()) or ()) == 2
+    return network.read_as("binary") if network.undecided and two else network
+
+
 def agree(network: Network, data: Dataset[Any]) -> tuple[Dataset[Any], Vocabulary]:
     """The data with the network's numbers for its labels, and what all is called.
 
