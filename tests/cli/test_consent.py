@@ -67,7 +67,7 @@ def test_no_command_runs_what_an_atlas_names(run, folder: Path, command: tuple[s
     atlas = stranger(folder, model="code.py:make", data="digits")
     status, printed = run(*words(command, atlas))
     assert status == 2
-    assert f"names code to run: code.py:make ({folder / 'code.py'})" in printed
+    assert f"names code to run: {folder / 'code.py'}:make. It was not run" in printed
     assert "was not run" in printed
     assert "--trust" in printed
     assert not (folder / "ran").exists()

@@ -54,12 +54,17 @@ from phosphene.types import Unit
 pytestmark = pytest.mark.slow  # together more than a few seconds
 
 
+def fitting(image: np.ndarray, side: float = SIDE) -> int:
+    """How many times an image is enlarged to fill a square of so many inches."""
+    return round(side * DPI) // max(image.shape[:2])
+
+
 @pytest.mark.parametrize("channels", [1, 2, 3])
 def test_a_film_shows_frames_and_the_signed_change(channels: int) -> None:
     film = fool(network(channels), steps=3)
     sheet = np.asarray(film_sheet(film, which=[1]))
     assert edges_are_blank(sheet)
-    scale = round(filling(5, WIDTH - 2 * MARGIN) * DPI) // 20
+    scale = fitting(picture_to_image(film.frames[0, 1].numpy()), filling(5, WIDTH - 2 * MARGIN))
     for frame in film.frames[:, 1]:
         assert holds(sheet, picture_to_image(frame.numpy()), scale)
     assert not holds(sheet, picture_to_image(film.frames[0, 0].numpy()), scale)
@@ -255,7 +260,8 @@ def test_every_imagined_picture_is_shown(channels: int, count: int, compared: bo
     found = Imagined(targets, LABELS, Recipe(), pictures, logits, near)
     sheet = np.asarray(imagined_sheet(found))
     assert edges_are_blank(sheet)
-    assert all(holds(sheet, picture_to_image(p.numpy()), 7) for p in pictures)
+    images = [picture_to_image(p.numpy()) for p in pictures]
+    assert all(holds(sheet, image, fitting(image)) for image in images)
     assert np.array_equal(sheet, np.asarray(imagined_sheet(found, LABELS)))
 
 
@@ -263,12 +269,13 @@ def test_every_imagined_picture_is_shown(channels: int, count: int, compared: bo
 def test_filters_are_lined_up(channels: int) -> None:
     net, picture = network(channels), some_data(channels).pictures[0]
     drawings = [
-        Drawing(Unit("0", i), some_data(channels, 11).pictures[i + 1], float(i), i == 0, ())
+        Drawing(Unit("0", i), some_data(channels, 11).pictures[i + 1], 1e6, i == 0, ())
         for i in range(10)
     ]
     sheet = np.asarray(filters_sheet(net, "0", picture, drawings[::-1]))
     assert edges_are_blank(sheet)
-    drawn = [holds(sheet, picture_to_image(d.picture.numpy()), 7) for d in drawings]
+    images = [picture_to_image(d.picture.numpy()) for d in drawings]
+    drawn = [holds(sheet, image, fitting(image)) for image in images]
     assert drawn == [not d.silent for d in drawings]
     with torch.no_grad():
         maps = net.record(picture[None], ["0"])["0"][0].numpy()
@@ -296,10 +303,10 @@ def test_weights_share_one_range(channels: int) -> None:
     net = Network(module, Input(channels, (8, 8)), LABELS)
     sheet = np.asarray(weights_sheet(net, "1"))
     weights = module[1].weight.detach().view(3, channels, 8, 8).numpy()
-    shown = weights if channels == 3 else weights.sum(1, keepdims=True)
-    limit = float(np.abs(shown).max())
+    limit = float(np.abs(weights).max())
     assert edges_are_blank(sheet)
-    assert all(holds(sheet, on_paper(signed_to_rgba(w, limit)), 28) for w in shown)
+    images = [on_paper(signed_to_rgba(w, limit)) for w in weights]
+    assert all(holds(sheet, image, fitting(image, 1.4)) for image in images)
 
 
 def test_layers_without_such_weights_are_refused() -> None:

@@ -55,6 +55,8 @@ class Code:
 
 def code(spec: str) -> Code | None:
     """The code that a text would run; None for what is built in, a library's, or no code at all."""
+    if ":" not in spec:  # a folder, a file of weights, an article's network
+        return None
     place, _, name = spec.rpartition(":")
     if spec.partition(":")[0] in LIBRARIES or not runs_code(spec) or _built_in(place, name):
         return None
@@ -70,7 +72,8 @@ def permit(spec: str, atlas: Path | None, trust: bool) -> None:
     named = code(spec)
     if named is None or (named.key is not None and named.key in _remembered()):
         return
-    where = f" ({printable(named.file)})" if named.file is not None else ""
+    told = named.file is None or str(named.file) in spec
+    where = "" if told else f" ({printable(named.file)})"
     what = f"{printable(atlas)} names code to run: {printable(spec)}{where}"
     if not trust:
         if not (sys.stdin.isatty() and sys.stderr.isatty()):

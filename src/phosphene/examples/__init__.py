@@ -11,12 +11,13 @@ from phosphene.examples.crops import Box, crop, seen_from
 from phosphene.examples.histogram import Bins, Histograms
 from phosphene.examples.moments import MOST_COMPARED, Moments
 from phosphene.examples.responses import Responses, responses
-from phosphene.examples.survey import LayerSurvey, Survey
+from phosphene.examples.survey import NO_NUMBER, LayerSurvey, Survey
 from phosphene.examples.top import TopExamples
 
 __all__ = [
     "MOST_COMPARED",
     "MOST_MEANS",
+    "NO_NUMBER",
     "Bins",
     "Box",
     "ClassMeans",

@@ -17,6 +17,9 @@ from phosphene.examples.top import TopExamples
 from phosphene.network import Layer, Network
 from phosphene.types import LOGITS, Recording
 
+NO_NUMBER = "NaN or infinity"
+"""How the reason begins for which a picture is left out that could be read."""
+
 
 class LayerSurvey:
     """What the units of one layer do on a dataset.
@@ -167,7 +170,7 @@ class Survey:
             self.skipped.append(
                 Unreadable(
                     self.name(int(batch.indices[i])),
-                    f"NaN or infinity in layer {layer}; left out of all that is told",
+                    f"{NO_NUMBER} in layer {layer}; left out of all that is told",
                 )
             )
         members = None if batch.members is None else batch.members[fine]

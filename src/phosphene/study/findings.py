@@ -13,7 +13,7 @@ from torch.nn import functional as F
 from phosphene.atlas import Atlas, Finding, JobWriter, LayerRecord, Skipped, UnitRecord
 from phosphene.data import batches
 from phosphene.evaluation import nearest_neighbours
-from phosphene.examples import MOST_COMPARED
+from phosphene.examples import MOST_COMPARED, NO_NUMBER
 from phosphene.study.job import StudyJob
 from phosphene.words import percent
 
@@ -55,14 +55,16 @@ class Conclude(StudyJob):
 
     def _accuracy(self, atlas: Atlas) -> Iterator[Said]:
         seen = atlas.document("seen")
-        if seen["skipped"]:
-            yield (
-                "data",
-                f"Left out, because unreadable or without a number for an answer: "
-                f"{seen['skipped']} of {seen['count'] + seen['skipped']:,} pictures"
-                f"{_named(atlas.skipped())}.",
-                seen,
-            )
+        total = seen["count"] + seen["skipped"]
+        endless = [item for item in atlas.skipped() if item.reason.startswith(NO_NUMBER)]
+        unread = [item for item in atlas.skipped() if item not in endless]
+        for why, what, items in (
+            ("unreadable", "files", unread),
+            ("the network answers no number to them", "pictures", endless),
+        ):
+            if items:
+                told = f"{len(items)} of {total:,} {what}{_named(items)}"
+                yield "data", f"Left out, because {why}: {told}.", seen
         if self.study.vocabulary.words:
             yield "accuracy", f"{self.study.vocabulary.words}.", {}
         found = atlas.documents().get("labels found")
