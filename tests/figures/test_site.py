@@ -287,9 +287,9 @@ def test_a_picture_of_no_class_says_what_it_is_read_as(
 def test_small_pictures_are_shown_at_a_whole_multiple(tmp_path: Path) -> None:
     path = bare(tmp_path / "bare.atlas", statistics=True)
     with Atlas.build(path) as atlas, atlas.job("shown", "shown", "Show") as job:
-        job.add(ImageRecord(3, None, None, None, np.zeros((2, 32, 32))))
+        job.add(ImageRecord(3, None, None, None, np.zeros((1, 32, 32))))
         drawn = {"canvas": "maco", "activation": 1.0, "strongest_real": None, "silent": False}
-        picture = {"picture": np.ones((2, 32, 32)), "settings": {}, "attempts": ()}
+        picture = {"picture": np.ones((1, 32, 32)), "settings": {}, "attempts": ()}
         job.add(PictureRecord("conv", 0, "channel", **drawn, **picture))
     export(path, tmp_path / "site")
     index = (tmp_path / "site" / "index.html").read_text()
