@@ -429,7 +429,10 @@ REFUSED: dict[str, tuple[Callable[[Tensor], Tensor], str]] = {
     "leaky by where": (lambda x: torch.where(x > 0, x, 0.1 * x), "WhereBackward0"),
     "leaky on a view": (lambda x: (F.leaky_relu_(x[:]), x)[1], "CopySlices"),
     "mask elsewhere": (lambda x: x * (x > 0.1), "MulBackward0"),
-    "mask of a mean": (lambda x: x * (x.detach() > x.mean()), "MulBackward0"),
+    "mask of a mean": (
+        lambda x: x * (x.detach() > x.flatten(1).mean(1).view(-1, *[1] * (x.ndim - 1))),
+        "MulBackward0",
+    ),
     "largest few": (
         lambda x: x * (x.flatten(1) >= x.flatten(1).topk(3).values[:, -1:]).view_as(x),
         "MulBackward0",

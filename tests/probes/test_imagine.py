@@ -15,6 +15,7 @@ from phosphene.data import batches, digits
 from phosphene.errors import ChannelError, InputError, NetworkError, SizeError
 from phosphene.evaluation import Neighbours, nearest_neighbours
 from phosphene.maximize import Recipe, ascend
+from phosphene.maximize.recipe import WIDE
 from phosphene.network import Network
 from phosphene.objectives import Logit
 from phosphene.probes import Closeness, Imagined, imagine
@@ -24,7 +25,8 @@ from phosphene.zoo import Recipe as Training
 
 
 def quick(network: Network, steps: int = 4) -> Recipe:
-    return Recipe(canvas=Decoded(decoder=tiny.decoder(network.input.shape)), steps=steps)
+    decoded = Decoded(decoder=tiny.decoder(network.input.shape))
+    return Recipe(canvas=decoded, steps=steps, transform=WIDE)
 
 
 class TestPictures:

@@ -16,6 +16,7 @@ from phosphene.data import batches, mnist
 from phosphene.errors import InputError, UnknownLayerError, UnknownUnitError
 from phosphene.evaluation import nearest_neighbours
 from phosphene.maximize import Recipe, ascend
+from phosphene.maximize.recipe import WIDE
 from phosphene.network import Input, Network
 from phosphene.objectives import Channel
 from phosphene.probes.restarts import Restarts, cluster, restart
@@ -23,7 +24,7 @@ from phosphene.streams import Streams
 from phosphene.transforms import Identity
 from phosphene.types import Unit
 
-QUICK = Recipe(canvas=Fourier(), steps=6)
+QUICK = Recipe(canvas=Fourier(), steps=6, transform=WIDE)
 
 
 def blobs(*centres: tuple[float, float], each: int = 8) -> Tensor:

@@ -42,7 +42,11 @@ class LayerSurvey:
         """What the layer's values on a batch show, which changes nothing here."""
         return Seen(responses(values), self.moments.of(values))
 
-    def add(self, seen: "Seen", batch: Batch) -> None:
+    def add(self, values: Tensor, batch: Batch) -> None:
+        """Take in the layer's values on a batch."""
+        self.take(self.look(values), batch)
+
+    def take(self, seen: "Seen", batch: Batch) -> None:
         """Take in what a batch shows."""
         found = seen.responses
         self.top.add(found, batch.indices)
@@ -122,7 +126,7 @@ class Survey:
             self.add(self._without_endless(batch, recording))
             return
         for name, survey in self.layers.items():
-            survey.add(seen[name], batch)
+            survey.take(seen[name], batch)
         if self.predictions is not None and scores is not None:
             self.predictions.add(scores, batch.labels, batch.indices)
         if self.found is not None and scores is not None and batch.members is not None:
