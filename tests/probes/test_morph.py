@@ -158,7 +158,7 @@ class TestDistances:
             morph_distances(network, data, **bad)  # type: ignore[arg-type]
         with pytest.raises(ObjectiveError, match="unit 17"):
             morph_distances(network, data, [17])
-        alone = Network(nn.Sequential(nn.Flatten(), nn.Linear(160, 1)), INPUTS)
+        alone = Network(nn.Sequential(nn.Flatten(), nn.Linear(160, 1)), INPUTS, task="sigmoid")
         with pytest.raises(NetworkError, match="one class alone"):
             morph_distances(alone, data)
 
