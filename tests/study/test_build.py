@@ -245,7 +245,7 @@ def test_a_folder_that_does_not_exist_is_said(tmp_path, study):
         ({"layers": ("6",)}, "layers 6 where the atlas has 0, 3, 6; the same: examples, batch"),
         ({"examples": 4, "seed": 1}, "examples 4 where the atlas has 3, seed 1 where the atlas ha"),
         ({"units": ("6:3",)}, "units 6:3 where the atlas has none; the same: layers, examples, b"),
-        ({"canvas": Fourier()}, "canvas of channels fourier where the atlas has bounded"),
+        ({"canvas": Fourier()}, "canvas of channels fourier where the atlas has chosen"),
     ],
 )
 def test_the_setting_that_differs_is_named(tmp_path, study, changes, told):
