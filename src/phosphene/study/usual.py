@@ -17,9 +17,16 @@ MOST = 256
 """Pictures; means and deviations of that many are known to a few per cent."""
 
 
+LEAST = 200
+"""Of fewer pictures what they have in common is taken for what is usual: see docs/decisions.md."""
+
+
 @dataclass(frozen=True)
 class MeasureUsual(StudyJob):
-    """Means and deviations of the units of all default layers over some pictures of the data."""
+    """Means and deviations of the units of all default layers over some pictures of the data.
+
+    Nothing is known from fewer than `LEAST`, and pictures are then drawn without it.
+    """
 
     kind: ClassVar[str] = "usual"
 
@@ -33,6 +40,10 @@ class MeasureUsual(StudyJob):
 
     def run(self, atlas: Atlas, writer: JobWriter) -> Iterator[float]:
         count = length(self.study.data)
+        if count < LEAST:
+            writer.document("usual", {})
+            yield 1.0
+            return
         step = max(1, count // MOST)
         some = Subset(self.study.data, range(0, step * min(MOST, count), step))
         found = batches(some, self.study.batch, self.study.settings.workers)
