@@ -15,6 +15,7 @@ from phosphene.maximize.recipe import WIDE, Aim
 from phosphene.network import Input, Network
 from phosphene.objectives import Channel, Energy, Neuron, Unusual
 from phosphene.transforms import Identity
+from phosphene.types import Unit
 
 Pictures = Callable[[], torch.Tensor]
 
@@ -218,3 +219,9 @@ def test_pictures_to_which_a_layer_answers_no_number_are_not_what_is_usual() -> 
     assert Usual.measure(network, [pictures[:3], pictures[3:]]) == expected
     with pytest.raises(DataError, match="1 pictures tell nothing"):
         Usual.measure(network, [pictures[:2]])
+
+
+def test_what_is_not_known_cannot_be_held(network: Network) -> None:
+    for usual in (None, Usual({})):
+        with pytest.raises(InputError, match=r"near what real pictures make of them, and that is"):
+            draw(network, [Unit("6", 0)], Recipe(steps=1, unusual=3.0), usual=usual)

@@ -248,5 +248,5 @@ def _data(model: str, weights: Path | None, given: str | None) -> str:
     if given is not None:
         return given
     told = str(known.data if known else "")
-    consent.permit(told, weights or Path(model), trust=False)
+    consent.permit(told, weights or Path(model), trust=None)
     return told

@@ -63,8 +63,10 @@ def code(spec: str) -> Code | None:
     return Code(spec, Path(place).resolve() if place.endswith(".py") else _file_of(place))
 
 
-def permit(spec: str, atlas: Path | None, trust: bool) -> None:
+def permit(spec: str, atlas: Path | None, trust: bool | None) -> None:
     """Return if what `spec` names may run, asking where there is someone to ask.
+
+    `trust` is None for a command that has no `--trust`.
 
     Raises:
         ConsentError: it may not; says what would have run, and how to let it.
@@ -78,11 +80,11 @@ def permit(spec: str, atlas: Path | None, trust: bool) -> None:
     if not trust:
         if not (sys.stdin.isatty() and sys.stderr.isatty()):
             raise ConsentError(
-                f"{what}. It was not run, since anybody can write that into an atlas. If you trust "
-                "whoever made it, say --trust, once; or name a model or data yourself, with "
-                "--model or --data"
+                f"{what}. It was not run, since anybody can write that into a file. "
+                + ("" if trust is None else "If you trust whoever made it, say --trust, once. ")
+                + "Or name what it is for yourself, with --model or --data"
             )
-        question = f"{what}\nAnybody can write that into an atlas. Run it?"
+        question = f"{what}\nAnybody can write that into a file. Run it?"
         if not typer.confirm(question, default=False, err=True):
             raise ConsentError(f"{printable(spec)} was not run, as you said")
     remember(spec)

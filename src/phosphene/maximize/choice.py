@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from phosphene.canvas import Chosen, Fourier, Spectrum
+from phosphene.errors import InputError
 from phosphene.maximize.recipe import WIDE, Recipe
 from phosphene.maximize.usual import Usual
 from phosphene.network import Layer, Network, Patch
@@ -76,6 +77,12 @@ def chosen(
         spectrum = spectrum.fitted((channels, *patch.size))
     if isinstance(recipe.canvas, Chosen):
         recipe = replace(recipe, canvas=recipe.canvas.suited(spectrum))
+    if recipe.unusual and (usual is None or found.name not in usual.moments):
+        raise InputError(
+            f"unusual={recipe.unusual:g} holds the layers below {found.name!r} near what real "
+            "pictures make of them, and that is not known of it; measure it with Usual.measure "
+            "on two hundred pictures or more, or leave `unusual` out"
+        )
     if recipe.unusual is None:
         free = isinstance(recipe.canvas, Fourier) and recipe.aim == "channel" and not local
         known = usual is not None and found.name in usual.moments

@@ -38,19 +38,19 @@ def image_records(study: Study, indices: Sequence[int]) -> Iterator[ImageRecord]
 
 
 def members_of(study: Study, indices: Sequence[int]) -> dict[str, list[int]]:
-    """Which labels hold for pictures of which several may, by their index as a text."""
-    items = {index: _example(study, index).members for index in indices if _several(study)}
+    """Which labels hold for pictures of which several may, by their index as a text.
+
+    Only data whose first picture has such labels is read again.
+    """
+    first = read(study.data[0]) if len(indices) else None
+    if not (isinstance(first, Example) and first.members is not None):
+        return {}
+    items = {index: _example(study, index).members for index in indices}
     return {
         str(index): members.nonzero().flatten().tolist()
         for index, members in items.items()
         if members is not None
     }
-
-
-def _several(study: Study) -> bool:
-    """Whether the data's pictures have labels that may hold together."""
-    first = read(study.data[0])
-    return isinstance(first, Example) and first.members is not None
 
 
 def _example(study: Study, index: int) -> Example:

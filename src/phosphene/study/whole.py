@@ -145,12 +145,11 @@ class Shown(StudyJob):
             images = atlas.document(f"top {layer.name}")["images"]
             indices.update(*(images[unit] for unit in self.study.units(layer)))
         ordered = sorted(indices)
-        members: dict[str, list[int]] = {}
         for start in range(0, len(ordered), self.study.batch):
             some = ordered[start : start + self.study.batch]
             writer.add(*image_records(self.study, some))
-            members |= members_of(self.study, some)
             yield (start + len(some)) / len(ordered)
+        members = members_of(self.study, ordered)
         if members:
             writer.document("members", members)
 
