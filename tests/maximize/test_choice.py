@@ -10,10 +10,11 @@ from torch import nn
 from phosphene.canvas import Bounded, Chosen, Fourier, Maco, Spectrum, canvas_from_json
 from phosphene.errors import ChannelError, DataError, InputError
 from phosphene.maximize import Recipe, Usual, chosen, draw, strongest_patches
-from phosphene.maximize.choice import SMALL, UNUSUAL, sees_less_than_half
+from phosphene.maximize.choice import SMALL, sees_less_than_half
 from phosphene.maximize.recipe import WIDE, Aim
+from phosphene.maximize.usual import UNFAMILIAR, UNUSUAL
 from phosphene.network import Input, Network
-from phosphene.objectives import Channel, Energy, Neuron, Unusual
+from phosphene.objectives import Channel, Energy, Neuron, Unfamiliar, Unusual
 from phosphene.transforms import Identity
 from phosphene.types import Unit
 
@@ -225,3 +226,44 @@ def test_what_is_not_known_cannot_be_held(network: Network) -> None:
     for usual in (None, Usual({})):
         with pytest.raises(InputError, match=r"near what real pictures make of them, and that is"):
             draw(network, [Unit("6", 0)], Recipe(steps=1, unusual=3.0), usual=usual)
+
+
+@pytest.fixture(scope="module")
+def normalised() -> Network:
+    """Its normalisations saw the bars that lie anywhere."""
+    torch.manual_seed(0)
+    module = nn.Sequential(
+        *(nn.Conv2d(1, 6, 5), nn.BatchNorm2d(6, momentum=None), nn.ReLU()),
+        *(nn.Conv2d(6, 6, 5, 2), nn.BatchNorm2d(6, momentum=None), nn.ReLU()),
+        *(nn.Flatten(), nn.Linear(6 * 12 * 12, 3)),
+    )
+    module(anywhere(256))
+    return Network(module, Input(1, (32, 32)))
+
+
+def test_without_pictures_layers_are_held_near_what_is_remembered(normalised: Network) -> None:
+    usual = Usual.remembered(normalised)
+    assert Usual.from_json(usual.to_json()) == usual
+    assert list(usual.memory) == ["1", "4"]
+    assert usual.below(normalised, "7") == ("1", "4")
+    scale = usual.moments["7"][1].tensor
+    assert (scale == scale[0]).all()
+    free, held = (
+        draw(normalised, ["7:1"], Recipe(steps=200, unusual=unusual))[0] for unusual in (0, None)
+    )
+    assert held.recipe is not None
+    assert held.recipe.unusual == UNFAMILIAR
+    far = []
+    for drawing in (free, held):
+        recording = normalised.record(drawing.picture[None], ["1", "4"])
+        terms = [Unfamiliar(name, *usual.memory[name]) for name in ("1", "4")]
+        far.append(sum(float(term(recording)) for term in terms))
+    assert far[1] < 0.7 * far[0]
+    measured = Usual.measure(normalised, [anywhere()])
+    assert chosen(normalised, "7", Recipe(), None, measured).recipe.unusual == UNUSUAL
+    assert chosen(normalised, "7", Recipe(), None, Usual({})).recipe.unusual == 0
+
+
+def test_nothing_is_remembered_by_what_was_never_normalised(network: Network) -> None:
+    assert Usual.remembered(network) == Usual({})
+    assert chosen(network, "6", Recipe(), None).recipe.unusual == 0

@@ -26,6 +26,7 @@ from phosphene.objectives import (
     RelativeError,
     Term,
     TotalVariation,
+    Unfamiliar,
     Unusual,
     Values,
     from_json,
@@ -55,6 +56,7 @@ SINGLE = [
     Likeness("dense", Values.of(torch.ones(1, 3)), cosine_power=2.0),
     RelativeError("dense", Values.of(torch.eye(4)[:, :3] + 1)),
     Unusual("maps", Values.of(torch.arange(3.0)), Values.of(torch.ones(3))),
+    Unfamiliar("maps", Values.of(torch.arange(3.0)), Values.of(torch.ones(3))),
     Outstanding("dense", Values.of(torch.zeros(3)), Values.of(torch.ones(3) / 3), (0, 2, 1, 1)),
 ]
 

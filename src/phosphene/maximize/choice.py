@@ -15,17 +15,13 @@ from phosphene.types import Unit
 SMALL = RandomAffine()
 """Moves of a picture that is made for what a unit sees in one place."""
 
-UNUSUAL = 3.0
-"""What one squared deviation from real pictures, as a mean over the units below, costs in
-deviations of the unit itself: see docs/decisions.md."""
-
 
 @dataclass(frozen=True)
 class Choice:
     """A `recipe` with nothing left open, and the `spectrum` of pictures of the canvas's size.
 
     `local` says that the units see less than half of the network's picture; `usual` is what real
-    pictures make of the layers below, where that counts.
+    pictures make of the layers below, where that is known.
     """
 
     network: Network
@@ -60,7 +56,8 @@ def chosen(
        `Energy`, each place counted by its own strength.
     2. A unit that sees most of the picture is drawn by its mean under wide moves. Where the data's
        mean picture says where things are, pictures are held near it (see `Chosen`); elsewhere they
-       are free, and it is the layers below that are held near what real pictures make of them.
+       are free, and it is the layers below that are held near what real pictures make of them: by
+       what was measured, or else by what the network itself remembers (see `Usual`).
     3. Moves of less than half a pixel would only blur, and are left out.
 
     What the recipe does say is kept.
@@ -77,6 +74,9 @@ def chosen(
         spectrum = spectrum.fitted((channels, *patch.size))
     if isinstance(recipe.canvas, Chosen):
         recipe = replace(recipe, canvas=recipe.canvas.suited(spectrum))
+    free = isinstance(recipe.canvas, Fourier) and recipe.aim == "channel" and not local
+    if usual is None and free and recipe.unusual != 0:
+        usual = Usual.remembered(network)
     if recipe.unusual and (usual is None or found.name not in usual.moments):
         raise InputError(
             f"unusual={recipe.unusual:g} holds the layers below {found.name!r} near what real "
@@ -84,9 +84,8 @@ def chosen(
             "on two hundred pictures or more, or leave `unusual` out"
         )
     if recipe.unusual is None:
-        free = isinstance(recipe.canvas, Fourier) and recipe.aim == "channel" and not local
         known = usual is not None and found.name in usual.moments
-        recipe = replace(recipe, unusual=UNUSUAL if free and known else 0.0)
+        recipe = replace(recipe, unusual=usual.weight if usual and free and known else 0.0)
     if recipe.transform is None:
         recipe = replace(recipe, transform=_moves(recipe, local, patch.size))
     return Choice(network, found.name, recipe, spectrum, patch, local, usual)

@@ -1,29 +1,55 @@
-"""What real pictures make of a network's layers, so that a picture may be held to it."""
+"""What real pictures make of a network's layers, so that a picture may be held to it.
+
+It is measured on some hundred pictures; where there are none, what the network's own batch
+normalisations remember of the pictures that it was trained on does nearly as well.
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from phosphene.canvas import Fourier
 from phosphene.errors import DataError
-from phosphene.network import Network
-from phosphene.objectives import Outstanding, Term, Unusual, Values, unit_maps
+from phosphene.network import Network, remembered
+from phosphene.objectives import Outstanding, Term, Unfamiliar, Unusual, Values, unit_maps
+from phosphene.streams import Streams
 
-MOST_LAYERS = 4
-"""Enough to hold what lies below a unit, and each costs time in every step."""
+Moments = tuple[Values, Values]
+"""Mean and deviation of each unit of a layer."""
+
+UNUSUAL = 3.0
+"""What one squared deviation from real pictures, as a mean over the units below, costs in
+deviations of the unit itself: see docs/decisions.md."""
+
+UNFAMILIAR = 30.0
+"""The same where deviations are those that batch normalisations remember."""
+
+MOST_MEASURED, MOST_REMEMBERED = 4, 16
+"""Layers: enough to hold what lies below a unit, and each costs time in every step."""
 
 _FAINTEST = 0.1
 """Of the layer's median deviation: the least that a unit's own counts for."""
 
+_NOISE = 8
+"""Pictures of noise by which the scale of a layer's answers is told."""
+
 
 @dataclass(frozen=True)
 class Usual:
-    """Mean and deviation, over real pictures, of each unit's mean over a picture, by layer."""
+    """What real pictures make of layers: what was measured, or else what is remembered.
 
-    moments: Mapping[str, tuple[Values, Values]]
+    `moments` are the mean and the deviation, over pictures, of each unit's mean over a picture.
+    `memory` holds what batch normalisations remember: mean and deviation over all places of all
+    pictures; the layers of `moments` are then those whose units can be drawn, and no more is known
+    of them than the scale of their answers.
+    """
+
+    moments: Mapping[str, Moments]
+    memory: Mapping[str, Moments] = field(default_factory=dict)
 
     @classmethod
     @torch.no_grad()
@@ -53,45 +79,95 @@ class Usual:
             raise DataError(f"{count} pictures tell nothing of what is usual; give two or more")
         return cls({name: _moments(part[fine]) for name, part in means.items()})
 
+    @classmethod
+    @torch.no_grad()
+    def remembered(cls, network: Network) -> "Usual":
+        """What the network's own batch normalisations remember; it takes no pictures.
+
+        Nothing is known where nothing was normalised in training, or no longer is. A layer's scale
+        is how much its units differ in what they answer to noise with the spectrum of photographs.
+
+        *Source:* Yin et al. 2020, "Dreaming to Distill" (arXiv 1912.08795).
+        """
+        memory = {
+            name: (Values.of(known.mean), Values.of(_floored(known.deviation)))
+            for name, known in remembered(network).items()
+        }
+        if not memory:
+            return cls({})
+        names = [layer.name for layer in network.default_layers]
+        noise = Streams.seeded(0, range(_NOISE))
+        pictures = Fourier(spread=1.0).build(noise, network.input.shape)()
+        recording = network.record(pictures, names)
+        return cls({name: _scale(unit_maps(recording[name]).mean(2)) for name in names}, memory)
+
+    @property
+    def weight(self) -> float:
+        """What an unusual answer below costs a unit unless a recipe says it."""
+        return UNFAMILIAR if self.memory else UNUSUAL
+
     def below(self, network: Network, layer: str) -> tuple[str, ...]:
-        """At most four of the known layers before `layer`, evenly, the last among them."""
-        order = list(network.layers)
-        before = [n for n in order[: order.index(network.layer(layer).name)] if n in self.moments]
-        step = len(before) / min(MOST_LAYERS, len(before) or 1)
-        return tuple(
-            before[round((i + 1) * step) - 1] for i in range(min(MOST_LAYERS, len(before)))
+        """At most four of the measured layers before `layer`, or sixteen of those remembered.
+
+        They lie evenly, the last one among them.
+        """
+        known, most = (
+            (self.memory, MOST_REMEMBERED) if self.memory else (self.moments, MOST_MEASURED)
         )
+        order = list(network.layers)
+        before = [n for n in order[: order.index(network.layer(layer).name)] if n in known]
+        most = min(most, len(before))
+        return tuple(before[round((i + 1) * len(before) / most) - 1] for i in range(most))
 
     def outstanding(
         self, network: Network, layer: str, index: tuple[int, ...], weight: float
     ) -> Term:
-        """z of units of `layer`, less `weight` times the mean of `Unusual` over layers `below`."""
+        """z of units of `layer`, less `weight` times how unusual the layers `below` are."""
         mean, deviation = self.moments[layer]
         aim: Term = Outstanding(layer, mean, deviation, index)
         held = self.below(network, layer)
         for name in held:
-            aim = aim - (weight / len(held)) * Unusual(name, *self.moments[name])
+            unusual: Term = (
+                Unfamiliar(name, *self.memory[name])
+                if self.memory
+                else Unusual(name, *self.moments[name])
+            )
+            aim = aim - (weight / len(held)) * unusual
         return aim
 
     def to_json(self) -> dict[str, Any]:
         """Plain values for JSON."""
-        return {
-            name: [[list(part.shape), part.data] for part in pair]
-            for name, pair in self.moments.items()
-        }
+        return {"moments": _to_json(self.moments), "memory": _to_json(self.memory)}
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> "Usual":
         """The inverse of `to_json`."""
-        return cls(
-            {
-                name: (Values(tuple(mean[0]), mean[1]), Values(tuple(spread[0]), spread[1]))
-                for name, (mean, spread) in value.items()
-            }
-        )
+        return cls(_from_json(value["moments"]), _from_json(value["memory"]))
 
 
-def _moments(means: Float[Tensor, "n units"]) -> tuple[Values, Values]:
-    deviation = means.std(dim=0)
-    least = _FAINTEST * float(deviation.median())
-    return Values.of(means.mean(dim=0)), Values.of(deviation.clamp_min(max(least, 1e-6)))
+def _to_json(moments: Mapping[str, Moments]) -> dict[str, Any]:
+    return {
+        name: [[list(part.shape), part.data] for part in pair] for name, pair in moments.items()
+    }
+
+
+def _from_json(value: Mapping[str, Any]) -> dict[str, Moments]:
+    return {
+        name: (Values(tuple(mean[0]), mean[1]), Values(tuple(spread[0]), spread[1]))
+        for name, (mean, spread) in value.items()
+    }
+
+
+def _moments(means: Float[Tensor, "n units"]) -> Moments:
+    return Values.of(means.mean(dim=0)), Values.of(_floored(means.std(dim=0)))
+
+
+def _floored(deviation: Float[Tensor, "units"]) -> Float[Tensor, "units"]:
+    return deviation.clamp_min(max(_FAINTEST * float(deviation.median()), 1e-6))
+
+
+def _scale(means: Float[Tensor, "n units"]) -> Moments:
+    """One mean and one deviation for all units of a layer; its own size if it has but one."""
+    spread = (means - means.mean()).square().mean().sqrt().clamp_min(1e-6)
+    like = torch.ones(means.shape[1])
+    return Values.of(float(means.mean()) * like), Values.of(float(spread) * like)

@@ -8,6 +8,7 @@ from phosphene.network.load import find_factory, guess_input, load_network
 from phosphene.network.pieces import Pieces
 from phosphene.network.receptive import Patch, ReceptiveField, receptive_fields
 from phosphene.network.record import Network
+from phosphene.network.remembered import Remembered, remembered
 from phosphene.network.rules import (
     DECONVNET,
     GUIDED,
@@ -31,6 +32,7 @@ __all__ = [
     "Patch",
     "Pieces",
     "ReceptiveField",
+    "Remembered",
     "Rule",
     "backward_rule",
     "find_factory",
@@ -42,5 +44,6 @@ __all__ = [
     "read_weights",
     "receptive_fields",
     "refuse_uncaught",
+    "remembered",
     "replace",
 ]

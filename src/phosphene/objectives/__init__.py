@@ -18,7 +18,7 @@ from phosphene.objectives.terms import (
     of_unit,
     unit_maps,
 )
-from phosphene.objectives.usual import Outstanding, Unusual
+from phosphene.objectives.usual import Outstanding, Unfamiliar, Unusual
 
 __all__ = [
     "L1",
@@ -41,6 +41,7 @@ __all__ = [
     "RelativeError",
     "Term",
     "TotalVariation",
+    "Unfamiliar",
     "Unusual",
     "Values",
     "from_json",

@@ -16,10 +16,9 @@ from phosphene.types import Recording
 
 @dataclass(frozen=True)
 class _Standard(LayerTerm):
-    """Base of the terms that count units' means over a picture in deviations of real pictures'.
+    """Base of the terms that count what units make of a picture in deviations of real pictures'.
 
-    z = (mean_p a[unit, p] - mean[unit]) / deviation[unit], where `mean` and `deviation` are those
-    of the first term over real pictures.
+    z = (mean_p a[unit, p] - mean[unit]) / deviation[unit]
     """
 
     layer: str
@@ -65,7 +64,8 @@ class _Standard(LayerTerm):
 class Unusual(_Standard):
     """How far a layer is from what real pictures make of it: subtract it from what is maximised.
 
-    score = mean over units of z², which is about 1 for a real picture.
+    score = mean over units of z², which is about 1 for a real picture, where `mean` and `deviation`
+    are those of a unit's mean over one picture, `mean_p a[unit, p]`, among real pictures.
 
     *Source:* Yin et al. 2020, "Dreaming to Distill" (arXiv 1912.08795), eq. 4. There a batch is
     held to the running statistics of batch normalisation; here each picture by itself, in units of
@@ -81,8 +81,33 @@ class Unusual(_Standard):
 
 
 @dataclass(frozen=True)
+class Unfamiliar(_Standard):
+    """How far a layer is from what a batch normalisation remembers of it: to be subtracted.
+
+    score = mean over units of z² + (deviation_p a[unit, p] / deviation[unit] - 1)²
+
+    `mean` and `deviation` are those of a unit's answers at all places of all pictures; of one real
+    picture the score is about a half, since most of what places differ by, they differ by within
+    a picture.
+
+    *Source:* as for `Unusual`, here also of the deviation, as there.
+    """
+
+    def __call__(self, recording: Recording) -> Float[Tensor, "b"]:
+        """The mean squared deviation of means and of deviations, per image."""
+        found = unit_maps(recording[self.layer])
+        deviation = self._moments[1].to(found)
+        # Constant maps have a deviation of zero, whose root has no slope.
+        spread = (found.var(2, correction=0) + 1e-6 * deviation.square()).sqrt() / deviation
+        return (self.scores(recording).square() + (spread - 1).square()).mean(1)
+
+    def __str__(self) -> str:
+        return f"unfamiliar in {self.layer}"
+
+
+@dataclass(frozen=True)
 class Outstanding(_Standard):
-    """How far above real pictures a picture excites a unit: its z."""
+    """How far above real pictures a picture excites a unit: its z, as for `Unusual`."""
 
     index: PerImage = 0
     batched: ClassVar[tuple[str, ...]] = ("index",)

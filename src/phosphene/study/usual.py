@@ -25,7 +25,7 @@ LEAST = 200
 class MeasureUsual(StudyJob):
     """Means and deviations of the units of all default layers over some pictures of the data.
 
-    Nothing is known from fewer than `LEAST`, and pictures are then drawn without it.
+    Fewer than `LEAST` say nothing; then it is what the network itself remembers.
     """
 
     kind: ClassVar[str] = "usual"
@@ -36,22 +36,21 @@ class MeasureUsual(StudyJob):
 
     @property
     def params(self) -> dict[str, Any]:
-        return {"pictures": MOST}
+        return {"pictures": MOST, "least": LEAST}
 
     def run(self, atlas: Atlas, writer: JobWriter) -> Iterator[float]:
         count = length(self.study.data)
         if count < LEAST:
-            writer.document("usual", {})
+            writer.document("usual", Usual.remembered(self.study.network).to_json())
             yield 1.0
             return
         step = max(1, count // MOST)
         some = Subset(self.study.data, range(0, step * min(MOST, count), step))
         found = batches(some, self.study.batch, self.study.settings.workers)
+        pictures = (batch.pictures for batch in found if len(batch.indices))
         try:
-            usual = Usual.measure(
-                self.study.network, (batch.pictures for batch in found if len(batch.indices))
-            ).to_json()
-        except DataError:  # one picture alone says nothing of what is usual, and bars nothing
-            usual = {}
-        writer.document("usual", usual)
+            usual = Usual.measure(self.study.network, pictures)
+        except DataError:  # pictures to which a layer answers no number bar nothing
+            usual = Usual.remembered(self.study.network)
+        writer.document("usual", usual.to_json())
         yield 1.0
