@@ -29,7 +29,8 @@ Each message names the value given, what was expected, the nearest valid name an
 The command line prints the message alone and exits with status 2.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from difflib import get_close_matches
 
 
@@ -151,3 +152,18 @@ def nearest(name: str, candidates: Iterable[str], count: int = 3, *, listing: bo
     if not close:
         return shown
     return "nearest: " + ", ".join(close) + (f"; {shown}" if listing else "")
+
+
+@contextmanager
+def reading(value: object, what: str, error: type[PhospheneError] = SpecError) -> Iterator[None]:
+    """Whatever fails while `value` is read from JSON is told as that it is no `what`.
+
+    >>> with reading([1], "canvas"):
+    ...     dict([1])
+    Traceback (most recent call last):
+    phosphene.errors.SpecError: [1] is no canvas: cannot convert dictionary update sequence ...
+    """
+    try:
+        yield
+    except (TypeError, ValueError, LookupError, AttributeError, OverflowError) as failure:
+        raise error(f"{value!r:.200} is no {what}: {failure}") from failure

@@ -4,8 +4,8 @@ A picture that excites a unit only when no pixel moves is an artefact; one that 
 small shifts, turns and changes of size is more likely something the unit looks for.
 """
 
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
+from math import inf, isfinite
 from typing import Any
 
 import torch
@@ -13,7 +13,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional as F
 
-from phosphene.errors import InputError, SpecError, nearest
+from phosphene.errors import InputError, SpecError, nearest, reading
 from phosphene.streams import Streams
 
 FILLS = ("zeros", "border", "reflection")
@@ -100,12 +100,14 @@ class RandomAffine:
     def __post_init__(self) -> None:
         """Refuse sizes that are no interval of positive factors, and unknown fillings."""
         low, high = self.scale
-        if not 0 < low <= high:
+        if not 0 < low <= high < inf:
             raise InputError(f"scale {self.scale} is no range of positive factors, low to high")
         if self.fill not in FILLS:
             raise InputError(f"no fill is called {self.fill!r}; {nearest(self.fill, FILLS)}")
         for name in ("shift", "rotate"):  # equal values are to be equal as JSON too
             object.__setattr__(self, name, float(getattr(self, name)))
+            if not isfinite(getattr(self, name)):
+                raise InputError(f"a {name} of {getattr(self, name)}; it is a finite number")
         object.__setattr__(self, "scale", (float(low), float(high)))
 
     def __call__(
@@ -150,22 +152,23 @@ class Compose:
         return {"transform": "compose", "transforms": [t.to_json() for t in self.transforms]}
 
 
-def transform_from_json(value: Mapping[str, Any]) -> Identity | RandomAffine | Compose:
+def transform_from_json(value: Any) -> Identity | RandomAffine | Compose:
     """The inverse of each `to_json`; raises `SpecError` for what they could not have made.
 
     >>> transform_from_json({"transform": "affine", "rotate": 5.0})
     RandomAffine(shift=0.07, rotate=5.0, scale=(0.9, 1.1), fill='border')
     """
-    match dict(value):
-        case {"transform": "identity"}:
-            return Identity()
-        case {"transform": "affine", **settings} if settings.keys() <= _AFFINE_SETTINGS:
-            if "scale" in settings:
-                low, high = settings["scale"]
-                settings["scale"] = (low, high)
-            return RandomAffine(**settings)
-        case {"transform": "compose", "transforms": transforms}:
-            return Compose(tuple(transform_from_json(t) for t in transforms))
+    with reading(value, "transform"):
+        match dict(value):
+            case {"transform": "identity"}:
+                return Identity()
+            case {"transform": "affine", **settings} if settings.keys() <= _AFFINE_SETTINGS:
+                if "scale" in settings:
+                    low, high = settings["scale"]
+                    settings["scale"] = (low, high)
+                return RandomAffine(**settings)
+            case {"transform": "compose", "transforms": transforms}:
+                return Compose(tuple(transform_from_json(t) for t in transforms))
     raise SpecError(
         f"{dict(value)} is no transform; expected identity, affine (with any of "
         f"{', '.join(sorted(_AFFINE_SETTINGS))}) or compose"

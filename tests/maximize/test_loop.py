@@ -272,6 +272,15 @@ class TestRefusals:
         with pytest.raises(ObjectiveError, match="does not depend on the pictures"):
             climb(network, Neuron("1", 0), ["a"], Pixels())
 
+    def test_layers_cut_off_that_depend_on_something_else(self) -> None:
+        class Rounded(nn.Module):
+            def forward(self, x: Tensor) -> Tensor:
+                return x.detach() * torch.ones(1, requires_grad=True)
+
+        network = Network(nn.Sequential(nn.Conv2d(1, 2, 3), Rounded()), Input(1, (4, 4)))
+        with pytest.raises(ObjectiveError, match="does not follow the pictures"):
+            climb(network, Neuron("1", 0), ["a"], Pixels())
+
 
 def test_a_loop_left_midway_gives_the_model_back(make_network: Callable[..., Network]) -> None:
     network = make_network()

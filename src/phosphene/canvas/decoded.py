@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from phosphene.canvas.description import Description
 from phosphene.canvas.spectrum import Spectrum
-from phosphene.errors import ChannelError, InputError, SizeError, SpecError
+from phosphene.errors import ChannelError, InputError, SizeError, SpecError, reading
 from phosphene.network import fingerprint, frozen
 from phosphene.streams import Streams
 from phosphene.types import Canvas
@@ -165,7 +165,8 @@ class Decoded(Description):
     @classmethod
     def from_json(cls, value: Mapping[str, Any], decoder: Autoencoder) -> "Decoded":
         """The inverse of `to_json`; raises `SpecError` when `decoder` is not the one it names."""
-        settings = dict(value)
+        with reading(value, "canvas"):
+            settings = dict(value)
         kind, named = settings.pop("canvas", None), settings.pop("decoder", None)
         if kind != cls.kind:
             raise SpecError(f"{kind!r} is no {cls.kind} canvas; read it with canvas_from_json")
@@ -174,10 +175,8 @@ class Decoded(Description):
                 f"the canvas was drawn on by the decoder {named}; {decoder.fingerprint} was given. "
                 "Load the weights it had then"
             )
-        try:
+        with reading(value, "canvas"):
             return cls(**settings, decoder=decoder)
-        except TypeError as error:
-            raise SpecError(f"{dict(value)} is no canvas: {error}") from None
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Decoded) and self.to_json() == other.to_json()

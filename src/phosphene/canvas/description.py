@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from dataclasses import asdict, dataclass
+from math import inf
 from typing import Any, ClassVar
 
 import torch
@@ -31,9 +32,15 @@ class Description(ABC):
     learning_rate: float
 
     def __post_init__(self) -> None:
-        """Refuse a start that is none."""
+        """Refuse a start that is none, and what is no size of a spread or a step."""
         if self.start not in STARTS:
-            raise InputError(f"no start is called {self.start!r}; {nearest(self.start, STARTS)}")
+            raise InputError(
+                f"no start is called {self.start!r}; {nearest(str(self.start), STARTS)}"
+            )
+        for name in ("spread", "learning_rate"):
+            given = getattr(self, name)
+            if isinstance(given, bool) or not (isinstance(given, int | float) and 0 <= given < inf):
+                raise InputError(f"a {name} of {given!r}; it is a number, 0 or more")
 
     def build(
         self,

@@ -10,7 +10,7 @@ from phosphene.canvas.description import Description
 from phosphene.canvas.fourier import Fourier
 from phosphene.canvas.maco import Maco
 from phosphene.canvas.pixels import Pixels
-from phosphene.errors import SpecError, nearest
+from phosphene.errors import SpecError, nearest, reading
 
 CANVASES: Mapping[str, type[Description]] = {
     c.kind: c for c in (Chosen, Bounded, Fourier, Maco, Pixels)
@@ -18,19 +18,18 @@ CANVASES: Mapping[str, type[Description]] = {
 """Every description that stands for itself, by the name that JSON and the command line use."""
 
 
-def canvas_from_json(value: Mapping[str, Any]) -> Description:
+def canvas_from_json(value: Any) -> Description:
     """The inverse of `Description.to_json`; raises `SpecError` for what it could not have made.
 
     >>> canvas_from_json({"canvas": "maco", "spread": 1.0})
     Maco(start='noise', spread=1.0, learning_rate=0.2)
     """
-    settings = dict(value)
+    with reading(value, "canvas"):
+        settings = dict(value)
     kind = str(settings.pop("canvas", None))
     if kind == Decoded.kind:
         raise SpecError("a decoded canvas needs its decoder; read it with Decoded.from_json")
     if kind not in CANVASES:
         raise SpecError(f"no canvas is called {kind!r}; {nearest(kind, CANVASES)}")
-    try:
+    with reading(value, "canvas"):
         return CANVASES[kind](**settings)
-    except TypeError as error:
-        raise SpecError(f"{dict(value)} is no canvas: {error}") from None

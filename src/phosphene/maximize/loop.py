@@ -105,7 +105,7 @@ def ascend(
             _check(scores, index, objective)
             # Before the step is shown: whoever looks at it finds the module as it was.
             wanted = (*canvas.parameters, pictures)
-            *gradients, descent = torch.autograd.grad(-scores.sum(), wanted)
+            *gradients, descent = _slopes(scores, wanted, objective)
         shown = scores.detach().cpu()
         waited = torch.where(shown > best, 0, waited + 1)
         best = torch.maximum(best, shown)
@@ -129,6 +129,19 @@ def _check(scores: Float[Tensor, "b"], index: int, objective: Term) -> None:
         raise NetworkError(
             f"the score of image {int(bad[0])} became NaN at step {index} of {objective}"
         )
+
+
+def _slopes(
+    scores: Float[Tensor, "b"], wanted: Sequence[Tensor], objective: Term
+) -> tuple[Tensor, ...]:
+    """How the scores' sum falls with each of what they are made of."""
+    slopes = torch.autograd.grad(-scores.sum(), wanted, allow_unused=True)
+    if any(slope is None for slope in slopes):
+        raise ObjectiveError(
+            f"the score of {objective} does not follow the pictures; the network detaches the "
+            "values of this layer from its input, as a quantised layer does"
+        )
+    return slopes
 
 
 def _update(

@@ -13,7 +13,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from phosphene.canvas import Fourier
-from phosphene.errors import DataError
+from phosphene.errors import DataError, reading
 from phosphene.network import Network, remembered
 from phosphene.objectives import Outstanding, Term, Unfamiliar, Unusual, Values, unit_maps
 from phosphene.streams import Streams
@@ -140,9 +140,10 @@ class Usual:
         return {"moments": _to_json(self.moments), "memory": _to_json(self.memory)}
 
     @classmethod
-    def from_json(cls, value: Mapping[str, Any]) -> "Usual":
-        """The inverse of `to_json`."""
-        return cls(_from_json(value["moments"]), _from_json(value["memory"]))
+    def from_json(cls, value: Any) -> "Usual":
+        """The inverse of `to_json`; raises `SpecError` for what it could not have made."""
+        with reading(value, "measure of what is usual"):
+            return cls(_from_json(value["moments"]), _from_json(value["memory"]))
 
 
 def _to_json(moments: Mapping[str, Moments]) -> dict[str, Any]:
@@ -151,7 +152,7 @@ def _to_json(moments: Mapping[str, Moments]) -> dict[str, Any]:
     }
 
 
-def _from_json(value: Mapping[str, Any]) -> dict[str, Moments]:
+def _from_json(value: Any) -> dict[str, Moments]:
     return {
         name: (Values(tuple(mean[0]), mean[1]), Values(tuple(spread[0]), spread[1]))
         for name, (mean, spread) in value.items()

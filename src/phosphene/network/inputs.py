@@ -1,13 +1,14 @@
 """What a network expects as input, and the one place where pictures become its numbers."""
 
 from dataclasses import asdict, dataclass
+from math import isfinite
 from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from phosphene.errors import ChannelError, InputError, SpecError
+from phosphene.errors import ChannelError, InputError, SpecError, reading
 
 
 @dataclass(frozen=True, repr=False)
@@ -53,6 +54,9 @@ class Input:
                     "give one, or one per channel"
                 )
             object.__setattr__(self, field, tuple(float(v) for v in values))
+        numbers = (*self.mean, *self.std, *self.value_range)  # type: ignore[misc]
+        if not all(map(isfinite, numbers)):
+            raise SpecError(f"{numbers} are its mean, std and range; all of them are finite")
         if not all(self.std):  # type: ignore[arg-type]
             raise SpecError(f"std {self.std} has a zero; a deviation is positive")
         object.__setattr__(self, "size", (int(self.size[0]), int(self.size[1])))
@@ -130,12 +134,13 @@ class Input:
         return {key: value for key, value in asdict(self).items() if key != "order" or value}
 
     @classmethod
-    def from_json(cls, value: dict[str, Any]) -> "Input":
-        """The inverse of `to_json`."""
-        fields: dict[str, Any] = {
-            k: tuple(v) if isinstance(v, list) else v for k, v in value.items()
-        }
-        return cls(**fields)
+    def from_json(cls, value: Any) -> "Input":
+        """The inverse of `to_json`; raises `SpecError` for what it could not have made."""
+        with reading(value, "input"):
+            fields: dict[str, Any] = {
+                k: tuple(v) if isinstance(v, list) else v for k, v in value.items()
+            }
+            return cls(**fields)
 
 
 def _order(order: str | tuple[int, ...], channels: int) -> tuple[int, ...]:
