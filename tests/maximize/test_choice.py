@@ -176,10 +176,11 @@ def test_layers_below_are_held_near_what_real_pictures_make_of_them(network: Net
     pictures = anywhere()
     spectrum, usual = Spectrum.measure([pictures]), Usual.measure(network, [pictures])
     (free,) = draw(network, ["6:1"], Recipe(steps=60), spectrum=spectrum)
-    (held,) = draw(network, ["6:1"], Recipe(steps=60), spectrum=spectrum, usual=usual)
+    firmly = Recipe(steps=60, unusual=0.3)
+    (held,) = draw(network, ["6:1"], firmly, spectrum=spectrum, usual=usual)
     assert free.recipe is not None
-    assert held.recipe is not None
-    assert (free.recipe.unusual, held.recipe.unusual) == (0, UNUSUAL)
+    assert free.recipe.unusual == 0
+    assert chosen(network, "6", Recipe(), spectrum, usual).recipe.unusual == UNUSUAL
     assert held.objective == free.objective == Channel("6", 1)
     far = []
     for drawing in (free, held):
@@ -187,7 +188,7 @@ def test_layers_below_are_held_near_what_real_pictures_make_of_them(network: Net
         terms = [Unusual(name, *usual.moments[name]) for name in usual.below(network, "6")]
         far.append(sum(float(term(recording)) for term in terms))
     assert far[1] < 0.7 * far[0]
-    (alone, _) = draw(network, ["6:1", "6:2"], Recipe(steps=60), spectrum=spectrum, usual=usual)
+    (alone, _) = draw(network, ["6:1", "6:2"], firmly, spectrum=spectrum, usual=usual)
     torch.testing.assert_close(alone.picture, held.picture, atol=2 / 255, rtol=0)
     centred = Spectrum.measure([strokes()])
     assert chosen(network, "6", Recipe(), centred, usual).recipe.unusual == 0
@@ -249,10 +250,9 @@ def test_without_pictures_layers_are_held_near_what_is_remembered(normalised: Ne
     scale = usual.moments["7"][1].tensor
     assert (scale == scale[0]).all()
     free, held = (
-        draw(normalised, ["7:1"], Recipe(steps=200, unusual=unusual))[0] for unusual in (0, None)
+        draw(normalised, ["7:1"], Recipe(steps=200, unusual=unusual))[0] for unusual in (0, 1.0)
     )
-    assert held.recipe is not None
-    assert held.recipe.unusual == UNFAMILIAR
+    assert chosen(normalised, "7", Recipe(), None).recipe.unusual == UNFAMILIAR
     far = []
     for drawing in (free, held):
         recording = normalised.record(drawing.picture[None], ["1", "4"])

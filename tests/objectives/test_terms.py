@@ -223,10 +223,10 @@ def test_standard_scores_are_those_of_numpy(recording: Recording) -> None:
         )
         z = (means - mean.tensor) / deviation.tensor
         scores = Unusual(layer, mean, deviation)(recording).double()
-        torch.testing.assert_close(scores, z.square().mean(1), rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(scores, z.square().sum(1), rtol=1e-4, atol=1e-5)
         spread = unit_maps(recording[layer]).double().std(2, correction=0) / deviation.tensor
         far = Unfamiliar(layer, mean, deviation)(recording).double()
-        slow = (z.square() + (spread - 1).square()).mean(1)
+        slow = (z.square() + (spread - 1).square()).sum(1)
         torch.testing.assert_close(far, slow, rtol=1e-2, atol=1e-3)
         first = Outstanding(layer, mean, deviation, 0)(recording).double()
         torch.testing.assert_close(first, z[:, 0], rtol=1e-4, atol=1e-5)
@@ -239,10 +239,10 @@ def test_a_constant_map_is_unfamiliar_and_has_a_slope() -> None:
     seen = Recording(torch.zeros(1, 1, 3, 3), {"maps": values})
     known = Values.of(torch.tensor([1.0, 0.0])), Values.of(torch.tensor([2.0, 1.0]))
     far = Unfamiliar("maps", *known)(seen)
-    assert far.item() == pytest.approx((0.25 + 1 + 0 + 1) / 2, abs=5e-3)
+    assert far.item() == pytest.approx(0.25 + 1 + 0 + 1, abs=5e-3)
     (slope,) = torch.autograd.grad(far.sum(), values)
     assert slope.isfinite().all()
-    assert slope[0, 0].sum().item() == pytest.approx(2 * -0.5 / 2 / 2)
+    assert slope[0, 0].sum().item() == pytest.approx(2 * -0.5 / 2)
 
 
 def test_a_direction_along_one_unit_is_its_channel(recording: Recording) -> None:

@@ -29,7 +29,7 @@ class Chosen(Description):
     average starves what is strong in one place, and pictures are free (`Fourier`).
 
     >>> Chosen().suited(Spectrum.natural(3, (8, 8)))
-    Fourier(start='noise', spread=0.1, learning_rate=0.03)
+    Fourier(start='noise', spread=0.1, learning_rate=0.045)
     """
 
     kind: ClassVar[str] = "chosen"

@@ -52,7 +52,7 @@ class Fourier(Description):
     """
 
     kind: ClassVar[str] = "fourier"
-    learning_rate: float = 0.03
+    learning_rate: float = 0.045
 
     def hold(self, pictures: Float[Tensor, "b c h w"], spectrum: Spectrum) -> FourierCanvas:
         """The given pictures, to rounding."""

@@ -35,7 +35,7 @@ STAGES = ("bn0", "blocks.0", "blocks.2", "blocks.4", "blocks.7", "blocks.10", "b
 EACH = 4
 """Channels of each stage that are drawn: the first ones, as good as any."""
 
-STEPS = 128
+STEPS = 96
 
 LOOKED_AT = ("astronaut", "chelsea", "china", "coffee", "flower", "rocket")
 """The photographs that units are shown looking at."""

@@ -21,11 +21,11 @@ from phosphene.streams import Streams
 Moments = tuple[Values, Values]
 """Mean and deviation of each unit of a layer."""
 
-UNUSUAL = 3.0
-"""What one squared deviation from real pictures, as a mean over the units below, costs in
-deviations of the unit itself: see docs/decisions.md."""
+UNUSUAL = 0.006
+"""What one unit's squared deviation from real pictures, as a mean over the layers below, costs in
+deviations of the unit that is drawn: see docs/decisions.md."""
 
-UNFAMILIAR = 30.0
+UNFAMILIAR = 0.06
 """The same where deviations are those that batch normalisations remember."""
 
 MOST_MEASURED, MOST_REMEMBERED = 4, 16

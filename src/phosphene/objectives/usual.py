@@ -64,8 +64,10 @@ class _Standard(LayerTerm):
 class Unusual(_Standard):
     """How far a layer is from what real pictures make of it: subtract it from what is maximised.
 
-    score = mean over units of z², which is about 1 for a real picture, where `mean` and `deviation`
-    are those of a unit's mean over one picture, `mean_p a[unit, p]`, among real pictures.
+    score = sum over units of z², about the number of units for a real picture, where `mean` and
+    `deviation` are those of a unit's mean over one picture, `mean_p a[unit, p]`, among real
+    pictures. A sum, since it is that of which a real picture is the likelier the less there is of
+    it (units taken for independent), and through few units there is less room to go far.
 
     *Source:* Yin et al. 2020, "Dreaming to Distill" (arXiv 1912.08795), eq. 4. There a batch is
     held to the running statistics of batch normalisation; here each picture by itself, in units of
@@ -73,8 +75,8 @@ class Unusual(_Standard):
     """
 
     def __call__(self, recording: Recording) -> Float[Tensor, "b"]:
-        """The mean squared deviation, per image."""
-        return self.scores(recording).square().mean(1)
+        """The squared deviations, summed, per image."""
+        return self.scores(recording).square().sum(1)
 
     def __str__(self) -> str:
         return f"unusual in {self.layer}"
@@ -84,22 +86,22 @@ class Unusual(_Standard):
 class Unfamiliar(_Standard):
     """How far a layer is from what a batch normalisation remembers of it: to be subtracted.
 
-    score = mean over units of z² + (deviation_p a[unit, p] / deviation[unit] - 1)²
+    score = sum over units of z² + (deviation_p a[unit, p] / deviation[unit] - 1)²
 
-    `mean` and `deviation` are those of a unit's answers at all places of all pictures; of one real
-    picture the score is about a half, since most of what places differ by, they differ by within
-    a picture.
+    `mean` and `deviation` are those of a unit's answers at all places of all pictures; for one real
+    picture the score is about half the number of units, since most of what places differ by, they
+    differ by within a picture.
 
     *Source:* as for `Unusual`, here also of the deviation, as there.
     """
 
     def __call__(self, recording: Recording) -> Float[Tensor, "b"]:
-        """The mean squared deviation of means and of deviations, per image."""
+        """The squared deviations of means and of deviations, summed, per image."""
         found = unit_maps(recording[self.layer])
         deviation = self._moments[1].to(found)
         # Constant maps have a deviation of zero, whose root has no slope.
         spread = (found.var(2, correction=0) + 1e-6 * deviation.square()).sqrt() / deviation
-        return (self.scores(recording).square() + (spread - 1).square()).mean(1)
+        return (self.scores(recording).square() + (spread - 1).square()).sum(1)
 
     def __str__(self) -> str:
         return f"unfamiliar in {self.layer}"
