@@ -33,8 +33,8 @@ def main(path: Path, folder: Path) -> None:
             torch.cat(drawn),
             [*CHANNELS, *CLASSES],
             "What EfficientNet-Lite0 looks for",
-            "Pictures made to excite one unit each. Above: channels of its stages, from the first to "
-            "the last. Below: classes.",
+            "Pictures made to excite one unit each. Above: channels of its stages, early ones "
+            "first. Below: classes.",
             columns=10,
         )
         sheet.save(folder / "classes.png", optimize=True)
