@@ -42,6 +42,7 @@ from phosphene import (
     load_data,
     load_network,
 )
+from phosphene.maximize import Usual
 from phosphene.network import GUIDED, frozen
 from phosphene.zoo import Recipe as Training
 from phosphene.zoo import hvass, seeded, train
@@ -100,9 +101,11 @@ def main() -> None:
         *("layer", "Lucent, s", "ours, s", "steps", "reached", "ratio"),
         *("an atlas's, s", "its activation"),
     )
-    races = {network: [pictures(page, network, n, asked.units, spectrum) for n in layers]}
+    usual = Usual.measure(network, (batch.pictures for batch in held))
+    races = {network: [pictures(page, network, n, asked.units, spectrum, usual) for n in layers]}
     names = [layer.name for layer in small.default_layers]
-    races[small] = [pictures(page, small, name, asked.units, own) for name in names]
+    usual = Usual.measure(small, (batch.pictures for batch in batches(digits("test"))))
+    races[small] = [pictures(page, small, name, asked.units, own, usual) for name in names]
     for subject, found in races.items():
         ratios = [r for one in found for r in one.ratios]
         page.row(f"**{subject.name}**", *[""] * 4, f"**{ratio(ratios)}**", "", "")
@@ -140,9 +143,11 @@ def main() -> None:
     asked.out.write_text(page.text, encoding="utf-8")
 
 
-def pictures(page: "Page", network: Network, layer: str, units: int, spectrum: Spectrum) -> Race:
+def pictures(
+    page: "Page", network: Network, layer: str, units: int, spectrum: Spectrum, usual: Usual
+) -> Race:
     """Race for the first `units` of a layer that Lucent's picture excites at all."""
-    one = race(network, layer, units, spectrum)
+    one = race(network, layer, units, spectrum, usual)
     page.row(
         f"{network.name} `{layer}`",
         spread(one.lucent),

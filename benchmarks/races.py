@@ -21,9 +21,11 @@ from phosphene import (
     Streams,
     Survey,
     Unit,
+    draw,
     each_gradient,
 )
 from phosphene.data import Batch
+from phosphene.maximize import Usual
 from phosphene.maximize.recipe import follow
 from phosphene.network import GUIDED, PLAIN, frozen
 from phosphene.objectives import Term
@@ -53,7 +55,7 @@ class Race:
         return len(self.ratios)
 
 
-def race(network: Network, layer: str, count: int, spectrum: Spectrum) -> Race:
+def race(network: Network, layer: str, count: int, spectrum: Spectrum, usual: Usual) -> Race:
     """Race `count` units of `layer`, leaving out those that Lucent's picture does not excite."""
     units, seconds, reached = [], [], []
     for unit in range(network.layer(layer).units):
@@ -68,8 +70,9 @@ def race(network: Network, layer: str, count: int, spectrum: Spectrum) -> Race:
             break
     ours, steps = until(network, layer, units, spectrum, reached)
     started = time.perf_counter()
-    *_, last = climb(network, layer, units, Recipe(), spectrum)
+    drawn = draw(network, [Unit(layer, u) for u in units], spectrum=spectrum, usual=usual)
     standard = (time.perf_counter() - started) / len(units)
+    last = torch.stack([drawing.picture for drawing in drawn])
     shown = answers(network, layer, units, last) / torch.tensor(reached)
     return Race(seconds, ours, steps, standard, shown.tolist())
 
@@ -100,7 +103,7 @@ def until(
 def climb(
     network: Network, layer: str, units: Sequence[int], recipe: Recipe, spectrum: Spectrum
 ) -> Iterator[Tensor]:
-    """The pictures of each step, drawn together as `draw` does."""
+    """The pictures of each step, the units' means driven together on one canvas."""
     streams = Streams.seeded(0, [Unit(layer, unit) for unit in units])
     shape = (network.input.channels, *network.window(layer))
     objective = Channel(layer, tuple(units))
