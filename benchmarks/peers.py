@@ -102,10 +102,13 @@ def main() -> None:
         *("an atlas's, s", "its activation"),
     )
     usual = Usual.measure(network, (batch.pictures for batch in held))
-    races = {network: [pictures(page, network, n, asked.units, spectrum, usual) for n in layers]}
+    known = {"spectrum": spectrum, "usual": usual}
+    races = {network: [pictures(page, network, n, asked.units, **known) for n in layers]}
     names = [layer.name for layer in small.default_layers]
     usual = Usual.measure(small, (batch.pictures for batch in batches(digits("test"))))
-    races[small] = [pictures(page, small, name, asked.units, own, usual) for name in names]
+    races[small] = [
+        pictures(page, small, name, asked.units, spectrum=own, usual=usual) for name in names
+    ]
     for subject, found in races.items():
         ratios = [r for one in found for r in one.ratios]
         page.row(f"**{subject.name}**", *[""] * 4, f"**{ratio(ratios)}**", "", "")
@@ -144,7 +147,7 @@ def main() -> None:
 
 
 def pictures(
-    page: "Page", network: Network, layer: str, units: int, spectrum: Spectrum, usual: Usual
+    page: "Page", network: Network, layer: str, units: int, *, spectrum: Spectrum, usual: Usual
 ) -> Race:
     """Race for the first `units` of a layer that Lucent's picture excites at all."""
     one = race(network, layer, units, spectrum, usual)
