@@ -102,8 +102,11 @@ def main() -> None:
         *("an atlas's, s", "its activation"),
     )
     usual = Usual.measure(network, (batch.pictures for batch in held))
-    known = {"spectrum": spectrum, "usual": usual}
-    races = {network: [pictures(page, network, n, asked.units, **known) for n in layers]}
+    races = {
+        network: [
+            pictures(page, network, n, asked.units, spectrum=spectrum, usual=usual) for n in layers
+        ]
+    }
     names = [layer.name for layer in small.default_layers]
     usual = Usual.measure(small, (batch.pictures for batch in batches(digits("test"))))
     races[small] = [
