@@ -3,6 +3,7 @@
 import pickle
 import shutil
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 
+from fuzz import small_atlas
 from network import libraries
 from phosphene.atlas import Atlas
 from phosphene.data import digits
@@ -304,3 +306,17 @@ def test_the_demo(run, tmp_path):
     assert run("demo", "--out", tmp_path / "demo")[0] == 0
     with Atlas.open(tmp_path / "demo" / "digits.atlas") as atlas:
         assert atlas.fingerprint() == first
+
+
+@pytest.mark.parametrize("document", [{}, None, [1], {"labels": 3}])
+def test_a_network_that_is_not_described_is_told(
+    document: object,
+    run: Callable[..., tuple[int, str]],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    small_atlas(tmp_path / "a.atlas")
+    documents = Atlas.documents
+    monkeypatch.setattr(Atlas, "documents", lambda self: documents(self) | {"network": document})
+    code, said = run("show", tmp_path / "a.atlas", "conv:0")
+    assert (code, "is no description of a network" in said) == (2, True), said

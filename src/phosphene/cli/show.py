@@ -20,6 +20,7 @@ from phosphene.errors import SpecError, UnknownUnitError
 from phosphene.figures import attributions_sheet, layer_sheet, unit_sheet
 from phosphene.figures.attributions import METHODS
 from phosphene.figures.folder import slug
+from phosphene.figures.viewer import Viewer
 from phosphene.types import Unit
 
 
@@ -93,7 +94,7 @@ def show(
 def _sheet(atlas: Atlas, name: str) -> Image:
     """The figure of a unit, a class by its name, or a whole layer."""
     layers = {layer.name: layer for layer in atlas.layers()}
-    labels = atlas.documents().get("network", {}).get("labels", [])
+    labels = Viewer(atlas).outputs
     last = next(reversed(layers), "")
     if name not in layers and name in labels and layers[last].units == len(labels):
         name = f"{last}:{labels.index(name)}"
@@ -130,17 +131,16 @@ def _draw_to(path: Path, figure: Image, *, asked: bool) -> None:
 
 def _describe(atlas: Atlas, unit: Unit) -> None:
     record = atlas.unit(unit.layer, unit.index)
-    classes = atlas.document("network")["labels"]
+    viewer = Viewer(atlas)
     table = Table(
         box=None, show_header=False, title=f"[b]{unit.layer}:{unit.index}", title_justify="left"
     )
     table.add_row("fires on", f"{record.firing_rate:.1%} of the pictures")
     table.add_row("values", f"mean {record.mean:.3g}, deviation {record.deviation:.3g}")
     table.add_row("largest", f"{record.maximum:.3g}")
-    if record.preferred_class is not None and classes:
-        table.add_row(
-            "prefers", f"{classes[record.preferred_class]}, selectivity {record.selectivity:.2f}"
-        )
+    if record.preferred_class is not None:
+        preferred = viewer.class_name(record.preferred_class)
+        table.add_row("prefers", f"{preferred}, selectivity {record.selectivity:.2f}")
     if record.twin is not None:
         table.add_row(
             "twin", f"{unit.layer}:{record.twin}, correlation {record.twin_correlation:.3f}"

@@ -23,7 +23,7 @@ from phosphene.atlas import (
     ProbeRecord,
     UnitRecord,
 )
-from phosphene.errors import DamagedError, UnfinishedAtlasError
+from phosphene.errors import AtlasError, DamagedError, UnfinishedAtlasError, reading
 from phosphene.figures.captions import strength
 from phosphene.figures.crops import Box, covers, crop
 from phosphene.figures.palette import faded, full_strength, picture_to_image, signed_to_rgba
@@ -124,9 +124,12 @@ class Viewer:
         self.documents: Mapping[str, Any] = atlas.documents()
         self.network: Mapping[str, Any] = self.documents["network"]
         self.layers = atlas.layers()
-        self.reading: Mapping[str, Any] = UNREAD | self.documents.get("reading", {})
-        self.outputs: Sequence[str] = self.network["labels"]
-        self.labels: Sequence[str] = self.reading["labels"] or self.outputs
+        with reading(self.network, "description of a network", AtlasError):
+            self.outputs: Sequence[str] = tuple(self.network["labels"])
+        told = self.documents.get("reading", {})
+        with reading(told, "description of how outputs are read", AtlasError):
+            self.reading: Mapping[str, Any] = UNREAD | told
+            self.labels: Sequence[str] = tuple(self.reading["labels"]) or self.outputs
         self.image = lru_cache(maxsize=512)(atlas.image)
         self.units = lru_cache(maxsize=2)(atlas.units)
         self.weights_limit = cache(self._weights_limit)
