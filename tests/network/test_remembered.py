@@ -59,6 +59,15 @@ def test_it_is_told_by_what_a_layer_does_and_not_by_its_class() -> None:
     torch.testing.assert_close(found["1"].deviation, expected["1"].deviation)
 
 
+def test_in_half_the_precision_it_is_the_same() -> None:
+    module = trained(torch.rand(40, 3, 12, 12))
+    expected = remembered(Network(module, Input(3, (12, 12))))
+    found = remembered(Network(module.bfloat16(), Input(3, (12, 12))))
+    assert list(found) == list(expected)
+    for name, known in found.items():
+        torch.testing.assert_close(known.mean, expected[name].mean, atol=0.02, rtol=0.02)
+
+
 @pytest.mark.parametrize("norm", [nn.BatchNorm2d(4), nn.GroupNorm(2, 4), nn.Identity()])
 def test_what_was_not_trained_remembers_nothing(norm: nn.Module) -> None:
     module = nn.Sequential(nn.Conv2d(3, 4, 3), norm, nn.Flatten(), nn.Linear(400, 2))
