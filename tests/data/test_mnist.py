@@ -74,6 +74,8 @@ def test_missing_file_names_itself_and_the_remedy(folder: Path) -> None:
         (idx(LABELS), "starts with 00 00 08 01, expected 00 00 08 03"),
         (b"", "starts with nothing"),
         (b"<html>", "no IDX file"),
+        (idx(PIXELS)[:8] + bytes(8), r"holds 5 x 0 x 0 values: nothing"),
+        (idx(PIXELS)[:4] + bytes(12), r"holds 0 x 0 x 0 values: nothing"),
     ],
 )
 def test_damaged_file_names_itself(folder: Path, content: bytes, complaint: str) -> None:

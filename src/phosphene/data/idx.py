@@ -95,6 +95,11 @@ def _shape(path: Path, file: io.BufferedIOBase, axes: int) -> tuple[list[int], i
     wanted = 4 + 4 * axes + math.prod(shape)
     if len(content) < 4 + 4 * axes:
         raise _cut_short(path, len(content), 4 + 4 * axes)
+    if not all(shape):
+        raise DataError(
+            f"{printable(path)} says that it holds {' x '.join(map(str, shape))} values: nothing; "
+            "fetch the file again"
+        )
     return shape, wanted
 
 
