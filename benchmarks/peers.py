@@ -61,8 +61,10 @@ Lucent draws each unit in its {STEPS} steps. The activation it reached is what t
 to the finished picture, untouched by moves: the mean over the unit's map. Ours is drawn on the
 Fourier canvas, the units of a layer together, until the picture answers as strongly; looking is
 off the clock. *Reached* counts the units that did within {STEPS} steps. The last two columns are
-the pictures an atlas holds, drawn as is chosen for the layer and the data:
-seconds for each, and its activation over Lucent's.
+the pictures an atlas holds, drawn as is chosen for the layer and the data: seconds for each, and
+its activation over Lucent's. Classes of photographs are held near what is usual and give up
+activation for resemblance; early channels are drawn for the places that they answer, so the mean of
+a map that may be negative elsewhere says little of them.
 """
 MAPS = """
 ## Maps
