@@ -60,8 +60,9 @@ class Marks:
 
     def follow(self, name: str, args: Sequence[Any], kwargs: Mapping[str, Any], made: Any) -> None:
         """Note what the function called `name` made of its arguments."""
-        tells_nothing = isinstance(made, torch.Size) or getattr(made, "requires_grad", False)
-        if tells_nothing and not (self._made_of or name in _NOTED or name.endswith("_")):
+        if getattr(made, "requires_grad", False) and not (
+            self._made_of or name in _NOTED or name.endswith("_")
+        ):
             return  # as nearly all calls
         given = [*_tensors(args), *_tensors(list(kwargs.values()))]
         marks = [self.origins(t) for t in given if not t.requires_grad]

@@ -159,7 +159,7 @@ class _Rectifiers(TorchFunctionMode):
     ) -> Any:
         kwargs = kwargs or {}
         name = _name(func)
-        found = self._rectifies(func, name, args, kwargs)
+        found = None if name == _PROPERTY else self._rectifies(func, name, args, kwargs)
         if found is not None:
             x, bounds, in_place = found
             made = _Rectify.apply(  # type: ignore[no-untyped-call]
@@ -168,7 +168,9 @@ class _Rectifiers(TorchFunctionMode):
             self.marks.follow("rectify_" if in_place else "rectify", [x], {}, made)
             return None if name == "__setitem__" else made
         result = func(*args, **kwargs)
-        if isinstance(result, _MAY_HOLD_TENSORS) or name == "__setitem__":
+        if (isinstance(result, _MAY_HOLD_TENSORS) and not isinstance(result, torch.Size)) or (
+            name == "__setitem__"
+        ):
             self.marks.follow(name, args, kwargs, result)
         return result
 
@@ -189,6 +191,9 @@ class _Rectifiers(TorchFunctionMode):
 _ATEN = (torch._ops.OpOverload, torch._ops.OpOverloadPacket)
 
 _MAY_HOLD_TENSORS = (Tensor, tuple, list)
+
+_PROPERTY = "__get__"
+"""What a look at a tensor's shape, type or place is called: as frequent as all else together."""
 
 
 def _name(func: Callable[..., Any]) -> str:
