@@ -12,7 +12,7 @@ from phosphene.errors import ChannelError, DataError, InputError
 from phosphene.maximize import Recipe, Usual, chosen, draw, strongest_patches
 from phosphene.maximize.choice import SMALL, sees_less_than_half
 from phosphene.maximize.recipe import WIDE, Aim
-from phosphene.maximize.usual import UNFAMILIAR, UNUSUAL
+from phosphene.maximize.usual import MEASURED, REMEMBERED
 from phosphene.network import Input, Network
 from phosphene.objectives import Channel, Energy, Neuron, Unfamiliar, Unusual
 from phosphene.transforms import Identity
@@ -180,7 +180,7 @@ def test_layers_below_are_held_near_what_real_pictures_make_of_them(network: Net
     (held,) = draw(network, ["6:1"], firmly, spectrum=spectrum, usual=usual)
     assert free.recipe is not None
     assert free.recipe.unusual == 0
-    assert chosen(network, "6", Recipe(), spectrum, usual).recipe.unusual == UNUSUAL
+    assert chosen(network, "6", Recipe(), spectrum, usual).recipe.unusual == MEASURED.weight
     assert held.objective == free.objective == Channel("6", 1)
     far = []
     for drawing in (free, held):
@@ -252,7 +252,7 @@ def test_without_pictures_layers_are_held_near_what_is_remembered(normalised: Ne
     free, held = (
         draw(normalised, ["7:1"], Recipe(steps=200, unusual=unusual))[0] for unusual in (0, 1.0)
     )
-    assert chosen(normalised, "7", Recipe(), None).recipe.unusual == UNFAMILIAR
+    assert chosen(normalised, "7", Recipe(), None).recipe.unusual == REMEMBERED.weight
     far = []
     for drawing in (free, held):
         recording = normalised.record(drawing.picture[None], ["1", "4"])
@@ -260,7 +260,7 @@ def test_without_pictures_layers_are_held_near_what_is_remembered(normalised: Ne
         far.append(sum(float(term(recording)) for term in terms))
     assert far[1] < 0.7 * far[0]
     measured = Usual.measure(normalised, [anywhere()])
-    assert chosen(normalised, "7", Recipe(), None, measured).recipe.unusual == UNUSUAL
+    assert chosen(normalised, "7", Recipe(), None, measured).recipe.unusual == MEASURED.weight
     assert chosen(normalised, "7", Recipe(), None, Usual({})).recipe.unusual == 0
 
 

@@ -85,7 +85,7 @@ def chosen(
         )
     if recipe.unusual is None:
         known = usual is not None and found.name in usual.moments
-        recipe = replace(recipe, unusual=usual.weight if usual and free and known else 0.0)
+        recipe = replace(recipe, unusual=usual.hold.weight if usual and free and known else 0.0)
     if recipe.transform is None:
         recipe = replace(recipe, transform=_moves(recipe, local, patch.size))
     return Choice(network, found.name, recipe, spectrum, patch, local, usual)

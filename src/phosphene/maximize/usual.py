@@ -6,7 +6,7 @@ normalisations remember of the pictures that it was trained on does nearly as we
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from jaxtyping import Float
@@ -21,15 +21,21 @@ from phosphene.streams import Streams
 Moments = tuple[Values, Values]
 """Mean and deviation of each unit of a layer."""
 
-UNUSUAL = 0.006
-"""What one unit's squared deviation from real pictures, as a mean over the layers below, costs in
-deviations of the unit that is drawn: see docs/decisions.md."""
 
-UNFAMILIAR = 0.06
-"""The same where deviations are those that batch normalisations remember."""
+class Hold(NamedTuple):
+    """How layers are held: by which term, at most how many, and at what cost.
 
-MOST_MEASURED, MOST_REMEMBERED = 4, 16
-"""Layers: enough to hold what lies below a unit, and each costs time in every step."""
+    A layer too many only costs time in every step. `weight` is what one unit's squared deviation
+    costs, as a mean over the layers, in deviations of the unit that is drawn: docs/decisions.md.
+    """
+
+    term: type[Unusual] | type[Unfamiliar]
+    most: int
+    weight: float
+
+
+MEASURED = Hold(Unusual, most=4, weight=0.006)
+REMEMBERED = Hold(Unfamiliar, most=16, weight=0.06)
 
 _FAINTEST = 0.1
 """Of the layer's median deviation: the least that a unit's own counts for."""
@@ -102,37 +108,26 @@ class Usual:
         return cls({name: _scale(unit_maps(recording[name]).mean(2)) for name in names}, memory)
 
     @property
-    def weight(self) -> float:
-        """What an unusual answer below costs a unit unless a recipe says it."""
-        return UNFAMILIAR if self.memory else UNUSUAL
+    def hold(self) -> Hold:
+        """How layers are held by what is known of them."""
+        return REMEMBERED if self.memory else MEASURED
 
     def below(self, network: Network, layer: str) -> tuple[str, ...]:
-        """At most four of the measured layers before `layer`, or sixteen of those remembered.
-
-        They lie evenly, the last one among them.
-        """
-        known, most = (
-            (self.memory, MOST_REMEMBERED) if self.memory else (self.moments, MOST_MEASURED)
-        )
+        """At most so many of the known layers before `layer`, evenly, the last one among them."""
         order = list(network.layers)
+        known = self.memory or self.moments
         before = [n for n in order[: order.index(network.layer(layer).name)] if n in known]
-        most = min(most, len(before))
+        most = min(self.hold.most, len(before))
         return tuple(before[round((i + 1) * len(before) / most) - 1] for i in range(most))
 
     def outstanding(
         self, network: Network, layer: str, index: tuple[int, ...], weight: float
     ) -> Term:
         """z of units of `layer`, less `weight` times how unusual the layers `below` are."""
-        mean, deviation = self.moments[layer]
-        aim: Term = Outstanding(layer, mean, deviation, index)
-        held = self.below(network, layer)
+        aim: Term = Outstanding(layer, *self.moments[layer], index)
+        known, held = self.memory or self.moments, self.below(network, layer)
         for name in held:
-            unusual: Term = (
-                Unfamiliar(name, *self.memory[name])
-                if self.memory
-                else Unusual(name, *self.moments[name])
-            )
-            aim = aim - (weight / len(held)) * unusual
+            aim = aim - (weight / len(held)) * self.hold.term(name, *known[name])
         return aim
 
     def to_json(self) -> dict[str, Any]:

@@ -1,17 +1,15 @@
 """What the batch normalisations of a network remember of the pictures that it was trained on."""
 
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from phosphene.network.layers import Layer
+from phosphene.network.record import Network
 from phosphene.network.trial import trial_pictures
-
-if TYPE_CHECKING:
-    from phosphene.network.layers import Layer
-    from phosphene.network.record import Network
 
 _CLOSE = 1e-2
 """Of the largest value; what a layer may differ by from a batch normalisation's arithmetic, also
@@ -28,7 +26,7 @@ class Remembered(NamedTuple):
 
 
 @torch.no_grad()
-def remembered(network: "Network") -> dict[str, Remembered]:
+def remembered(network: Network) -> dict[str, Remembered]:
     """What is remembered of which layers of maps; nothing of a network that does not normalise.
 
     A layer that gives back (x - m) / √(v + eps) * weight + bias, with the mean m and the variance v
@@ -51,7 +49,7 @@ def remembered(network: "Network") -> dict[str, Remembered]:
     return {name: found[name] for name in network.layers if name in found}
 
 
-def _module(network: "Network", layer: "Layer") -> nn.Module | None:
+def _module(network: Network, layer: Layer) -> nn.Module | None:
     """The module of a layer of maps that keeps a normalisation's state and was trained."""
     site = layer.site
     if site.call is not None or site.keys or not layer.spatial:
