@@ -16,7 +16,7 @@ from phosphene.atlas.records import (
     UnitRecord,
 )
 from phosphene.atlas.store import Atlas, JobWriter, job_key
-from phosphene.atlas.verify import Verdict, blaming_damage, drop_damaged, verify
+from phosphene.atlas.verify import Verdict, blaming_damage, drop_damaged, expecting, verify
 
 __all__ = [
     "Atlas",
@@ -36,6 +36,7 @@ __all__ = [
     "Verdict",
     "blaming_damage",
     "drop_damaged",
+    "expecting",
     "job_key",
     "quantise",
     "verify",

@@ -13,8 +13,11 @@ from phosphene.atlas.files import Column, columns, translated
 from phosphene.atlas.reader import Reader
 from phosphene.atlas.store import Atlas
 from phosphene.atlas.tables import ARTEFACTS, JOBS, Table
-from phosphene.errors import PhospheneError, TruncatedAtlasError
+from phosphene.errors import AtlasError, PhospheneError, TruncatedAtlasError, reading
 from phosphene.words import plural, printable
+
+AGAIN = "Copy it again, or build anew under another name"
+"""What to do about a file that holds what it should not."""
 
 MOST_LINES = 20
 """Of what SQLite says of a damaged file."""
@@ -91,6 +94,22 @@ def judge(atlas: Reader) -> Verdict:
 
 
 @contextmanager
+def expecting(atlas: Reader, value: object, what: str) -> Iterator[None]:
+    """Say that an atlas is to blame where `value`, read from it, turns out to be no `what`.
+
+    Raises:
+        TruncatedAtlasError: with the value and what to do.
+    """
+    try:
+        with reading(value, what, AtlasError):
+            yield
+    except AtlasError as error:
+        raise TruncatedAtlasError(
+            f"{atlas.path} holds what no study has written: {printable(str(error)):.400}. {AGAIN}"
+        ) from error
+
+
+@contextmanager
 def blaming_damage(atlas: Reader) -> Iterator[None]:
     """Say that an atlas is to blame where it is, and not phosphene, for what goes wrong inside.
 
@@ -111,7 +130,7 @@ def blaming_damage(atlas: Reader) -> Iterator[None]:
         found = [*verdict.file, *map(str, verdict.damages), verdict.summary][0]
         raise TruncatedAtlasError(
             f"{atlas.path} holds what no study has written ({type(error).__name__}: "
-            f"{printable(error):.100}): {found}. Copy it again, or build anew under another name"
+            f"{printable(error):.100}): {found}. {AGAIN}"
         ) from error
 
 
@@ -130,7 +149,7 @@ def drop_damaged(path: str | Path) -> list[str]:
         if unreadable:
             raise TruncatedAtlasError(
                 f"{path} is damaged as a file, so that nothing can be dropped from it: "
-                f"{unreadable[0]}. Copy it again, or build anew under another name"
+                f"{unreadable[0]}. {AGAIN}"
             )
         titles: list[str] = []
         with atlas._transaction():

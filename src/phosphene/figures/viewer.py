@@ -22,8 +22,9 @@ from phosphene.atlas import (
     PictureRecord,
     ProbeRecord,
     UnitRecord,
+    expecting,
 )
-from phosphene.errors import AtlasError, DamagedError, UnfinishedAtlasError, reading
+from phosphene.errors import DamagedError, UnfinishedAtlasError
 from phosphene.figures.captions import strength
 from phosphene.figures.crops import Box, covers, crop
 from phosphene.figures.palette import faded, full_strength, picture_to_image, signed_to_rgba
@@ -116,6 +117,7 @@ class Viewer:
 
     Raises:
         UnfinishedAtlasError: the study has not come as far as anything to show.
+        TruncatedAtlasError: what the atlas says of its network is no description of one.
     """
 
     def __init__(self, atlas: Atlas) -> None:
@@ -124,10 +126,10 @@ class Viewer:
         self.documents: Mapping[str, Any] = atlas.documents()
         self.network: Mapping[str, Any] = self.documents["network"]
         self.layers = atlas.layers()
-        with reading(self.network, "description of a network", AtlasError):
+        with expecting(atlas, self.network, "description of a network"):
             self.outputs: Sequence[str] = tuple(self.network["labels"])
         told = self.documents.get("reading", {})
-        with reading(told, "description of how outputs are read", AtlasError):
+        with expecting(atlas, told, "description of how outputs are read"):
             self.reading: Mapping[str, Any] = UNREAD | told
             self.labels: Sequence[str] = tuple(self.reading["labels"]) or self.outputs
         self.image = lru_cache(maxsize=512)(atlas.image)
