@@ -41,8 +41,9 @@ from phosphene import (
 )
 from phosphene.canvas import Autoencoder, Decoded
 from phosphene.network import load_weights
+from phosphene.training import seeded
 from phosphene.transforms import Identity
-from phosphene.zoo import VariationalAutoencoder, hvass, seeded, train_decoder
+from phosphene.zoo import VariationalAutoencoder, hvass, train_decoder
 
 RECIPES = {
     "chosen (bounded here)": Recipe(),

@@ -44,8 +44,8 @@ from phosphene import (
 )
 from phosphene.maximize import Usual
 from phosphene.network import GUIDED, frozen
-from phosphene.zoo import Recipe as Training
-from phosphene.zoo import hvass, seeded, train
+from phosphene.training import Training, seeded, train
+from phosphene.zoo import hvass
 
 PEERS = ("torch", "torch-lucent", "kornia", "captum")
 

@@ -42,7 +42,8 @@ from phosphene import (
     load_data,
     load_network,
 )
-from phosphene.maximize import Usual, confirm
+from phosphene.evaluation import confirm
+from phosphene.maximize import Usual
 
 RECIPES = {
     "chosen": Recipe(),

@@ -29,7 +29,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from phosphene import Network, Recipe, Spectrum, batches, load_data, load_network
-from phosphene.maximize import confirm
+from phosphene.evaluation import confirm
 from phosphene.network import frozen
 
 

@@ -28,8 +28,9 @@ from phosphene.probes import (
     read_strokes,
     shifts,
 )
+from phosphene.training import accuracy
 from phosphene.words import number, percent
-from phosphene.zoo import DECODER, KRISHNA, VariationalAutoencoder, accuracy, train_decoder
+from phosphene.zoo import DECODER, KRISHNA, VariationalAutoencoder, train_decoder
 
 # %% [markdown]
 # ## Two classes

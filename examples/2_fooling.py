@@ -31,9 +31,19 @@ from phosphene import (
 )
 from phosphene.errors import MessageError
 from phosphene.figures import film_sheet, filters_sheet, pictures_sheet, weights_sheet
-from phosphene.probes import class_pictures, fool, hide, misread, morph, reveal, shown_to, transfer
+from phosphene.probes import (
+    class_pictures,
+    fool,
+    hide,
+    misread,
+    morph,
+    reveal,
+    shown_to,
+    transfer,
+)
+from phosphene.training import accuracy
 from phosphene.words import number, percent
-from phosphene.zoo import BRUNER, HVASS, SOFTMAX, accuracy
+from phosphene.zoo import BRUNER, HVASS, SOFTMAX
 
 test = pictures("test")
 _, validation = SOFTMAX.split(pictures("train"))

@@ -28,8 +28,9 @@ from phosphene import (
     guided,
 )
 from phosphene.figures import attributions_sheet, drawings_sheet
+from phosphene.training import accuracy, seeded
 from phosphene.words import percent
-from phosphene.zoo import HVASS, accuracy, seeded
+from phosphene.zoo import HVASS
 
 test = pictures("test")
 network = trained("hvass-0", HVASS).network

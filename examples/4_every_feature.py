@@ -36,8 +36,9 @@ from phosphene.figures import (
     training_sheet,
 )
 from phosphene.probes import compare, misread, restart, units
+from phosphene.training import accuracy
 from phosphene.words import number, percent, plural
-from phosphene.zoo import HVASS, accuracy
+from phosphene.zoo import HVASS
 
 test = pictures("test")
 

@@ -12,12 +12,19 @@
 import torch
 from settings import pick, pictures, trained
 
-from phosphene import LogProbability, Optimizer, Spectrum, batches, nearest_neighbours
+from phosphene import (
+    LogProbability,
+    Optimizer,
+    Spectrum,
+    batches,
+    nearest_neighbours,
+)
 from phosphene import Recipe as DrawingRecipe
 from phosphene.figures import film_sheet, pictures_sheet
 from phosphene.probes import Film, against, class_pictures, fool, shown_to
+from phosphene.training import accuracy
 from phosphene.words import number, percent
-from phosphene.zoo import HVASS, PYTORCH, accuracy
+from phosphene.zoo import HVASS, PYTORCH
 
 test = pictures("test")
 

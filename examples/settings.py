@@ -14,7 +14,8 @@ from typing import Any, NamedTuple, TypeVar
 
 from phosphene.data import ArrayDataset, digits, mnist
 from phosphene.network import Network
-from phosphene.zoo import Article, Recipe, TrainingStep, train
+from phosphene.training import Training, TrainingStep, train
+from phosphene.zoo import Article
 
 T = TypeVar("T")
 
@@ -50,7 +51,7 @@ class Trained(NamedTuple):
 
 
 def trained(
-    name: str, article: Article, seed: int = 0, recipe: Recipe | None = None, **changes: Any
+    name: str, article: Article, seed: int = 0, recipe: Training | None = None, **changes: Any
 ) -> Trained:
     """The article's network, trained as it says or by `recipe`, or loaded if that was done before.
 

@@ -6,8 +6,8 @@ from torch import nn
 
 from phosphene import Input, Network
 from phosphene.data import Batch
-from phosphene.figures.paper import DPI, MARGIN
-from phosphene.figures.png import AnyImage, enlarge
+from phosphene.figures.ink.paper import DPI, MARGIN
+from phosphene.figures.ink.png import AnyImage, enlarge
 
 LABELS = ("cat with a striped orange coat", "dog", "cup of coffee")
 

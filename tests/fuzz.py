@@ -34,8 +34,7 @@ from phosphene.atlas import (
 )
 from phosphene.cli.layer_table import table_of_atlas
 from phosphene.errors import AtlasError, NetworkError
-from phosphene.figures import export_site, layer_sheet, unit_sheet
-from phosphene.figures.png import png_bytes
+from phosphene.figures import export_site, layer_sheet, png_bytes, unit_sheet
 from phosphene.network import Input
 
 UNITS = 3

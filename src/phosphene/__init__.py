@@ -15,7 +15,6 @@ from phosphene.canvas import Bounded, Fourier, Maco, Pixels, Spectrum
 from phosphene.data import ImageFolder, batches, digits, load_data, mnist, read_image
 from phosphene.errors import PhospheneError
 from phosphene.evaluation import nearest_neighbours
-from phosphene.examples import Survey
 from phosphene.figures import export_site, layer_sheet, unit_sheet
 from phosphene.maximize import Drawing, Optimizer, Recipe, Step, ascend, draw
 from phosphene.network import Input, Network, load_network
@@ -35,6 +34,7 @@ from phosphene.objectives import (
 from phosphene.results import sheet
 from phosphene.streams import Streams
 from phosphene.study import Settings, Study, build
+from phosphene.survey import Survey
 from phosphene.transforms import Identity, RandomAffine
 from phosphene.types import Unit
 from phosphene.version import __version__

@@ -15,7 +15,8 @@ from phosphene.attribution import deconvnet, gradient, guided
 from phosphene.data import digits
 from phosphene.network import Input, Network
 from phosphene.objectives import Logit
-from phosphene.zoo import Recipe, hvass, seeded, train
+from phosphene.training import Training, seeded, train
+from phosphene.zoo import hvass
 
 pytestmark = pytest.mark.slow
 
@@ -28,7 +29,7 @@ def network(tmp_path_factory: pytest.TempPathFactory) -> Network:
     path: Path = tmp_path_factory.mktemp("weights") / "digits.safetensors"
     module = seeded(lambda: hvass((1, *SIZE), widths=(8, 16), dense=(32,)), 0)
     record = Input(1, SIZE)
-    recipe = Recipe(learning_rate=3e-3, batch=64, steps=300)
+    recipe = Training(learning_rate=3e-3, batch=64, steps=300)
     for _ in train(module, record, digits("train", SIZE), recipe, path):
         pass
     return Network(module, record)

@@ -15,7 +15,8 @@ from fuzz import small_atlas
 from network import libraries
 from phosphene.atlas import Atlas
 from phosphene.data import digits
-from phosphene.zoo import hvass, seeded
+from phosphene.training import seeded
+from phosphene.zoo import hvass
 
 MODEL = """
 from phosphene.zoo import hvass

@@ -118,8 +118,18 @@ def test_what_is_built_in_needs_no_consent(folder: Path, spec: str) -> None:
     consent.permit(spec, Path("a.atlas"), trust=False)
 
 
-FOREIGN = ["phosphene.cli:main", "phosphene.zoo.checkpoint:Path", "phosphene.zoo:nothing", "x:y"]
-FOREIGN += ["phosphene.zoos:make", "phosphene.data.mnist:tempfile", "./phosphene.zoo.py:hvass", ":"]
+FOREIGN = [
+    "phosphene.cli:main",
+    "phosphene.training.checkpoint:Path",
+    "phosphene.zoo:nothing",
+    "x:y",
+]
+FOREIGN += [
+    "phosphene.zoos:make",
+    "phosphene.data.mnist_files:tempfile",
+    "./phosphene.zoo.py:hvass",
+    ":",
+]
 
 
 @pytest.mark.parametrize("spec", FOREIGN)

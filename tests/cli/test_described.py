@@ -12,7 +12,7 @@ import typer
 from PIL import Image
 
 from phosphene.atlas import Atlas
-from phosphene.cli.app import app
+from phosphene.cli import app
 from phosphene.cli.described import OPTIONS, Described
 from phosphene.network import Input, load_network
 

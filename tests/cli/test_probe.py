@@ -14,7 +14,8 @@ from phosphene.canvas import Spectrum
 from phosphene.cli import retrain
 from phosphene.maximize import Recipe
 from phosphene.probes import class_pictures
-from phosphene.zoo import hvass, seeded
+from phosphene.training import seeded
+from phosphene.zoo import hvass
 
 pytestmark = pytest.mark.slow  # many small studies and trainings
 

@@ -5,7 +5,13 @@ import torch
 from torch import nn
 from torch.utils.data import Subset, TensorDataset
 
-from phosphene.data import ArrayDataset, count_labels, fingerprint, known_labels, match_classes
+from phosphene.data import (
+    ArrayDataset,
+    count_labels,
+    fingerprint,
+    known_labels,
+    match_classes,
+)
 from phosphene.network import Input, Network
 from phosphene.study import Study, agree
 

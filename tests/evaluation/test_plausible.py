@@ -9,7 +9,8 @@ from torch import Tensor, nn
 from phosphene.data import ArrayDataset, digits
 from phosphene.evaluation import plausible
 from phosphene.network import Input, Network
-from phosphene.zoo import hvass, seeded
+from phosphene.training import seeded
+from phosphene.zoo import hvass
 
 
 class Bright(nn.Module):

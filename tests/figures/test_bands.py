@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 
-from phosphene.figures import picture_to_image, signed_to_rgba
-from phosphene.figures.crops import crop
+from phosphene.figures import crop, picture_to_image, signed_to_rgba
 
 
 @pytest.mark.parametrize("bands", [2, 4, 5, 9])

@@ -6,7 +6,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from phosphene.figures.charts import class_profile, confusion_table, histogram
+from phosphene.figures import class_profile, confusion_table, histogram
 
 
 def areas(svg: str, name: str) -> list[tuple[float, float, float]]:

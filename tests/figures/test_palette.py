@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from phosphene.figures.crops import covers, crop
-from phosphene.figures.palette import on_paper, picture_to_image, signed_to_rgba
-from phosphene.figures.png import data_uri, enlarge, mosaic, png_bytes
+from phosphene.figures import crop, data_uri, on_paper, picture_to_image, png_bytes, signed_to_rgba
+from phosphene.figures.ink.crops import covers
+from phosphene.figures.ink.png import enlarge, mosaic
 
 RANDOM = np.random.default_rng(0)
 

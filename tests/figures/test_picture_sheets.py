@@ -8,27 +8,25 @@ from torch.utils.data import TensorDataset
 from drawn import edges_are_blank, holds, network, some_data
 from phosphene.attribution import deconvnet, gradient, guided, method
 from phosphene.errors import InputError
-from phosphene.examples import Survey
 from phosphene.figures import (
     attributions_sheet,
     confusion_sheet,
     drawings_sheet,
     mosaic_sheet,
-    pictures_sheet,
-    training_sheet,
-)
-from phosphene.figures.attributions import PATCH, SIDE
-from phosphene.figures.palette import (
-    full_strength,
     on_paper,
     picture_to_image,
+    pictures_sheet,
     signed_to_rgba,
+    training_sheet,
 )
-from phosphene.figures.paper import DPI
+from phosphene.figures.ink.palette import full_strength
+from phosphene.figures.ink.paper import DPI
+from phosphene.figures.sheets.attributions import PATCH, SIDE
 from phosphene.maximize import Drawing
 from phosphene.objectives import Channel, Energy, Neuron
+from phosphene.survey import Survey
+from phosphene.training import TrainingStep
 from phosphene.types import Unit
-from phosphene.zoo import TrainingStep
 
 pytestmark = pytest.mark.slow  # together more than a few seconds
 

@@ -23,15 +23,17 @@ from phosphene.figures import (
     imagined_sheet,
     misread_sheet,
     move_sheet,
+    on_paper,
+    picture_to_image,
     restarts_sheet,
+    signed_to_rgba,
     strokes_sheet,
     transfer_sheet,
     weights_sheet,
 )
-from phosphene.figures.layout import filling, rows
-from phosphene.figures.palette import on_paper, picture_to_image, signed_to_rgba
-from phosphene.figures.paper import DPI, MARGIN, Paper
-from phosphene.figures.sheet import SIDE, WIDTH
+from phosphene.figures.ink.layout import filling, rows
+from phosphene.figures.ink.paper import DPI, MARGIN, Paper
+from phosphene.figures.sheets.study import SIDE, WIDTH
 from phosphene.maximize import Drawing, Recipe
 from phosphene.probes import (
     Ablation,

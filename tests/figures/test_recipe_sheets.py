@@ -6,20 +6,20 @@ import torch
 from torch import Tensor
 
 from drawn import edges_are_blank, holds
-from phosphene.figures.palette import picture_to_image
-from phosphene.figures.paper import DPI
-from phosphene.figures.sheet import LARGE
-from phosphene.maximize import (
+from phosphene.evaluation import Confirmed
+from phosphene.figures import picture_to_image
+from phosphene.figures.ink.paper import DPI
+from phosphene.figures.sheets.study import LARGE
+from phosphene.objectives import Channel, Norm
+from phosphene.probes import (
     Caricature,
     ClassModels,
-    Confirmed,
     Dream,
     Facets,
     Interpolation,
     Inversion,
     Pictured,
 )
-from phosphene.objectives import Channel, Norm
 from phosphene.results import Result, sheet
 
 MADE = torch.rand(3, 3, 20, 20, generator=torch.Generator().manual_seed(0))

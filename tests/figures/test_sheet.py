@@ -7,10 +7,9 @@ import pytest
 
 from phosphene.atlas import Atlas
 from phosphene.errors import UnknownLayerError, UnknownUnitError
-from phosphene.figures.palette import picture_to_image
-from phosphene.figures.paper import DPI, MARGIN, Paper
-from phosphene.figures.png import enlarge
-from phosphene.figures.sheet import layer_sheet, unit_sheet
+from phosphene.figures import layer_sheet, picture_to_image, unit_sheet
+from phosphene.figures.ink.paper import DPI, MARGIN, Paper
+from phosphene.figures.ink.png import enlarge
 
 pytestmark = pytest.mark.slow  # together more than a few seconds
 

@@ -21,9 +21,8 @@ from phosphene.atlas import (
     UnitRecord,
 )
 from phosphene.errors import StorageError, UnfinishedAtlasError
-from phosphene.figures.folder import SiteFolder, slug
-from phosphene.figures.sheet import layer_sheet, unit_sheet
-from phosphene.figures.site import export_site
+from phosphene.figures import export_site, layer_sheet, unit_sheet
+from phosphene.figures.site.folder import SiteFolder, slug
 
 pytestmark = pytest.mark.slow  # together more than a few seconds
 
@@ -323,7 +322,7 @@ def test_many_findings_of_a_topic_are_folded_away(digits_atlas: Path, tmp_path: 
 def test_the_overview_begins_with_some_of_the_classes(
     most: int, shown: int, digits_atlas: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("phosphene.figures.pages.HERO", most)
+    monkeypatch.setattr("phosphene.figures.site.pages.HERO", most)
     index = export(digits_atlas, tmp_path)["index.html"]
     links = [link for link in index.links if re.fullmatch(r"unit-output-\d+\.html", link)]
     assert len(links) == shown

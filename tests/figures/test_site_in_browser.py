@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from phosphene.atlas import Atlas
-from phosphene.figures.site import export_site
+from phosphene.figures import export_site
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 

@@ -7,7 +7,12 @@ import torch
 from torch import nn
 
 from phosphene.canvas import Fourier, Maco, Pixels
-from phosphene.errors import ObjectiveError, SizeError, UnknownLayerError, UnknownUnitError
+from phosphene.errors import (
+    ObjectiveError,
+    SizeError,
+    UnknownLayerError,
+    UnknownUnitError,
+)
 from phosphene.maximize import Drawing, Optimizer, Recipe, batch_size, draw
 from phosphene.network import Input, Network
 from phosphene.objectives import unit_maps

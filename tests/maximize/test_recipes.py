@@ -10,12 +10,14 @@ from torch import Tensor, nn
 
 from laws import unchanged
 from phosphene.errors import InputError, ObjectiveError, SizeError, UnknownLayerError
-from phosphene.maximize import (
-    Recipe,
+from phosphene.evaluation import confirm
+from phosphene.maximize import Recipe
+from phosphene.network import Input, Network
+from phosphene.objectives import Channel, Direction, Logit, Norm
+from phosphene.probes import (
     by_layer,
     caricature,
     class_models,
-    confirm,
     direction,
     dream,
     facets,
@@ -23,12 +25,10 @@ from phosphene.maximize import (
     invert,
     picture,
 )
-from phosphene.maximize.caricature import CARICATURE
-from phosphene.maximize.classes import BLANK
-from phosphene.maximize.dream import DREAM
-from phosphene.maximize.inversion import INVERT
-from phosphene.network import Input, Network
-from phosphene.objectives import Channel, Direction, Logit, Norm
+from phosphene.probes.caricatures import CARICATURE
+from phosphene.probes.classes import BLANK
+from phosphene.probes.dreaming import DREAM
+from phosphene.probes.inversion import INVERT
 from phosphene.results import Result
 from phosphene.transforms import Identity
 

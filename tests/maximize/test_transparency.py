@@ -5,8 +5,8 @@ import torch
 from torch import Tensor, nn
 
 from phosphene.canvas import Fourier, Pixels
-from phosphene.maximize import Above, Optimizer, Recipe, ascend, draw
-from phosphene.maximize.transparency import GRAINS, coarse, opacity, traced
+from phosphene.maximize import Above, Optimizer, Recipe, ascend, draw, opacity, traced
+from phosphene.maximize.transparency import GRAINS, coarse
 from phosphene.network import Input, Network
 from phosphene.objectives import Channel
 from phosphene.streams import Streams

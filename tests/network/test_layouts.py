@@ -9,9 +9,9 @@ from torch import Tensor, nn
 import modern
 import tiny
 from phosphene.errors import UnknownLayerError
-from phosphene.examples import crop, seen_from
 from phosphene.network import Input, Network, replace
 from phosphene.objectives import Channel, Neuron
+from phosphene.survey import crop, seen_from
 
 RGB = Input(3, (16, 16))
 

@@ -9,7 +9,15 @@ from torch import Tensor, nn
 
 from phosphene.attribution import cross, each_gradient, gradient
 from phosphene.errors import ObjectiveError
-from phosphene.network import DECONVNET, GUIDED, PLAIN, Input, Network, Rule, backward_rule
+from phosphene.network import (
+    DECONVNET,
+    GUIDED,
+    PLAIN,
+    Input,
+    Network,
+    Rule,
+    backward_rule,
+)
 from phosphene.objectives import Neuron, Term
 
 

@@ -10,9 +10,9 @@ from torch import Tensor, nn
 import modern
 import tiny
 from phosphene.network import Input, Network, frozen
-from phosphene.network.hollow import Hollow
-from phosphene.network.poison import COLUMNS, ROWS, Poison
-from phosphene.network.tap import tap
+from phosphene.network.fields.hollow import Hollow
+from phosphene.network.fields.poison import COLUMNS, ROWS, Poison
+from phosphene.network.tapping import tap
 
 
 def exhaustive(network: Network, axis: int) -> dict[str, list[tuple[int, int]]]:

@@ -7,8 +7,9 @@ from phosphene.attribution import guided
 from phosphene.maximize import Recipe, draw
 from phosphene.network import Input, Network
 from phosphene.objectives import Logit
+from phosphene.training import seeded
 from phosphene.types import LOGITS, Unit
-from phosphene.zoo import hvass, seeded
+from phosphene.zoo import hvass
 
 
 @pytest.mark.parametrize("precision", [torch.float64, torch.bfloat16])

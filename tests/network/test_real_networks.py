@@ -18,7 +18,15 @@ from laws import unchanged
 from mnist_cnn import MnistCnn, trained
 from phosphene.attribution import gradient
 from phosphene.errors import WeightsError
-from phosphene.network import DECONVNET, GUIDED, Input, Network, Rule, load_weights, read_weights
+from phosphene.network import (
+    DECONVNET,
+    GUIDED,
+    Input,
+    Network,
+    Rule,
+    load_weights,
+    read_weights,
+)
 from phosphene.objectives import Channel, Logit, Neuron
 
 pytestmark = pytest.mark.slow  # together more than a few seconds

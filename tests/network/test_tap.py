@@ -10,7 +10,7 @@ from torch import Tensor, nn
 import tiny
 from phosphene.network import Input, Network
 from phosphene.network.sites import Site
-from phosphene.network.tap import tap
+from phosphene.network.tapping import tap
 
 GREY = Input(1, (8, 8))
 

@@ -10,8 +10,8 @@ import torch
 from safetensors.torch import save_file
 
 from phosphene.errors import WeightsError
-from phosphene.network import weights_file
-from phosphene.network.weights import read_weights
+from phosphene.network import read_weights
+from phosphene.network.loading import weights_file
 
 STATE = {"conv.weight": torch.arange(27.0).reshape(3, 9), "conv.bias": torch.ones(3)}
 

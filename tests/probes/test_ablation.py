@@ -13,10 +13,10 @@ from laws import unchanged
 from mnist_cnn import trained
 from phosphene.data import ArrayDataset, Batch, batches, mnist
 from phosphene.errors import DataError, UnknownLayerError, UnknownUnitError
-from phosphene.examples import LayerSurvey, Survey
 from phosphene.network import Input, Network, replace
 from phosphene.objectives import unit_maps
-from phosphene.probes.ablation import ablate, census
+from phosphene.probes import ablate, census
+from phosphene.survey import LayerSurvey, Survey
 from tiny import network, pictures
 
 pytestmark = pytest.mark.slow  # together more than a few seconds

@@ -11,7 +11,7 @@ from phosphene import Input, Network
 from phosphene.data import ArrayDataset
 from phosphene.errors import DataError, InputError, UnknownLayerError
 from phosphene.probes import dissect, dissect_masks
-from phosphene.probes.dissect import average_precision
+from phosphene.probes.dissection import average_precision
 
 LABELS = ("left", "right", "neither")
 

@@ -11,12 +11,19 @@ from torch import Tensor, nn
 import tiny
 from laws import unchanged
 from mnist_cnn import trained
-from phosphene.errors import ChannelError, InputError, NetworkError, ObjectiveError, SizeError
+from phosphene.errors import (
+    ChannelError,
+    InputError,
+    NetworkError,
+    ObjectiveError,
+    SizeError,
+)
 from phosphene.maximize import Optimizer
 from phosphene.network import Input, Network
 from phosphene.objectives import Logit, LogProbability, Probability
+from phosphene.probes import against, fool
 from phosphene.probes.film import CONVINCED, MOST
-from phosphene.probes.fooling import Aim, against, fool, usual_rate
+from phosphene.probes.fooling import Aim, usual_rate
 from phosphene.types import LOGITS, Recording
 
 CLASSIFIERS = ("rectified", "residual", "functional", "dense")

@@ -20,8 +20,8 @@ from phosphene.network import Network
 from phosphene.objectives import Logit
 from phosphene.probes import Closeness, Imagined, imagine
 from phosphene.streams import Streams
-from phosphene.zoo import HVASS, VariationalAutoencoder, seeded, train, train_decoder
-from phosphene.zoo import Recipe as Training
+from phosphene.training import Training, seeded, train
+from phosphene.zoo import HVASS, VariationalAutoencoder, train_decoder
 
 
 def quick(network: Network, steps: int = 4) -> Recipe:

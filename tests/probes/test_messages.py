@@ -15,18 +15,8 @@ from mnist_cnn import trained
 from phosphene.data import mnist
 from phosphene.errors import MessageError, UnreadableImageError
 from phosphene.network import Input, Network
-from phosphene.probes.messages import (
-    MAGIC,
-    Message,
-    frame,
-    from_symbols,
-    hide,
-    load_message,
-    reveal,
-    save_message,
-    to_symbols,
-    unframe,
-)
+from phosphene.probes import Message, hide, load_message, reveal, save_message
+from phosphene.probes.messages import MAGIC, frame, from_symbols, to_symbols, unframe
 from tiny import network, seeded
 
 TEXT = "Was siehst du? 猫"

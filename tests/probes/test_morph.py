@@ -14,7 +14,7 @@ from mnist_cnn import trained
 from phosphene.data import Unreadable, mnist
 from phosphene.errors import InputError, NetworkError, ObjectiveError, SizeError
 from phosphene.network import Network
-from phosphene.probes.morph import MorphDistances, morph, morph_distances
+from phosphene.probes import MorphDistances, morph, morph_distances
 
 RATE, STEPS = 0.03, 12
 

@@ -19,7 +19,8 @@ from phosphene.maximize import Recipe, ascend
 from phosphene.maximize.recipe import WIDE
 from phosphene.network import Input, Network
 from phosphene.objectives import Channel
-from phosphene.probes.restarts import Restarts, cluster, restart
+from phosphene.probes import Restarts, restart
+from phosphene.probes.restarts import cluster
 from phosphene.streams import Streams
 from phosphene.transforms import Identity
 from phosphene.types import Unit

@@ -14,7 +14,7 @@ from laws import unchanged
 from mnist_cnn import trained
 from phosphene.errors import DataError, UnreadableImageError
 from phosphene.network import Input, Network
-from phosphene.probes.strokes import SKETCHES, Sketch, read_drawing, read_strokes
+from phosphene.probes import SKETCHES, Sketch, read_drawing, read_strokes
 from tiny import network
 
 SEVEN = next(sketch for sketch in SKETCHES if sketch.name == "seven")

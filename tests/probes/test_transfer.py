@@ -12,9 +12,7 @@ from phosphene.canvas import Pixels
 from phosphene.errors import InputError, NetworkError, ObjectiveError, SizeError
 from phosphene.maximize import Recipe, draw
 from phosphene.network import Input, Network
-from phosphene.probes.fooling import fool
-from phosphene.probes.morph import morph
-from phosphene.probes.transfer import Transfer, class_pictures, shown_to, transfer
+from phosphene.probes import Transfer, class_pictures, fool, morph, shown_to, transfer
 from phosphene.types import Unit
 
 
@@ -140,7 +138,7 @@ def test_class_pictures_are_those_of_draw(monkeypatch: pytest.MonkeyPatch) -> No
     network = tiny.network("rectified")
     recipe = Recipe(steps=4)
     expected = draw(network, [Unit(network.logits.name, i) for i in range(4)], recipe, seed=2)
-    monkeypatch.setattr(import_module("phosphene.probes.transfer"), "batch_size", lambda *_: 3)
+    monkeypatch.setattr(import_module("phosphene.probes.transfers"), "batch_size", lambda *_: 3)
     pictures, targets = class_pictures(network, recipe, seed=2)
     assert targets == (0, 1, 2, 3)
     stacked = torch.stack([drawing.picture for drawing in expected])

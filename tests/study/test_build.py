@@ -19,12 +19,17 @@ from torch import nn
 from phosphene.atlas import Atlas
 from phosphene.canvas import Fourier
 from phosphene.data import batches, digits
-from phosphene.errors import AtlasMismatchError, SpecError, StorageError, UnknownLayerError
-from phosphene.examples import Survey
+from phosphene.errors import (
+    AtlasMismatchError,
+    SpecError,
+    StorageError,
+    UnknownLayerError,
+)
 from phosphene.figures import export_site
 from phosphene.maximize import Recipe
 from phosphene.network import Input, Network
 from phosphene.study import Settings, Study, build, choose, plan
+from phosphene.survey import Survey
 
 pytestmark = pytest.mark.slow  # together more than a few seconds
 
@@ -113,7 +118,7 @@ def test_statistics_are_those_of_a_survey(tmp_path, study):
 
 
 def test_what_is_left_out_of_layers_with_many_units_is_said(tmp_path, study, monkeypatch):
-    monkeypatch.setattr("phosphene.examples.moments.MOST_COMPARED", 5)
+    monkeypatch.setattr("phosphene.survey.moments.MOST_COMPARED", 5)
     monkeypatch.setattr("phosphene.study.findings.MOST_COMPARED", 5)
     monkeypatch.setattr("phosphene.study.whole.MOST_PROFILED", 50)
     finished(study, tmp_path / "a.atlas")

@@ -71,7 +71,7 @@ def test_pages_say_which(atlas: Atlas, tmp_path: Path) -> None:
 
 
 def test_sheets_say_which(atlas: Atlas, monkeypatch: pytest.MonkeyPatch) -> None:
-    from phosphene.figures import paper
+    from phosphene.figures.ink import paper
 
     written: list[str] = []
     write = paper.Paper.write

@@ -13,6 +13,7 @@ from torch.nn import functional as F
 from phosphene.data import ArrayDataset, digits, mnist
 from phosphene.errors import DataError, SpecError
 from phosphene.network import Input, Network, load_network
+from phosphene.training import accuracy, seeded, train
 from phosphene.zoo import (
     ARTICLES,
     HVASS,
@@ -20,13 +21,10 @@ from phosphene.zoo import (
     PYTORCH,
     SOFTMAX,
     Article,
-    accuracy,
     bruner,
     krishna,
     pytorch_example,
-    seeded,
     softmax_regression,
-    train,
 )
 
 LAYERS = {

@@ -12,19 +12,14 @@ from phosphene.canvas import Decoded
 from phosphene.data import digits
 from phosphene.errors import DataError, SizeError, SpecError, WeightsError
 from phosphene.streams import Streams
-from phosphene.zoo import (
-    DecoderStep,
-    Recipe,
-    VariationalAutoencoder,
-    seeded,
-    train_decoder,
-    training,
-)
+from phosphene.training import Training, seeded
+from phosphene.training import loop as training
+from phosphene.zoo import DecoderStep, VariationalAutoencoder, train_decoder
 from phosphene.zoo.decoder import bound
 
 SHAPE = (2, 7, 10)
 STEPS = 23
-RECIPE = Recipe("Adam", 0.01, batch=8, steps=STEPS)
+RECIPE = Training("Adam", 0.01, batch=8, steps=STEPS)
 
 
 def small(shape: tuple[int, int, int] = SHAPE, codes: int = 3) -> VariationalAutoencoder:
@@ -131,7 +126,7 @@ def test_pictures_that_do_not_fit_are_refused(data: TensorDataset, tmp_path: Pat
 def of_digits(tmp_path_factory: pytest.TempPathFactory) -> VariationalAutoencoder:
     """Trained for a few seconds on the embedded digits, 8 x 8."""
     made = seeded(lambda: VariationalAutoencoder((1, 8, 8), 10, (16, 32)), 0)
-    recipe = Recipe("Adam", 4e-3, batch=64, steps=400)
+    recipe = Training("Adam", 4e-3, batch=64, steps=400)
     path = tmp_path_factory.mktemp("decoder") / "w"
     steps = list(train_decoder(made, digits("train", (8, 8)), path, recipe))
     assert steps[-1].loss < 0.7 * steps[0].loss

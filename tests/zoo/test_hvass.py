@@ -6,7 +6,8 @@ from torch import nn
 
 from phosphene.errors import SpecError
 from phosphene.network import Input, Network
-from phosphene.zoo import hvass, seeded
+from phosphene.training import seeded
+from phosphene.zoo import hvass
 
 
 def test_the_default_is_the_network_of_the_article() -> None:

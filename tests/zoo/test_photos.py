@@ -8,9 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from phosphene.cli.demo import CLASSES, photos_study
-from phosphene.data import batches
-from phosphene.data.folder import ImageFolder
+from phosphene.cli.demonstration import CLASSES, photos_study
+from phosphene.data import ImageFolder, batches
 from phosphene.errors import SpecError, WeightsError
 from phosphene.network import Input, Network
 from phosphene.probes import look

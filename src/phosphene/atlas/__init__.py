@@ -16,7 +16,7 @@ from phosphene.atlas.records import (
     UnitRecord,
 )
 from phosphene.atlas.store import Atlas, JobWriter, job_key
-from phosphene.atlas.verify import Verdict, blaming_damage, drop_damaged, expecting, verify
+from phosphene.atlas.verdict import Verdict, blaming_damage, drop_damaged, expecting, verify
 
 __all__ = [
     "Atlas",

@@ -12,7 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
-from phosphene.atlas.checksum import CHECKSUM
+from phosphene.atlas.checksums import CHECKSUM
 from phosphene.atlas.codec import sound_png
 from phosphene.atlas.damage import (
     CHANGED,

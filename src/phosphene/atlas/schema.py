@@ -7,7 +7,7 @@ is run again. References are checked at the end of a transaction, where a job wr
 Since format 3 every row carries the checksum of what was written; rows from before have none.
 """
 
-from phosphene.atlas.checksum import CHECKSUM
+from phosphene.atlas.checksums import CHECKSUM
 
 APPLICATION_ID = 0x5048_4F53  # "PHOS", at byte 68 of every atlas file
 SCHEMA_VERSION = 3

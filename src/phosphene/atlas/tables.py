@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields
 from typing import Any, Generic, TypeVar
 
 from phosphene.atlas import codec
-from phosphene.atlas.checksum import CHECKSUM, checksum
+from phosphene.atlas.checksums import CHECKSUM, checksum
 from phosphene.atlas.records import (
     Document,
     ExampleRecord,

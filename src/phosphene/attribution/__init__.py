@@ -1,6 +1,6 @@
 """Which pixels of a picture matter to a unit."""
 
-from phosphene.attribution.captum import captum
+from phosphene.attribution.from_captum import captum
 from phosphene.attribution.gradients import (
     METHODS,
     Attribution,

@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from phosphene.attribution.captum import captum, check_settings
+from phosphene.attribution.from_captum import captum, check_settings
 from phosphene.attribution.gradients import METHODS, Attribution, Maps
 from phosphene.errors import SpecError, nearest
 from phosphene.network import Network

@@ -11,24 +11,31 @@ from phosphene.atlas import Atlas, blaming_damage
 from phosphene.canvas import CANVASES, Chosen, canvas_from_json
 from phosphene.cli import consent, options
 from phosphene.cli.arguments import Device, Model, Seed
-from phosphene.cli.check import check, tell_damage
+from phosphene.cli.checking import check, tell_damage
 from phosphene.cli.chosen import of_classes
-from phosphene.cli.demo import demo
+from phosphene.cli.demonstration import demo
 from phosphene.cli.described import Described, describes
-from phosphene.cli.finish import tell_findings, write_site
+from phosphene.cli.finding import FROM, seen_from
+from phosphene.cli.finishing import tell_findings, write_site
 from phosphene.cli.layer_table import table_of_atlas, table_of_network
 from phosphene.cli.model import is_weights, trained, warn_untrained
-from phosphene.cli.output import follow_study, follow_training, print_whole, say, tell_reading
-from phosphene.cli.places import FROM, seen_from
+from phosphene.cli.output import (
+    follow_study,
+    follow_training,
+    print_whole,
+    say,
+    tell_reading,
+)
 from phosphene.cli.plausible import warn_implausible
 from phosphene.cli.probe import probe
-from phosphene.cli.show import show
+from phosphene.cli.showing import show
 from phosphene.data import load_data, resize_of
 from phosphene.errors import SpecError, nearest
 from phosphene.network import Network
 from phosphene.study import CHANNELS, NEURONS, Settings, Study, build, decided
+from phosphene.training import accuracy, train
 from phosphene.words import printable
-from phosphene.zoo import ARTICLES, Trained, accuracy, train
+from phosphene.zoo import ARTICLES, Trained
 
 app = typer.Typer(
     help="What does a unit of a trained vision network really look for? "

@@ -20,7 +20,7 @@ import typer
 
 from phosphene.data.spec import runs_code
 from phosphene.errors import ConsentError
-from phosphene.network.catalogue import LIBRARIES
+from phosphene.network.loading.catalogue import LIBRARIES
 from phosphene.words import printable
 
 OURS = ("phosphene.zoo", "phosphene.data")

@@ -11,7 +11,7 @@ import torch
 from phosphene.cli.output import warn
 from phosphene.errors import SpecError, WeightsError, nearest
 from phosphene.network import Input, Network, find_factory, load_network
-from phosphene.network.catalogue import DEFAULT, LIBRARIES
+from phosphene.network.loading.catalogue import DEFAULT, LIBRARIES
 from phosphene.tasks import Task
 from phosphene.zoo import ARTICLES, Trained, read_trained
 

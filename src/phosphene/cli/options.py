@@ -15,10 +15,11 @@ from torch.utils.data import Dataset
 from phosphene.data import ArrayDataset, ImageDataset
 from phosphene.data.names import read_names
 from phosphene.errors import DataError, SpecError, nearest
-from phosphene.network.catalogue import DEFAULT
+from phosphene.network.loading.catalogue import DEFAULT
 from phosphene.tasks import TASKS, Task
+from phosphene.training import Training
 from phosphene.transforms import RandomAffine
-from phosphene.zoo import Article, Recipe
+from phosphene.zoo import Article
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
 
@@ -163,13 +164,13 @@ def widths(factory: Callable[..., Any], **given: str | None) -> dict[str, Any]:
 
 
 def recipe(
-    article: Recipe,
+    article: Training,
     steps: int | None,
     learning_rate: float | None,
     batch: int | None,
     shift: float,
     seed: int,
-) -> Recipe:
+) -> Training:
     """The article's recipe with what was asked for instead."""
     changed: dict[str, Any] = {"seed": seed}
     if steps is not None:

@@ -24,7 +24,7 @@ from rich.text import Text
 from phosphene.network import Network
 from phosphene.study import Progress as StudyProgress
 from phosphene.study import Study
-from phosphene.zoo import TrainingStep
+from phosphene.training import TrainingStep
 
 console = Console()
 errors = Console(stderr=True)

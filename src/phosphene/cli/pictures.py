@@ -8,7 +8,7 @@ import typer
 from phosphene.cli import options
 from phosphene.cli.arguments import Image, Rate, Slice, Steps
 from phosphene.cli.output import console, say
-from phosphene.cli.subject import Subject
+from phosphene.cli.subjects import Subject
 from phosphene.data import batches
 from phosphene.errors import SpecError, nearest
 from phosphene.maximize import Optimizer

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import typer
 
 from phosphene.cli import kept, pictures, recipes, retrain, units
-from phosphene.cli.subject import about
+from phosphene.cli.subjects import about
 
 QUESTIONS: dict[str, dict[str, Callable[..., None]]] = {
     "Change pictures until the answer changes": {

@@ -7,13 +7,13 @@ import typer
 
 from phosphene.cli import options
 from phosphene.cli.arguments import Image, Steps
-from phosphene.cli.subject import Subject
-from phosphene.maximize import caricature, class_models, dream, facets, interpolate, invert
-from phosphene.maximize.caricature import CARICATURE
-from phosphene.maximize.classes import BLANK
-from phosphene.maximize.dream import DREAM
-from phosphene.maximize.inversion import INVERT
+from phosphene.cli.subjects import Subject
 from phosphene.maximize.recipe import STANDARD
+from phosphene.probes import caricature, class_models, dream, facets, interpolate, invert
+from phosphene.probes.caricatures import CARICATURE
+from phosphene.probes.classes import BLANK
+from phosphene.probes.dreaming import DREAM
+from phosphene.probes.inversion import INVERT
 
 Layer = Annotated[str, typer.Argument(help="Which layer.")]
 Layers = Annotated[list[str], typer.Option(help="Which layers. Repeatable.")]

@@ -12,24 +12,30 @@ from torch import Tensor
 from phosphene.canvas import Decoded
 from phosphene.cli import options
 from phosphene.cli.output import bar, follow_training
-from phosphene.cli.subject import Subject
+from phosphene.cli.subjects import Subject
 from phosphene.data import Batch, batches, load_data
 from phosphene.errors import SpecError, nearest
 from phosphene.evaluation import nearest_neighbours
 from phosphene.maximize import Optimizer, Recipe
 from phosphene.network import Network
-from phosphene.probes import Make, class_pictures, compare, fool, imagine, morph, transfer
+from phosphene.probes import (
+    Make,
+    class_pictures,
+    compare,
+    fool,
+    imagine,
+    morph,
+    transfer,
+)
+from phosphene.training import Training, seeded, train
 from phosphene.words import plural
 from phosphene.zoo import (
     ARTICLES,
     DECODER,
     Article,
     VariationalAutoencoder,
-    seeded,
-    train,
     train_decoder,
 )
-from phosphene.zoo import Recipe as Training
 
 MAKES = ("fool", "morph", "classes")
 

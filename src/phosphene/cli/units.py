@@ -9,7 +9,7 @@ from torch import Tensor
 
 from phosphene.cli import options
 from phosphene.cli.arguments import Slice, Steps
-from phosphene.cli.subject import Subject
+from phosphene.cli.subjects import Subject
 from phosphene.data import batches
 from phosphene.data.dataset import length
 from phosphene.evaluation import nearest_neighbours

@@ -1,8 +1,8 @@
 """Pictures to study a network with: embedded digits, MNIST files, image folders, any Dataset."""
 
-from phosphene.data.batches import Batch, batches
+from phosphene.data.batching import Batch, batches
 from phosphene.data.dataset import ArrayDataset, ImageDataset, fingerprint
-from phosphene.data.digits import digits
+from phosphene.data.embedded import digits
 from phosphene.data.example import Example, Unreadable, read
 from phosphene.data.folder import ImageFolder
 from phosphene.data.images import read_image
@@ -16,7 +16,7 @@ from phosphene.data.matching import (
     output_names,
     relabelled,
 )
-from phosphene.data.mnist import download_mnist, mnist
+from phosphene.data.mnist_files import download_mnist, mnist
 from phosphene.data.resize import Resize, resize_of
 from phosphene.data.spec import load_data
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from phosphene.data.dataset import ImageDataset, digest
 from phosphene.data.example import Example, Unreadable
-from phosphene.data.formats import extensions
+from phosphene.data.image_formats import extensions
 from phosphene.data.images import decode, default_resize
 from phosphene.data.resize import Resize, told
 from phosphene.errors import DataError

@@ -8,7 +8,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
 from phosphene.data.example import Unreadable, picture
-from phosphene.data.formats import formats
+from phosphene.data.image_formats import formats
 from phosphene.data.modes import plain
 from phosphene.data.resize import Resize, fit
 from phosphene.errors import DataError, UnreadableImageError

@@ -8,10 +8,10 @@ from typing import Any
 from torch.utils.data import Dataset
 
 from phosphene.data.dataset import ArrayDataset, ImageDataset
-from phosphene.data.digits import digits
+from phosphene.data.embedded import digits
 from phosphene.data.fitted import Fitted
 from phosphene.data.folder import ImageFolder
-from phosphene.data.mnist import FILES, mnist
+from phosphene.data.mnist_files import FILES, mnist
 from phosphene.data.resize import Resize
 from phosphene.errors import DataError, SpecError, nearest
 from phosphene.network import find_factory

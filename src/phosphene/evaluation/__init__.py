@@ -1,6 +1,14 @@
 """How far a picture, and a network, can be trusted."""
 
+from phosphene.evaluation.confirmation import Confirmed, confirm
 from phosphene.evaluation.nearest import Neighbours, nearest_neighbours
-from phosphene.evaluation.plausible import Plausibility, plausible
+from phosphene.evaluation.plausibility import Plausibility, plausible
 
-__all__ = ["Neighbours", "Plausibility", "nearest_neighbours", "plausible"]
+__all__ = [
+    "Confirmed",
+    "Neighbours",
+    "Plausibility",
+    "confirm",
+    "nearest_neighbours",
+    "plausible",
+]

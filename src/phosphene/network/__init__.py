@@ -1,15 +1,16 @@
 """A network and what can be asked of it without changing it."""
 
+from phosphene.network.discovery.layers import Layer
 from phosphene.network.edit import replace
-from phosphene.network.frozen import frozen
+from phosphene.network.fields.pieces import Pieces
+from phosphene.network.fields.receptive import Patch, ReceptiveField, receptive_fields
+from phosphene.network.freezing import frozen
 from phosphene.network.inputs import Input
-from phosphene.network.layers import Layer
-from phosphene.network.load import find_factory, guess_input, load_network
-from phosphene.network.pieces import Pieces
-from phosphene.network.receptive import Patch, ReceptiveField, receptive_fields
+from phosphene.network.loading.load import find_factory, guess_input, load_network
+from phosphene.network.loading.weights import load_weights, read_weights
+from phosphene.network.memory import Remembered, remembered
 from phosphene.network.record import Network
-from phosphene.network.remembered import Remembered, remembered
-from phosphene.network.rules import (
+from phosphene.network.rules.rule import (
     DECONVNET,
     GUIDED,
     PLAIN,
@@ -19,7 +20,6 @@ from phosphene.network.rules import (
     refuse_uncaught,
 )
 from phosphene.network.state import fingerprint
-from phosphene.network.weights import load_weights, read_weights
 
 __all__ = [
     "DECONVNET",

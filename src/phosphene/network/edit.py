@@ -6,10 +6,10 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from phosphene.network.layers import Layer
+from phosphene.network.discovery.layers import Layer
 from phosphene.network.layouts import Grid
 from phosphene.network.sites import Site
-from phosphene.network.tap import watched
+from phosphene.network.tapping import watched
 
 
 @contextmanager

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from phosphene.network.sites import Site
-from phosphene.network.tap import tap
+from phosphene.network.tapping import tap
 
 
 @dataclass(frozen=True)

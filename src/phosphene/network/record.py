@@ -17,30 +17,30 @@ from phosphene.errors import (
     UnknownUnitError,
     WeightsError,
 )
-from phosphene.network.cost import multiply_adds
-from phosphene.network.defaults import with_defaults
-from phosphene.network.failures import (
+from phosphene.network.discovery.cost import multiply_adds
+from phosphene.network.discovery.defaults import with_defaults
+from phosphene.network.discovery.failures import (
     failed_on_pictures,
     no_gradient,
     no_layers,
     runs_without_gradient,
     why_no_layer,
 )
+from phosphene.network.discovery.layers import Discovery, Layer
+from phosphene.network.discovery.logits import Look, Reading, Unread, read_output, two_sided
+from phosphene.network.discovery.trial import Trial, trial_pictures, try_out
 from phosphene.network.feed import Feed, shown
-from phosphene.network.frozen import frozen, steady
-from phosphene.network.inputs import Input
-from phosphene.network.layers import Discovery, Layer
-from phosphene.network.logits import Look, Reading, Unread, read_output, two_sided
-from phosphene.network.pieces import Pieces, cut_for
-from phosphene.network.receptive import (
+from phosphene.network.fields.pieces import Pieces, cut_for
+from phosphene.network.fields.receptive import (
     Patch,
     ReceptiveField,
     receptive_fields,
     smallest_patch,
 )
+from phosphene.network.freezing import frozen, steady
+from phosphene.network.inputs import Input
 from phosphene.network.settings import kept_settings
 from phosphene.network.state import check_state, fingerprint, infinite_buffers
-from phosphene.network.trial import Trial, trial_pictures, try_out
 from phosphene.tasks import Task
 from phosphene.types import LOGITS, Recording, Unit
 

@@ -1,15 +1,24 @@
-"""Questions put to a network: can it be fooled, what flips it, does it carry over?"""
+"""Questions put to a network: can it be fooled, what flips it, what does it dream?"""
 
 from phosphene.probes.ablation import Ablation, Census, ablate, census
-from phosphene.probes.compare import Comparison, Side, compare
-from phosphene.probes.dissect import Dissection, dissect, dissect_masks
+from phosphene.probes.caricatures import Caricature, caricature
+from phosphene.probes.classes import ClassModels, class_models
+from phosphene.probes.comparison import Comparison, Side, compare
+from phosphene.probes.dissection import Dissection, dissect, dissect_masks
+from phosphene.probes.dreaming import Dream, dream
+from phosphene.probes.faceting import Facets, facets
 from phosphene.probes.film import Film, Reached
+from phosphene.probes.filters import Weights, weights
 from phosphene.probes.fooling import STARTS, against, fool
-from phosphene.probes.imagine import Closeness, Imagined, imagine
-from phosphene.probes.look import Look, look
+from phosphene.probes.imagination import Closeness, Imagined, imagine
+from phosphene.probes.interpolation import Interpolation, interpolate
+from phosphene.probes.inventory import LayerUnits, Units, units
+from phosphene.probes.inversion import Inversion, invert
+from phosphene.probes.looking import Look, look
 from phosphene.probes.messages import Message, hide, load_message, reveal, save_message
-from phosphene.probes.misread import Misread, misread
-from phosphene.probes.morph import MorphDistances, morph, morph_distances
+from phosphene.probes.mistakes import Misread, misread
+from phosphene.probes.morphing import MorphDistances, morph, morph_distances
+from phosphene.probes.pictured import Pictured, direction, picture
 from phosphene.probes.restarts import Restarts, restart
 from phosphene.probes.shift import (
     Family,
@@ -31,24 +40,28 @@ from phosphene.probes.strokes import (
     read_drawing,
     read_strokes,
 )
-from phosphene.probes.transfer import Make, Reading, Transfer, class_pictures, shown_to, transfer
-from phosphene.probes.units import LayerUnits, Units, units
-from phosphene.probes.weights import Weights, weights
+from phosphene.probes.transfers import Make, Reading, Transfer, class_pictures, shown_to, transfer
 
 __all__ = [
     "SKETCHES",
     "STARTS",
     "Ablation",
+    "Caricature",
     "Census",
+    "ClassModels",
     "Closeness",
     "Comparison",
     "Dissection",
     "DrawingScores",
+    "Dream",
+    "Facets",
     "Family",
     "Film",
     "FlipRates",
     "Flips",
     "Imagined",
+    "Interpolation",
+    "Inversion",
     "LayerUnits",
     "Look",
     "Make",
@@ -57,6 +70,7 @@ __all__ = [
     "MorphDistances",
     "Move",
     "MoveMap",
+    "Pictured",
     "Reached",
     "Reading",
     "Restarts",
@@ -68,21 +82,29 @@ __all__ = [
     "Weights",
     "ablate",
     "against",
+    "caricature",
     "census",
+    "class_models",
     "class_pictures",
     "compare",
+    "direction",
     "dissect",
     "dissect_masks",
+    "dream",
+    "facets",
     "flips",
     "fool",
     "hide",
     "imagine",
+    "interpolate",
+    "invert",
     "load_message",
     "look",
     "misread",
     "morph",
     "morph_distances",
     "move_map",
+    "picture",
     "read_drawing",
     "read_strokes",
     "restart",

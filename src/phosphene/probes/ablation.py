@@ -12,9 +12,9 @@ from torch import Tensor
 
 from phosphene.data import Batch
 from phosphene.errors import DataError, UnknownUnitError
-from phosphene.examples import LayerSurvey
 from phosphene.network import Network, replace
 from phosphene.results import Result
+from phosphene.survey import LayerSurvey
 from phosphene.types import LOGITS
 from phosphene.words import percent, plural
 

@@ -13,8 +13,8 @@ from torch.nn import functional as F
 from phosphene.atlas import Atlas, Finding, JobWriter, LayerRecord, Skipped, UnitRecord
 from phosphene.data import batches
 from phosphene.evaluation import nearest_neighbours
-from phosphene.examples import MOST_COMPARED, NO_NUMBER
 from phosphene.study.job import StudyJob
+from phosphene.survey import MOST_COMPARED, NO_NUMBER
 from phosphene.words import percent
 
 Said = tuple[str, str, dict[str, Any]]

@@ -16,13 +16,13 @@ from phosphene.atlas import Atlas, ExampleRecord, JobWriter, PictureRecord
 from phosphene.attribution import gradient
 from phosphene.canvas import Spectrum
 from phosphene.errors import NetworkError, ObjectiveError, RectifierError
-from phosphene.examples import crop, seen_from
 from phosphene.maximize import Drawing, Recipe, Usual, draw
 from phosphene.maximize.transparency import coarse
 from phosphene.network import GUIDED, PLAIN, Layer, Network, Rule
 from phosphene.objectives import Channel, Neuron, Term
 from phosphene.study.images import picture
 from phosphene.study.job import StudyJob
+from phosphene.survey import crop, seen_from
 from phosphene.types import Unit
 
 

@@ -12,11 +12,11 @@ from phosphene.atlas import Atlas, JobWriter, LayerRecord, Skipped, UnitRecord
 from phosphene.canvas import Spectrum
 from phosphene.data import batches, item_name
 from phosphene.errors import DataError
-from phosphene.examples import LabelPredictions, LayerSurvey, Survey
 from phosphene.network import Layer
 from phosphene.study.images import image_records, members_of
 from phosphene.study.job import StudyJob
 from phosphene.study.plan import Study
+from phosphene.survey import LabelPredictions, LayerSurvey, Survey
 
 
 @dataclass(frozen=True)

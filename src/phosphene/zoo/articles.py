@@ -9,12 +9,11 @@ from torch import nn
 
 from phosphene.data import ArrayDataset
 from phosphene.network import Input, Network
-from phosphene.zoo.bruner import bruner, softmax_regression
-from phosphene.zoo.hvass import hvass
-from phosphene.zoo.krishna import krishna
+from phosphene.training import Training, seeded
+from phosphene.zoo.of_bruner import bruner, softmax_regression
+from phosphene.zoo.of_hvass import hvass
+from phosphene.zoo.of_krishna import krishna
 from phosphene.zoo.pytorch import pytorch_example
-from phosphene.zoo.recipe import Recipe
-from phosphene.zoo.training import seeded
 
 DIGITS = tuple("0123456789")
 
@@ -36,7 +35,7 @@ class Article:
 
     title: str
     factory: Callable[..., nn.Module]
-    recipe: Recipe
+    recipe: Training
     classes: tuple[str, ...] = DIGITS
     held_out: tuple[float, float] = (0.0, 0.0)
     mean: float = 0.0
@@ -77,7 +76,7 @@ _LASAGNE_SPLIT = (5 / 6, 1.0)  # its MNIST example holds out the last 10,000
 SOFTMAX = Article(
     "softmax regression",
     softmax_regression,
-    Recipe("SGD", learning_rate=0.5, batch=100, steps=1_000),
+    Training("SGD", learning_rate=0.5, batch=100, steps=1_000),
     held_out=_TENSORFLOW_SPLIT,
 )
 """Bruner's softmax regression: about 92 % of the test set; of the first 200 pictures held out for
@@ -86,7 +85,7 @@ validation the article gets 19 wrong."""
 KRISHNA = Article(
     "Krishna's network",
     krishna,
-    Recipe(
+    Training(
         "Adadelta",
         learning_rate=1.0,
         batch=100,
@@ -103,7 +102,7 @@ Which pictures the article held out it does not say; here they are the last sixt
 BRUNER = Article(
     "Bruner's network",
     bruner,
-    Recipe("Adam", learning_rate=1e-4, batch=50, steps=10_000),
+    Training("Adam", learning_rate=1e-4, batch=50, steps=10_000),
     held_out=_TENSORFLOW_SPLIT,
 )
 """Bruner's network with dropout: 0.9903 of the test set in the article."""
@@ -111,7 +110,7 @@ BRUNER = Article(
 HVASS = Article(
     "Hvass's network",
     hvass,
-    Recipe("Adam", learning_rate=1e-4, batch=64, steps=10_000),
+    Training("Adam", learning_rate=1e-4, batch=64, steps=10_000),
     held_out=_TENSORFLOW_SPLIT,
 )
 """The network of TensorFlow tutorial 13-B: 98.9 % of the test set there."""
@@ -119,7 +118,7 @@ HVASS = Article(
 PYTORCH = Article(
     "PyTorch's MNIST example",
     pytorch_example,
-    Recipe("Adadelta", learning_rate=1.0, batch=64, epochs=10, decay=0.7),
+    Training("Adadelta", learning_rate=1.0, batch=64, epochs=10, decay=0.7),
     mean=0.1307,
     std=0.3081,
 )

@@ -16,11 +16,11 @@ from phosphene.canvas import Autoencoder
 from phosphene.data.dataset import length
 from phosphene.errors import SizeError, SpecError
 from phosphene.streams import derived
-from phosphene.zoo.feed import Feed
-from phosphene.zoo.recipe import Recipe
-from phosphene.zoo.training import resumable
+from phosphene.training import Training
+from phosphene.training.feed import Feed
+from phosphene.training.loop import resumable
 
-DECODER = Recipe("Adam", learning_rate=1e-3, batch=128, steps=5_000)
+DECODER = Training("Adam", learning_rate=1e-3, batch=128, steps=5_000)
 
 
 class VariationalAutoencoder(Autoencoder):
@@ -112,7 +112,7 @@ def train_decoder(
     autoencoder: VariationalAutoencoder,
     dataset: Dataset[Any],
     path: str | Path,
-    recipe: Recipe = DECODER,
+    recipe: Training = DECODER,
 ) -> Iterator[DecoderStep]:
     """Train `autoencoder` on pictures, with labels or without, and write its weights to `path`.
 

@@ -16,9 +16,9 @@ from torch import Tensor
 from phosphene.data import ArrayDataset, read_image
 from phosphene.errors import SpecError, nearest
 from phosphene.network import Input, Network
+from phosphene.training import seeded
 from phosphene.words import plural
 from phosphene.zoo.efficientnet_lite import EfficientNetLite, load_published
-from phosphene.zoo.training import seeded
 
 EXTRA = "pip install 'phosphene[photos]'"
 

@@ -9,8 +9,8 @@ from safetensors import SafetensorError, safe_open
 
 from phosphene.errors import WeightsError, nearest
 from phosphene.network import Input, Network, load_weights
+from phosphene.training.checkpoint import ABOUT, told
 from phosphene.zoo.articles import ARTICLES
-from phosphene.zoo.checkpoint import ABOUT, told
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,36 @@
+"""What commands do with a finished atlas: write its site, tell its findings."""
+
+from pathlib import Path
+
+from rich.markup import escape
+
+from phosphene.atlas import Atlas
+from phosphene.cli.checking import tell_damage
+from phosphene.cli.output import bar, say
+from phosphene.figures import export_site
+
+
+def write_site(atlas: Path, site: Path) -> Path:
+    """Export an atlas under a progress bar; the path of its index."""
+    with Atlas.open(atlas) as opened:
+        with bar("writing pages", 1) as (progress, task):
+            index = export_site(
+                opened, site, lambda done, total: progress.update(task, completed=done, total=total)
+            )
+        tell_damage(opened)
+    return index
+
+
+def tell_findings(path: Path) -> None:
+    """Print what a study found, a line each."""
+    with Atlas.open(path) as atlas:
+        for finding in atlas.findings():
+            say(f"• {escape(finding.text)}")
+
+
+def finish(atlas: Path, site: Path, unit: str) -> None:
+    """Write the site, tell the findings, and say how to look at them; `unit` is an example."""
+    index = write_site(atlas, site)
+    say("")
+    tell_findings(atlas)
+    say(f"\nOpen [b]{index}[/] in a browser, or: [b]phosphene show {atlas} {unit}[/]")

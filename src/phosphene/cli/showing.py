@@ -1,0 +1,157 @@
+"""`phosphene show`: units of an atlas, printed and drawn; where they look in a picture."""
+
+import re
+from collections.abc import Collection
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from PIL.Image import Image
+from rich.table import Table
+
+from phosphene.atlas import Atlas
+from phosphene.attribution import method
+from phosphene.cli.arguments import Device
+from phosphene.cli.checking import tell_damage
+from phosphene.cli.described import Described, describes
+from phosphene.cli.output import console, in_characters, in_format, say, write_new
+from phosphene.cli.subjects import check_picture, subject
+from phosphene.errors import SpecError, UnknownUnitError
+from phosphene.figures import attributions_sheet, layer_sheet, unit_sheet
+from phosphene.figures.sheets.attributions import METHODS
+from phosphene.figures.site.folder import slug
+from phosphene.figures.site.viewer import Viewer
+from phosphene.types import Unit
+
+
+@describes
+def show(
+    atlas: Annotated[Path, typer.Argument(help="An atlas.")],
+    units: Annotated[
+        list[str],
+        typer.Argument(metavar="UNIT...", help="layer:number such as conv2:17, or whole layers."),
+    ],
+    image: Annotated[
+        str | None,
+        typer.Option(help="Show where the units look in this picture: a file, or a number."),
+    ] = None,
+    methods: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--method",
+            help="With --image, and as often as you like: gradient, gradient-x-input, deconvnet, "
+            "guided, integrated-gradients, or Captum's by name, such as captum:Occlusion.",
+        ),
+    ] = None,
+    model: Annotated[
+        str | None, typer.Option(help="With --image: how to make the network, if not as built.")
+    ] = None,
+    trust: Annotated[
+        bool,
+        typer.Option("--trust", help="With --image: run the code that the atlas names."),
+    ] = False,
+    device: Device = "auto",
+    out: Annotated[
+        Path | None, typer.Option(help="The picture to write. Default: named after the unit.")
+    ] = None,
+    *,
+    told: Described,
+) -> None:
+    """Print what is known of a unit and draw it; give a layer's name for all of its units.
+
+    With --image, one figure shows where each of the units looks in that picture, by plain gradient,
+    DeconvNet and guided backpropagation or by each --method, beside the real patches that excite it
+    most. Settings of Captum's methods are written as in Python:
+    'captum:LayerGradCam(layer="conv2")'.
+    """
+    check_picture(out)
+    for name in methods or ():
+        method(name)  # told now, before the network is made
+    if image is None:
+        if methods:
+            raise SpecError("--method says how to look at a picture; give --image cat.png too")
+        for name in units:
+            path = out or Path(f"{name.replace('/', '-').replace(':', '-')}.png")
+            if out is not None and len(units) > 1:
+                path = out.with_stem(f"{out.stem}-{name.replace('/', '-').replace(':', '-')}")
+            with Atlas.open(atlas) as opened:
+                _draw_to(path, _sheet(opened, name), asked=out is not None)
+                tell_damage(opened)
+        return
+    about = subject(str(atlas), model, None, 0, device, out, told, trust)
+    picture, _ = about.picture(image)
+    chosen = [Unit.parse(name) for name in units]
+    with Atlas.open(atlas) as opened:
+        figure = attributions_sheet(
+            about.network, picture, chosen, opened, methods=methods or METHODS
+        )
+        tell_damage(opened)
+    named = "-".join(name.replace("/", "-").replace(":", "-") for name in units[:3])
+    path = out or Path(f"{named}-in-{Path(image).stem}.png")
+    _draw_to(path, figure, asked=out is not None)
+
+
+def _sheet(atlas: Atlas, name: str) -> Image:
+    """The figure of a unit, a class by its name, or a whole layer."""
+    layers = {layer.name: layer for layer in atlas.layers()}
+    labels = Viewer(atlas).outputs
+    last = next(reversed(layers), "")
+    if name not in layers and name in labels and layers[last].units == len(labels):
+        name = f"{last}:{labels.index(name)}"
+    if name in layers or ":" not in name:
+        _suggest_unit(name, layers)
+        return layer_sheet(atlas, name)
+    unit = Unit.parse(name)
+    if unit.y is not None:
+        raise UnknownUnitError(
+            f"an atlas keeps whole units, not {unit}; ask for {unit.layer}:{unit.index}"
+        )
+    figure = unit_sheet(atlas, unit.layer, unit.index)
+    _describe(atlas, unit)
+    return figure
+
+
+def _suggest_unit(name: str, layers: Collection[str]) -> None:
+    """Raise `UnknownUnitError` for a unit as files and pages are called, `conv2-17`."""
+    match = re.fullmatch(r"(?:unit-)?(?P<layer>.+)-(?P<unit>\d+)", Path(name).stem)
+    written = {slug(layer): layer for layer in layers} | {layer: layer for layer in layers}
+    if name not in layers and match is not None and match["layer"] in written:
+        raise UnknownUnitError(
+            f"{name!r} is no layer; a unit is written layer:number: did you mean "
+            f"{written[match['layer']]}:{match['unit']}?"
+        )
+
+
+def _draw_to(path: Path, figure: Image, *, asked: bool) -> None:
+    path = write_new(path, in_format(figure, path.suffix), replace=asked)
+    if console.is_terminal:
+        console.print(in_characters(figure, min(console.width, 120)))
+    say(f"Drawn to [b]{path}[/]")
+
+
+def _describe(atlas: Atlas, unit: Unit) -> None:
+    record = atlas.unit(unit.layer, unit.index)
+    viewer = Viewer(atlas)
+    table = Table(
+        box=None, show_header=False, title=f"[b]{unit.layer}:{unit.index}", title_justify="left"
+    )
+    table.add_row("fires on", f"{record.firing_rate:.1%} of the pictures")
+    table.add_row("values", f"mean {record.mean:.3g}, deviation {record.deviation:.3g}")
+    table.add_row("largest", f"{record.maximum:.3g}")
+    if record.preferred_class is not None:
+        preferred = viewer.class_name(record.preferred_class)
+        table.add_row("prefers", f"{preferred}, selectivity {record.selectivity:.2f}")
+    if record.twin is not None:
+        table.add_row(
+            "twin", f"{unit.layer}:{record.twin}, correlation {record.twin_correlation:.3f}"
+        )
+    for picture in atlas.pictures(unit.layer, unit.index):
+        reached = f"activation {picture.activation:.3g}"
+        if picture.strongest_real and picture.strongest_real > 0:
+            reached += (
+                f", {picture.activation / picture.strongest_real:.1f}x the strongest real one"
+            )
+        if picture.silent:
+            reached = "never fires: " + "; ".join(picture.attempts)
+        table.add_row(f"{picture.kind} picture", reached)
+    console.print(table)

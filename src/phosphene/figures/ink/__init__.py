@@ -1,0 +1,1 @@
+"""What every figure is drawn with: colours, paper, letters, crops and charts."""

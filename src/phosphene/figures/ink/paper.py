@@ -1,0 +1,124 @@
+"""A white sheet that grows downwards: text and charts by matplotlib, pictures to the pixel.
+
+Things are placed in inches from the top left corner. Pictures are pasted after the rest has been
+drawn, small ones enlarged by whole multiples, so that every pixel of theirs stays square.
+"""
+
+import io
+import textwrap
+from dataclasses import dataclass, field
+from typing import Any
+
+from matplotlib import font_manager
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from PIL import Image, ImageOps
+
+from phosphene.figures.ink.png import AnyImage, enlarge
+from phosphene.figures.site.folder import Tile
+
+DPI = 160
+MARGIN = 0.45
+INK, SOFT, LINE = "#22242a", "#62656d", "#d9d6cf"
+
+_POINT = 1 / 72
+_OTHER_SCRIPTS = (
+    "Noto Sans CJK SC",
+    "Noto Sans",
+    "PingFang SC",
+    "Microsoft YaHei",
+    "Arial Unicode MS",
+)
+"""Tried for letters that DejaVu Sans lacks, where one of them is installed."""
+
+
+@dataclass
+class Paper:
+    """A sheet `width` inches wide; `top` is where the next thing goes."""
+
+    width: float
+    top: float = MARGIN
+    _figure: Figure = field(default_factory=lambda: Figure(dpi=DPI, facecolor="white"))
+    _texts: list[tuple[float, float, str, dict[str, Any]]] = field(default_factory=list)
+    _charts: dict[Axes, tuple[float, float, float, float]] = field(default_factory=dict)
+    _pictures: list[tuple[Image.Image, int, int]] = field(default_factory=list)
+
+    def write(
+        self,
+        words: str,
+        left: float = MARGIN,
+        top: float | None = None,
+        width: float | None = None,
+        size: float = 9.0,
+        **style: Any,
+    ) -> float:
+        """Write words, wrapped to `width` inches; returns the height they take."""
+        room = self.width - MARGIN - left if width is None else width
+        # DejaVu Sans, which comes with matplotlib, needs 0.57 of its size for a letter of prose.
+        lines = textwrap.wrap(words, max(4, int(room / (0.57 * size * _POINT))))
+        place = self.top if top is None else top
+        self._texts.append((left, place, "\n".join(lines), {"size": size, "color": INK} | style))
+        return len(lines) * 1.35 * size * _POINT
+
+    def heading(self, words: str, left: float = MARGIN) -> None:
+        """A heading, with air above it."""
+        self.top += 0.22
+        self.top += self.write(words, left, size=10.5, weight="bold") + 0.1
+
+    def picture(self, image: AnyImage, left: float, top: float, side: float) -> float:
+        """Put a picture into a square of `side` inches, centred across; the height it takes."""
+        height, width = image.shape[:2]
+        tile = Tile("", width, height)
+        size = tile.fit(round(side * DPI))
+        if tile.photo:
+            shown = Image.fromarray(image).resize(size, Image.Resampling.LANCZOS)
+        else:
+            shown = Image.fromarray(enlarge(image, size[0] // width))
+        centred = round(left * DPI) + (round(side * DPI) - shown.width) // 2
+        self._pictures.append((shown.convert("RGB"), centred, round(top * DPI)))
+        return shown.height / DPI
+
+    def paste(self, image: Image.Image, left: float, top: float) -> None:
+        """Put a picture in place pixel by pixel, however large it is."""
+        self._pictures.append((image, round(left * DPI), round(top * DPI)))
+
+    def chart(self, left: float, top: float, width: float, height: float) -> Axes:
+        """Bare axes to draw a chart in."""
+        axes = self._figure.add_axes((0, 0, 1, 1), label=str(len(self._charts)))
+        axes.spines[["top", "right", "left"]].set_visible(False)
+        axes.spines["bottom"].set_color(LINE)
+        axes.tick_params(labelsize=7.5, colors=SOFT, length=0)
+        self._charts[axes] = (left, top, width, height)
+        return axes
+
+    def stretch(self, axes: Axes, height: float) -> None:
+        """Give a chart another height, once it is known what it must hold."""
+        left, top, width, _ = self._charts[axes]
+        self._charts[axes] = (left, top, width, height)
+
+    def image(self) -> Image.Image:
+        """The finished sheet."""
+        height = self.top + MARGIN
+        self._figure.set_size_inches(self.width, height)
+        for axes, (left, top, w, h) in self._charts.items():
+            axes.set_position(
+                (left / self.width, 1 - (top + h) / height, w / self.width, h / height)
+            )
+        installed = font_manager.get_font_names()
+        fonts = ["DejaVu Sans", *(name for name in _OTHER_SCRIPTS if name in installed)]
+        for left, top, words, style in self._texts:
+            self._figure.text(
+                left / self.width,
+                1 - top / height,
+                words,
+                va="top",
+                linespacing=1.3,
+                family=fonts,
+                **style,
+            )
+        drawn = io.BytesIO()
+        self._figure.savefig(drawn, format="png", dpi=DPI)
+        sheet = Image.open(drawn).convert("RGB")
+        for picture, x, y in self._pictures:
+            sheet.paste(ImageOps.expand(picture, 1, LINE), (x - 1, y - 1))
+        return sheet

@@ -1,0 +1,1 @@
+"""One figure for each kind of answer."""

@@ -1,0 +1,260 @@
+"""Where units look in one picture, by several methods, beside the real patches that excite them."""
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Float, UInt8
+from numpy import ndarray
+from PIL import Image
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from phosphene.atlas import Atlas
+from phosphene.attribution import Attribution, called, method
+from phosphene.data import Example, read
+from phosphene.errors import InputError, RectifierError
+from phosphene.figures.ink.crops import covers, crop
+from phosphene.figures.ink.layout import SMALL, titled
+from phosphene.figures.ink.palette import full_strength, on_paper, picture_to_image, signed_to_rgba
+from phosphene.figures.ink.paper import MARGIN, SOFT, Paper
+from phosphene.figures.ink.png import AnyImage
+from phosphene.figures.sheets.study import OUTSIDE
+from phosphene.figures.site.viewer import Viewer
+from phosphene.network import Network
+from phosphene.objectives import Channel, Energy, Neuron, Term, unit_maps
+from phosphene.survey import Box, Survey, seen_from
+from phosphene.survey import crop as cut
+from phosphene.types import Unit
+from phosphene.words import class_name, number, plural
+
+SIDE, GAP = 2.2, 0.16
+PATCHES = 4
+PATCH, PATCH_GAP = 1.075, 0.05
+"""Patches stand two by two, as wide together as a map."""
+
+NARROWEST = 2 * MARGIN + 3 * SIDE + 2 * GAP
+"""Inches that what is written above the maps needs."""
+
+METHODS = ("gradient", "deconvnet", "guided")
+"""What is shown unless something else is asked for."""
+
+
+class Patch(NamedTuple):
+    """A real picture that excites a unit, where in it, and what the unit answers there."""
+
+    picture: Float[Tensor, "c h w"]
+    place: int
+    words: str
+
+
+def attributions_sheet(
+    network: Network,
+    picture: Float[Tensor, "c h w"],
+    units: Sequence[Unit],
+    found: Survey | Atlas,
+    data: Dataset[object] | None = None,
+    *,
+    methods: Sequence[str] = METHODS,
+) -> Image.Image:
+    """A strip for each unit: maps over the whole picture, below them its strongest real patches.
+
+    `methods` are names such as "guided" or "captum:Occlusion": see `phosphene.attribution.method`.
+    Maps are of the unit wherever it fires, by how strongly (`Energy`), or at its own position if it
+    has one, such as `conv2:17@4,9`; where nothing makes it fire, at its largest value. They are
+    signed, blue for more and red for less, each in a range of its own. A method that the network's
+    activations do not allow is told in words. The patches are those that an atlas keeps, or those
+    that a finished survey `found` in `data`, each cut to the unit's receptive field, and so are the
+    maps of what the unit answers there, by the same methods.
+
+    Raises:
+        UnknownLayerError, UnknownUnitError: with the nearest names.
+        InputError, ChannelError, SizeError: the picture does not fit, or a survey without `data`.
+        AtlasError: the atlas does not keep the layer.
+        SpecError: no such method.
+
+    *Source:* Cogswell 2016, "How do you recognize this cat?"; Zeiler & Fergus 2013, fig. 2.
+    """
+    asked = {called(name): method(name) for name in methods}
+    ways = plural(len(asked), "method")
+    paper = titled(
+        "Where units look",
+        f"Above the picture, and what in it the unit answers to, by {ways}. Below the real patches "
+        f"that excite the unit most, and what in them it answers to. "
+        f"{_legend(network.input.channels)}",
+        max(NARROWEST, 2 * MARGIN + (1 + len(asked)) * (SIDE + GAP) - GAP),
+    )
+    patches = _patches(network, found, data)
+    for unit in units:
+        best = patches(network.unit(unit))
+        _strip(paper, network, picture, unit, methods=asked, best=best)
+    return paper.image()
+
+
+def _patches(
+    network: Network, found: Survey | Atlas, data: Dataset[object] | None
+) -> Callable[[Unit], list[Patch]]:
+    """What finds the strongest real patches of a unit."""
+    if isinstance(found, Atlas):
+        return partial(_kept, Viewer(found), network)
+    if data is None:
+        raise InputError(
+            "a survey was given without data; expected the pictures that it went over, since it "
+            "holds none itself: attributions_sheet(network, picture, units, survey, data)"
+        )
+    return partial(_surveyed, network, found, data)
+
+
+def _strip(
+    paper: Paper,
+    network: Network,
+    picture: Float[Tensor, "c h w"],
+    unit: Unit,
+    *,
+    methods: Mapping[str, Attribution],
+    best: Sequence[Patch],
+) -> None:
+    place, value = _strongest(network, picture, unit)
+    everywhere = unit.y is None and value > 0 and network.layer(unit.layer).spatial
+    at = Energy(unit.layer, unit.index) if everywhere else _objective(network, unit, (place,))
+    fires = "answers" if value > 0 else "does not fire and answers"
+    up_to = "up to " if everywhere else ""
+    paper.heading(f"{unit_name(network, unit)}, which {fires} {up_to}{number(value)} here")
+    boxes = _boxes(network, unit.layer, [patch.place for patch in best])
+    shown = [
+        on_paper(crop(patch.picture.numpy(), box), OUTSIDE)
+        for patch, box in zip(best, boxes, strict=True)
+    ]
+    top, left = paper.top, MARGIN
+    lowest = _column(paper, picture_to_image(picture.cpu().numpy()), "the picture", shown, left)
+    for name, attribution in methods.items():
+        left += SIDE + GAP
+        try:
+            (whole,) = attribution(network, picture[None], at).cpu()
+            maps = _maps(network, unit, attribution, best)
+        except RectifierError:
+            words = f"{name}: not defined for this network's activations"
+            lowest = max(lowest, top + paper.write(words, left, top, SIDE, SMALL, color=SOFT))
+        else:
+            parts = [on_paper(_coloured(part.numpy())) for part in cut(maps, boxes)]
+            lowest = max(
+                lowest, _column(paper, on_paper(_coloured(whole.numpy())), name, parts, left)
+            )
+    paper.top = lowest + 0.04
+    answers = "; ".join(patch.words for patch in best) or "none are known"
+    paper.top += paper.write(f"Patches: {answers}", size=SMALL, color=SOFT)
+
+
+def _maps(
+    network: Network, unit: Unit, attribution: Attribution, best: Sequence[Patch]
+) -> Float[Tensor, "n c h w"]:
+    """What the unit answers to at the place of each patch, over the whole of its picture."""
+    if not best:
+        return torch.zeros(0, *network.input.shape)
+    at = _objective(network, unit, tuple(patch.place for patch in best))
+    return attribution(network, torch.stack([patch.picture for patch in best]), at).cpu()
+
+
+def _column(
+    paper: Paper, whole: AnyImage, words: str, parts: Sequence[AnyImage], left: float
+) -> float:
+    """A picture with its caption above patches, two by two; returns where it ends."""
+    top = paper.top + paper.picture(whole, left, paper.top, SIDE) + 0.03
+    top += paper.write(words, left, top, SIDE, SMALL, color=SOFT) + 0.05
+    lowest = top
+    for i, part in enumerate(parts):
+        x, y = i % 2, i // 2
+        height = paper.picture(
+            part, left + x * (PATCH + PATCH_GAP), top + y * (PATCH + PATCH_GAP), PATCH
+        )
+        lowest = max(lowest, top + y * (PATCH + PATCH_GAP) + height)
+    return lowest
+
+
+def _legend(channels: int) -> str:
+    blue = "lue speaks for the unit, red against it."
+    if channels != 3:
+        return f"B{blue}"
+    return (
+        "Grey is zero, and a colour says which way each of red, green and blue pulls; where "
+        f"they are one, b{blue}"
+    )
+
+
+def _coloured(values: Float[ndarray, "c h w"]) -> UInt8[ndarray, "h w 4"]:
+    """A map in colour, unless it says the same of all colours."""
+    shown = values[:1] if (values == values[:1]).all() else values
+    return signed_to_rgba(shown, full_strength(values))
+
+
+def unit_name(network: Network, unit: Unit) -> str:
+    """What people call a unit: its class if it is one, else layer and number."""
+    if network.classifies and network.layer(unit.layer).name == network.logits.name:
+        return f"class {class_name(network.classes, unit.index)}"
+    return str(unit)
+
+
+@torch.no_grad()
+def _strongest(network: Network, picture: Tensor, unit: Unit) -> tuple[int, float]:
+    """Where the unit answers most, or its own position; and its answer there."""
+    layer = network.layer(unit.layer)
+    values = unit_maps(network.record(picture[None], [unit.layer])[unit.layer])[0, unit.index]
+    own = None if unit.y is None else unit.y * layer.shape[-1] + (unit.x or 0)
+    place = int(values.argmax()) if own is None else own
+    return place, float(values[place])
+
+
+def _objective(network: Network, unit: Unit, places: tuple[int, ...]) -> Term:
+    """The unit at one place for each of several pictures."""
+    layer, index = network.layer(unit.layer), (unit.index,) * len(places)
+    if not layer.spatial:
+        return Channel(unit.layer, index)
+    width = layer.shape[2]
+    rows, columns = (tuple(p // width for p in places), tuple(p % width for p in places))
+    return Neuron(unit.layer, index, rows, columns)
+
+
+def _kept(viewer: Viewer, network: Network, unit: Unit) -> list[Patch]:
+    """What an atlas keeps of the patches that excite the unit most; none before it was built."""
+    layer = network.layer(unit.layer)
+    width = layer.shape[-1] if layer.spatial else 1
+    found = []
+    for example in viewer.atlas.examples(unit.layer, unit.index)[:PATCHES]:
+        image = viewer.whole(example.image)
+        if image is None:
+            continue
+        label = None if image.label is None else viewer.class_name(image.label)
+        place = (example.y or 0) * width + (example.x or 0)
+        found.append(Patch(torch.from_numpy(image.picture), place, _answer(label, example.value)))
+    return found
+
+
+def _surveyed(network: Network, survey: Survey, data: Dataset[object], unit: Unit) -> list[Patch]:
+    """The strongest patches that a survey found, read again from its data."""
+    top = survey.layers[unit.layer].top
+    found: list[Patch] = []
+    for image, place, value in zip(
+        top.images[unit.index].tolist(),
+        top.places[unit.index].tolist(),
+        top.values[unit.index].tolist(),
+        strict=True,
+    ):
+        item = read(data[image])
+        if isinstance(item, Example) and len(found) < PATCHES:
+            label = None
+            if item.label is not None and network.classifies:
+                label = class_name(network.classes, item.label)
+            found.append(Patch(item.picture, place, _answer(label, value)))
+    return found
+
+
+def _answer(label: str | None, value: float) -> str:
+    return number(value) if label is None else f"{label}: {number(value)}"
+
+
+def _boxes(network: Network, layer: str, places: Sequence[int]) -> list[Box]:
+    """What positions of a layer see; the whole picture if one sees it all."""
+    site, whole = network.layer(layer), (0, 0, *network.input.size)
+    seen = [seen_from(site, network.fields[site.name], place) for place in places]
+    return [whole if covers(box, *network.input.size) else box for box in seen]

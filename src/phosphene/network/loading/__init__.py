@@ -1,0 +1,1 @@
+"""Networks from files, libraries and catalogues, with their weights."""

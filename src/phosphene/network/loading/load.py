@@ -1,0 +1,198 @@
+"""From a text such as `model.py:make` or `timm:resnet50` to a `Network`."""
+
+import importlib
+import importlib.util
+import inspect
+import sys
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import torch
+from torch import nn
+
+from phosphene.errors import SpecError, nearest
+from phosphene.network.freezing import frozen, steady
+from phosphene.network.inputs import Input
+from phosphene.network.loading.catalogue import LIBRARIES, Entry, from_library
+from phosphene.network.loading.weights import load_weights
+from phosphene.network.record import Network
+from phosphene.network.settings import kept_settings
+from phosphene.network.state import check_state
+from phosphene.tasks import Task
+
+_SIZES = (28, 32, 48, 64, 96, 128, 160, 192, 224, 227, 240, 256, 299, 384)
+
+
+def load_network(
+    spec: str,
+    weights: str | Path | None = None,
+    input: Input | Mapping[str, Any] | None = None,
+    labels: Sequence[str] = (),
+    device: str | torch.device = "cpu",
+    *,
+    output: str | None = None,
+    task: Task | None = None,
+) -> Network:
+    """Build a network from a text that says how it is made, and load its weights.
+
+    - `file.py:factory` or `package.module:factory`: the factory takes no arguments and returns an
+      `nn.Module` or a `Network`.
+    - `torchvision:NAME`, `timm:NAME`, `hf:NAME`: a network of that library; `hf` stands for the
+      image classifiers of transformers, by their name on the hub, by the folder they are saved in,
+      or by their kind (`hf:vit`). Labels, size, mean and deviation are the library's.
+
+    `weights` is a file, or what the library calls its trained weights, such as "DEFAULT"; without
+    them a library's network gets random ones, the same each time. `input` and `labels` go before
+    what is found; of an input some fields may be given, as in `{"size": (160, 160)}`. As many
+    labels as are given make the classes of a library's network that is not trained. The input of
+    a bare module is found by trial when only one usual size runs through it. `output` and `task`
+    say which output holds the classes and what it means, as in `Network`.
+
+    Raises:
+        SpecError: file, module, factory, library or name not found, or the factory returned
+            something else; the input cannot be told.
+        WeightsError: the weights do not fit.
+        DownloadError: a library cannot fetch what it needs.
+    """
+    library, _, name = spec.partition(":")
+    remarks: tuple[str, ...] = ()
+    if library in LIBRARIES:
+        entry = from_library(library, name, weights, len(labels) or None)
+    else:
+        entry = _from_factory(spec)
+        if weights is not None:
+            remarks = load_weights(entry.module, weights)
+    check_state(entry.module)  # before weights that are not there are moved
+    entry.module.to(device)
+    network = Network(
+        entry.module,
+        _told(input, entry),
+        labels or entry.labels,
+        entry.name,
+        output=output or entry.output,
+        task=task or entry.task,
+    )
+    network.loaded = remarks
+    return network
+
+
+def _from_factory(spec: str) -> Entry:
+    made = find_factory(spec)()
+    if isinstance(made, Network):
+        told = (made.output, made.told_task)
+        return Entry(made.module, made.name, made.input, made.labels, *told)
+    if not isinstance(made, nn.Module):
+        raise SpecError(
+            f"{spec} returned a {type(made).__name__}; "
+            "expected a torch.nn.Module or a phosphene.Network"
+        )
+    return Entry(made, type(made).__name__)
+
+
+def _told(given: Input | Mapping[str, Any] | None, entry: Entry) -> Input:
+    """The input that is given, as far as it is, and for the rest the one that is found."""
+    if isinstance(given, Input):
+        return given
+    fields = dict(given or {})
+    if entry.input is None and {"channels", "size"} <= fields.keys():
+        return Input(**fields)
+    return replace(entry.input or guess_input(entry.module), **fields)
+
+
+def find_factory(spec: str, given: Collection[str] = ()) -> Any:
+    """The callable that `file.py:name` or `package.module:name` stands for.
+
+    It may need those arguments that are `given`, and no others.
+    """
+    place, colon, name = spec.rpartition(":")
+    if not colon or not place or not name:
+        raise SpecError(
+            f"{spec!r} names no factory; write file.py:factory or package.module:factory"
+        )
+    module = _from_file(Path(place)) if place.endswith(".py") else _from_package(place, name)
+    found = getattr(module, name, None)
+    if not callable(found):
+        public = [n for n, v in vars(module).items() if callable(v) and not n.startswith("_")]
+        raise SpecError(f"{place} has no function {name!r}; {nearest(name, public)}")
+    required = [
+        p.name
+        for p in inspect.signature(found).parameters.values()
+        if p.default is p.empty
+        and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)
+        and p.name not in given
+    ]
+    if required:
+        raise SpecError(
+            f"{spec} needs arguments ({', '.join(required)}); "
+            "write a function without these that calls it"
+        )
+    return found
+
+
+def guess_input(module: nn.Module) -> Input:
+    """The input of a bare module: channels from its first convolution, size by trial.
+
+    Raises:
+        SpecError: no convolution to tell the channels from, or not exactly one usual size runs.
+    """
+    first = next((m for m in module.modules() if isinstance(m, nn.Conv2d)), None)
+    if first is None:
+        raise SpecError(
+            f"the input of {type(module).__name__} cannot be told, it has no convolution; "
+            "give it, on the command line as --input 1x28x28"
+        )
+    device = next(module.parameters()).device
+    running = []
+    with frozen(module), steady(module), torch.no_grad():
+        for size in _SIZES:
+            with (
+                suppress(Exception),
+                kept_settings(module),
+            ):  # a size that does not fit may fail in any way
+                module(torch.zeros(1, first.in_channels, size, size, device=device))
+                running.append(size)
+    if len(running) == 1:
+        return Input(first.in_channels, (running[0], running[0]))
+    found = f"sizes {running} all run" if running else f"none of the sizes {_SIZES} runs"
+    raise SpecError(
+        f"the input size of {type(module).__name__} cannot be told: {found}; "
+        f"give it, on the command line as --input {first.in_channels}x224x224"
+    )
+
+
+def _from_file(path: Path) -> ModuleType:
+    if not path.is_file():
+        near = nearest(path.name, [p.name for p in path.parent.glob("*.py")])
+        raise SpecError(f"no file {path}; {near}")
+    name = f"_phosphene_{path.stem}_{abs(hash(path.resolve()))}"
+    description = importlib.util.spec_from_file_location(name, path)
+    assert description is not None
+    assert description.loader is not None
+    module = importlib.util.module_from_spec(description)
+    sys.modules[name] = module  # dataclasses and pickling look their module up
+    sys.path.insert(0, str(path.parent.resolve()))  # so that it can import its neighbours
+    try:
+        description.loader.exec_module(module)
+    except Exception as error:
+        del sys.modules[name]
+        raise SpecError(f"{path} cannot be imported: {type(error).__name__}: {error}") from error
+    finally:
+        sys.path.pop(0)
+    return module
+
+
+def _from_package(name: str, factory: str) -> ModuleType:
+    try:
+        return importlib.import_module(name)
+    except ImportError as error:
+        file = Path(*name.split(".")).with_suffix(".py")
+        remedy = (
+            f"did you mean {file}:{factory}?"
+            if file.is_file()
+            else "install it, or give a path to a .py file"
+        )
+        raise SpecError(f"module {name!r} cannot be imported: {error}; {remedy}") from error

@@ -1,0 +1,163 @@
+"""Pictures of classes, from a blank image."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from phosphene.canvas import Pixels, Spectrum
+from phosphene.errors import ObjectiveError, nearest
+from phosphene.evaluation import Confirmed, confirm
+from phosphene.maximize import Optimizer, Recipe, on_screen, paint
+from phosphene.network import PLAIN, STRAIGHT, Network, Rule
+from phosphene.objectives import L2, Logit
+from phosphene.results import Result
+from phosphene.streams import Streams
+from phosphene.transforms import Identity
+from phosphene.words import percent, plural
+
+BLANK = Recipe(
+    canvas=Pixels(start="grey"),
+    steps=128,
+    optimizer=Optimizer("NormalizedGradient", 0.01),
+    transform=Identity(),
+)
+"""Simonyan's way: the pixels themselves, from a blank picture, without any transform."""
+
+
+@dataclass(frozen=True, eq=False)
+class ClassModels(Result):
+    """A picture for each of `targets`, and what the network makes of it.
+
+    Pictures have the 256 levels of a screen; `confirmed` tells of just those.
+    """
+
+    network: str
+    classes: tuple[str, ...]
+    targets: tuple[int, ...]
+    pictures: Float[Tensor, "b c h w"]
+    confirmed: Confirmed
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What the targets are called."""
+        return tuple(self.classes[target] for target in self.targets)
+
+    @property
+    def summary(self) -> str:
+        """How many are read as meant, and how well that stands small moves."""
+        first = int((self.confirmed.ranks == 1).sum())
+        return (
+            f"{self.network} reads {first} of {plural(len(self.targets), 'picture')} as the class "
+            f"they were made for, and {percent(float(self.confirmed.robust.mean()))} of their "
+            "copies that were shifted, turned and resized."
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """All but the pictures as plain values for JSON."""
+        return {
+            "network": self.network,
+            "classes": list(self.names),
+            "targets": list(self.targets),
+            "ranks": self.confirmed.ranks.tolist(),
+            "probabilities": self.confirmed.probabilities.tolist(),
+            "robust": self.confirmed.robust.tolist(),
+        }
+
+
+def class_models(
+    network: Network,
+    targets: Sequence[int | str] | None = None,
+    recipe: Recipe = BLANK,
+    *,
+    decay: float = 1.0,
+    seed: int = 0,
+    spectrum: Spectrum | None = None,
+    batch: int = 32,
+) -> ClassModels:
+    """Draw what `network` takes for the purest picture of each class, by number or by name.
+
+    The score is S_c(I) - decay |I - blank|² (the mean over pixels), with the class's logit S_c,
+    from the blank picture that the network sees as about zero. Where the blank picture keeps a
+    class closed, gradients pass straight through rectifiers. Other recipes start as their canvas
+    says: `Recipe()` makes the pictures that an atlas holds.
+
+    Raises:
+        NetworkError: the network does not classify.
+        ObjectiveError: no such class, or no classes at all.
+
+    *Source:* Simonyan, Vedaldi & Zisserman 2013, arXiv 1312.6034, sec. 2. Steps there are plain
+    gradients; here they are normalised, so that one rate fits any network.
+    """
+    chosen = _targets(network, targets)
+    easel = _Easel(network, recipe, decay, seed, spectrum)
+    few = [chosen[i : i + batch] for i in range(0, len(chosen), batch)]
+    pictures = torch.cat([easel.draw(some) for some in few])
+    return ClassModels(
+        network.name,
+        network.classes,
+        chosen,
+        pictures.cpu(),
+        confirm(network, pictures, chosen, seed=seed),
+    )
+
+
+@dataclass(frozen=True)
+class _Easel:
+    """What all classes have in common."""
+
+    network: Network
+    recipe: Recipe
+    decay: float
+    seed: int
+    spectrum: Spectrum | None
+
+    def draw(self, targets: tuple[int, ...]) -> Float[Tensor, "b c h w"]:
+        pictures = self.ascend(targets, PLAIN)
+        blank = (pictures.amax((2, 3)) - pictures.amin((2, 3))).amax(1) < 1 / 255
+        closed = blank.nonzero().flatten().tolist()
+        if closed:  # no gradient has reached these
+            pictures[closed] = self.ascend(tuple(targets[i] for i in closed), STRAIGHT)
+        return on_screen(pictures)
+
+    def ascend(self, targets: tuple[int, ...], rule: Rule) -> Float[Tensor, "b c h w"]:
+        zero = torch.tensor(self.network.input.zero).clamp(0, 1)
+        pictures = None
+        if self.recipe.canvas.start == "grey":
+            pictures = zero.view(1, -1, 1, 1).expand(1, *self.network.input.shape)
+        return paint(
+            self.network,
+            Logit(targets) - self.decay * L2(float(zero.mean())),
+            self.recipe,
+            Streams.seeded(self.seed, targets),
+            spectrum=self.spectrum,
+            pictures=pictures,
+            rule=rule,
+        )
+
+
+def _targets(network: Network, named: Sequence[int | str] | None) -> tuple[int, ...]:
+    if isinstance(named, str):
+        raise ObjectiveError(f"{named!r} is no list of classes; write [{named!r}], also for one")
+    if named is None:
+        return tuple(range(len(network.classes)))
+    if not len(named):
+        raise ObjectiveError("no classes were given; name one, or leave them out for all")
+    return tuple(_target(network, name) for name in named)
+
+
+def _target(network: Network, name: int | str) -> int:
+    if isinstance(name, str):
+        if name in network.classes:
+            return network.classes.index(name)
+        raise ObjectiveError(
+            f"{network.name} has no class {name!r}; {nearest(name, network.classes)}"
+        )
+    if not 0 <= name < len(network.classes):
+        raise ObjectiveError(
+            f"{network.name} has classes 0 to {len(network.classes) - 1}; {name} was asked for"
+        )
+    return name

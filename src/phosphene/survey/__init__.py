@@ -1,0 +1,36 @@
+"""What real pictures do to the units: top examples and statistics from one streaming pass."""
+
+from phosphene.survey.classes import (
+    MOST_MEANS,
+    ClassMeans,
+    LabelPredictions,
+    Predictions,
+    Selectivity,
+)
+from phosphene.survey.crops import Box, crop, seen_from
+from phosphene.survey.histogram import Bins, Histograms
+from phosphene.survey.moments import MOST_COMPARED, Moments
+from phosphene.survey.reading import Responses, responses
+from phosphene.survey.streaming import NO_NUMBER, LayerSurvey, Survey
+from phosphene.survey.top import TopExamples
+
+__all__ = [
+    "MOST_COMPARED",
+    "MOST_MEANS",
+    "NO_NUMBER",
+    "Bins",
+    "Box",
+    "ClassMeans",
+    "Histograms",
+    "LabelPredictions",
+    "LayerSurvey",
+    "Moments",
+    "Predictions",
+    "Responses",
+    "Selectivity",
+    "Survey",
+    "TopExamples",
+    "crop",
+    "responses",
+    "seen_from",
+]

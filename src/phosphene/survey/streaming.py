@@ -1,0 +1,197 @@
+"""One pass over a dataset that gathers everything about all asked layers at once."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from phosphene.data import Batch, Unreadable
+from phosphene.errors import DataError, NetworkError
+from phosphene.network import Layer, Network
+from phosphene.survey.classes import MOST_MEANS, ClassMeans, LabelPredictions, Predictions
+from phosphene.survey.histogram import Histograms
+from phosphene.survey.moments import MOST_COMPARED, Moments, Part
+from phosphene.survey.reading import Responses, responses
+from phosphene.survey.top import TopExamples
+from phosphene.types import LOGITS, Recording
+
+NO_NUMBER = "NaN or infinity"
+"""How the reason begins for which a picture is left out that could be read."""
+
+
+class LayerSurvey:
+    """What the units of one layer do on a dataset.
+
+    A unit's *response* to a picture is its largest value over all positions; it *fires* when
+    that is above zero. `firing` counts the pictures on which each unit fires.
+
+    Of layers with very many units what would grow with their square is left out, see `left_out`.
+    """
+
+    def __init__(self, layer: Layer, classes: int, k: int) -> None:
+        self.layer = layer
+        self.top = TopExamples(layer.units, k)
+        self.histograms = Histograms(layer.units)
+        self.moments = Moments(layer.units)
+        self.classes = ClassMeans(layer.units, classes)
+        self.firing = torch.zeros(layer.units, dtype=torch.long)
+
+    def look(self, values: Tensor) -> "Seen":
+        """What the layer's values on a batch show, which changes nothing here."""
+        return Seen(responses(values), self.moments.of(values))
+
+    def add(self, values: Tensor, batch: Batch) -> None:
+        """Take in the layer's values on a batch."""
+        self.take(self.look(values), batch)
+
+    def take(self, seen: "Seen", batch: Batch) -> None:
+        """Take in what a batch shows."""
+        found = seen.responses
+        self.top.add(found, batch.indices)
+        self.histograms.add(found.values)
+        self.moments.merge(seen.moments)
+        self.classes.add(found.values, batch.labels, batch.members)
+        self.firing += (found.values > 0).sum(0).cpu()
+
+    @property
+    def left_out(self) -> tuple[str, ...]:
+        """What is not known of so many units, in words."""
+        units, classes = self.layer.units, len(self.classes.counts)
+        said = []
+        if not self.moments.compared:
+            said.append(
+                f"Twins were not sought: {units:,} units are more than the {MOST_COMPARED:,} that "
+                "are compared with each other."
+            )
+        if not self.classes.kept and self.classes.counts.any():
+            said.append(
+                f"Answers to classes were not gathered: {units:,} units and {classes:,} classes "
+                f"make more than {MOST_MEANS:,} numbers."
+            )
+        return tuple(said)
+
+
+class Survey:
+    """Feed it batches; read off statistics, top examples and accuracy.
+
+    Memory depends on the number of units, k and classes, not on the length of the data; beyond
+    `MOST_COMPARED` units and `MOST_MEANS` class means it does not grow with their square.
+    `classes` is the number of labels of the data where they are not the network's own classes, as
+    of a network that is no classifier; nothing is then said of how well it reads them. `name` says
+    what to call the picture of an index.
+
+    Raises:
+        UnknownLayerError: a layer that the network does not have.
+        DataError: labels that the network has no class for.
+        NetworkError: a layer gives NaN or infinity for every picture of the first batch.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        layers: Sequence[str],
+        classes: int | None = None,
+        k: int = 9,
+        *,
+        keep: int = 9,
+        name: Callable[[int], str] = "picture {}".format,
+    ) -> None:
+        self.network, self.name = network, name
+        reads = network.classifies and classes is None
+        self.classes = len(network.classes) if reads else classes or 0
+        self.layers = {n: LayerSurvey(network.layer(n), self.classes, k) for n in layers}
+        self.predictions = Predictions(self.classes, keep) if reads else None
+        self.found = LabelPredictions(self.classes) if reads else None
+        self.recorded = [*layers, LOGITS] if reads else list(layers)
+        self.count = 0
+        self.skipped: list[Unreadable] = []
+
+    @torch.no_grad()
+    def add(self, batch: Batch) -> None:
+        """Run the network on a batch and take in what its layers do.
+
+        Pictures to which some layer answers NaN or infinity are left out, named in `skipped`: one
+        of them would be the strongest of every unit, and the end of every mean.
+        """
+        self.skipped.extend(batch.skipped)
+        if len(batch.indices) == 0:
+            return
+        batch = self._labelled(batch)
+        recording = self.network.record(batch.pictures, self.recorded)
+        seen = {name: survey.look(recording[name]) for name, survey in self.layers.items()}
+        scores = None if self.predictions is None else recording[LOGITS]
+        if not (all(map(_finite, seen.values())) and (scores is None or _all_finite(scores))):
+            self.add(self._without_endless(batch, recording))
+            return
+        for name, survey in self.layers.items():
+            survey.take(seen[name], batch)
+        if self.predictions is not None and scores is not None:
+            self.predictions.add(scores, batch.labels, batch.indices)
+        if self.found is not None and scores is not None and batch.members is not None:
+            self.found.add(self.network.reading.probabilities(scores), batch.members)
+        self.count += len(batch.indices)
+
+    def _labelled(self, batch: Batch) -> Batch:
+        """The batch, without its labels where nobody said how many there are."""
+        if self.classes == 0 and self.predictions is None:
+            return replace(batch, labels=torch.full_like(batch.labels, -1), members=None)
+        if batch.members is not None and batch.members.shape[1] != self.classes:
+            raise DataError(
+                f"pictures say of {batch.members.shape[1]} labels whether they hold, and "
+                f"{self.classes} are known; give a zero or a one for each"
+            )
+        if int(batch.labels.max()) >= self.classes:
+            raise DataError(
+                f"label {int(batch.labels.max())} of picture {int(batch.indices[0])} or later is "
+                f"beyond the {self.classes} classes known; "
+                "give data with the network's own classes, or without labels"
+            )
+        return batch
+
+    def _without_endless(self, batch: Batch, recording: Recording) -> Batch:
+        """The batch without those pictures that some layer answers NaN or infinity to.
+
+        Raises:
+            NetworkError: all of a first batch are such.
+        """
+        fine = torch.ones(len(batch.indices), dtype=torch.bool)
+        first: dict[int, str] = {}
+        for name in self.recorded:
+            good = recording[name].flatten(1).isfinite().all(1).cpu()
+            first |= dict.fromkeys((fine & ~good).nonzero().flatten().tolist(), name)
+            fine &= good
+        if not fine.any() and self.count == 0:
+            name = next(iter(first.values()))
+            raise NetworkError(
+                f"layer {self.network.layer(name).name!r} of {self.network.name} answers NaN or "
+                f"infinity to each of the first {len(fine)} pictures; leave it out with layers, "
+                "on the command line --layers, or look at what is divided or multiplied there"
+            )
+        for i in sorted(first):
+            layer = self.network.layer(first[i]).name
+            self.skipped.append(
+                Unreadable(
+                    self.name(int(batch.indices[i])),
+                    f"{NO_NUMBER} in layer {layer}; left out of all that is told",
+                )
+            )
+        members = None if batch.members is None else batch.members[fine]
+        return Batch(batch.indices[fine], batch.pictures[fine], batch.labels[fine], (), members)
+
+
+class Seen(NamedTuple):
+    """What one batch shows of a layer."""
+
+    responses: Responses
+    moments: Part
+
+
+def _finite(seen: Seen) -> bool:
+    """Whether all values were finite: those of a mean and those that are largest tell."""
+    return _all_finite(seen.moments.mean) and _all_finite(seen.responses.values)
+
+
+def _all_finite(values: Tensor) -> bool:
+    return bool(values.isfinite().all())
