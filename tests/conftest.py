@@ -1,4 +1,8 @@
-"""Shapes in signatures are checked while tests run; shared data is found or its absence said."""
+"""Shapes in signatures are checked while tests run; shared data is found or its absence said.
+
+`PHOSPHENE_CHECK_TYPES=0` leaves the checks out, where coverage is counted or time is short: they
+double the time of most tests.
+"""
 
 import os
 from collections.abc import Iterator
@@ -7,7 +11,8 @@ from pathlib import Path
 import pytest
 from jaxtyping import install_import_hook
 
-install_import_hook("phosphene", "typechecker.check")
+if os.environ.get("PHOSPHENE_CHECK_TYPES", "1") != "0":
+    install_import_hook("phosphene", "typechecker.check")
 
 
 @pytest.fixture(scope="session", autouse=True)
