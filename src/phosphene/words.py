@@ -17,23 +17,45 @@ def number(value: int | float) -> str:
     return text.replace("-", "−")
 
 
-def percent(share: int | float) -> str:
+def literal(value: int | float) -> str:
+    """A number as it is typed in a command, a formula or a setting.
+
+    >>> literal(2.0), literal(-0.05), literal(128)
+    ('2', '-0.05', '128')
+    """
+    return f"{value:g}"
+
+
+def signed(value: int | float) -> str:
+    """A number with its sign, where values go both ways.
+
+    >>> signed(0.25), signed(-2), signed(0)
+    ('+0.25', '−2', '0')
+    """
+    return f"{'+' if value > 0 else ''}{number(value)}"
+
+
+def percent(share: int | float, places: int | None = None) -> str:
     """A share as a percentage that never rounds something to nothing or nearly all to all.
 
-    Its spaces do not break, so that a number never parts from its sign at the end of a line.
+    It has `places` digits after the point, for shares that are compared; by default as many as
+    tell most. Its spaces do not break, so that a number never parts from its sign at a line's end.
 
     >>> percent(0.4321).split(), percent(0.0123).split(), percent(1).split()
     (['43', '%'], ['1.2', '%'], ['100', '%'])
     >>> percent(0.0001).split(), percent(0.99999).split()
     (['<', '0.1', '%'], ['>', '99.9', '%'])
+    >>> percent(0.8611, 2).split(), percent(1, 2).split()
+    (['86.11', '%'], ['100', '%'])
     """
-    value = 100 * share
-    if 0 < value < 0.1:
-        text = "< 0.1"
-    elif 99.9 < value < 100:
-        text = "> 99.9"
+    value, least = 100 * share, 10.0 ** -(1 if places is None else places)
+    if 0 < value < least:
+        text = f"< {least:g}"
+    elif 100 - least < value < 100:
+        text = f"> {100 - least:g}"
     else:
-        digits = 1 if 0 < value < 10 or 90 < value < 100 else 0
+        fine = 1 if 0 < value < 10 or 90 < value < 100 else 0
+        digits = fine if places is None or value in {0, 100} else places
         text = f"{value:,.{digits}f}".removesuffix(".0").replace("-", "−")
     return f"{text} %".replace(" ", NO_BREAK)
 

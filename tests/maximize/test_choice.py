@@ -135,7 +135,7 @@ def test_a_channel_that_fires_nowhere_at_first_is_woken_by_its_mean() -> None:
     assert not drawing.silent
     assert drawing.activation > 1
     assert drawing.objective == Channel("0", 1)
-    assert drawing.attempts[0].startswith("from noise: reached -")
+    assert drawing.attempts[0].startswith("from noise: reached −")
 
 
 def test_no_patch_is_stronger_than_the_one_in_closed_form(network: Network) -> None:

@@ -34,7 +34,7 @@ from phosphene.errors import SpecError, nearest
 from phosphene.network import Network
 from phosphene.study import CHANNELS, NEURONS, Settings, Study, build, decided
 from phosphene.training import accuracy, train
-from phosphene.words import printable
+from phosphene.words import percent, printable
 from phosphene.zoo import ARTICLES, Trained
 
 app = typer.Typer(
@@ -103,8 +103,9 @@ def train_command(
     follow_training(steps_made, total)
     ready = Network(module, fresh.input, pictures.classes)
     if validation is not None:
-        say(f"{out}: {accuracy(ready, validation):.2%} of {len(validation):,} for validation")
-    say(f"{out}: {accuracy(ready, test):.2%} of {len(test):,} test pictures")
+        right = percent(accuracy(ready, validation), 2)
+        say(f"{out}: {right} of {len(validation):,} for validation")
+    say(f"{out}: {percent(accuracy(ready, test), 2)} of {len(test):,} test pictures")
     say(f"\n{_next(out, network, data)}")
 
 

@@ -25,6 +25,7 @@ from phosphene.network import Network
 from phosphene.study import Progress as StudyProgress
 from phosphene.study import Study
 from phosphene.training import TrainingStep
+from phosphene.words import number, percent
 
 console = Console()
 errors = Console(stderr=True)
@@ -98,10 +99,10 @@ def follow_training(steps: Iterable[TrainingStep], total: int) -> int:
                 progress.update(
                     task,
                     completed=step.index,
-                    description=f"training  loss {loss:.4f}  accuracy {accuracy:6.2%}",
+                    description=f"training  loss {number(loss)}  accuracy {percent(accuracy, 2)}",
                 )
             if step.validation is not None:
-                errors.print(f"step {step.index:,}: {step.validation:.2%} of validation")
+                errors.print(f"step {step.index:,}: {percent(step.validation, 2)} of validation")
         if not made:
             progress.update(task, completed=total, description="training  already done")
     return made

@@ -8,7 +8,7 @@ from phosphene.cli.output import warn
 from phosphene.errors import PhospheneError
 from phosphene.evaluation import Plausibility, plausible
 from phosphene.network import Input, Network
-from phosphene.words import percent, plural
+from phosphene.words import literal, percent, plural
 
 
 def warn_implausible(network: Network, data: Dataset[Any], *, others: bool) -> None:
@@ -52,10 +52,10 @@ def as_options(input: Input) -> str:
     '--range 0,255'
     """
     low, high = input.value_range
-    said = [f"--range {low:g},{high:g}"] if (low, high) != (0.0, 1.0) else []
+    said = [f"--range {literal(low)},{literal(high)}"] if (low, high) != (0.0, 1.0) else []
     for name, values, usual in (("mean", input.mean, 0.0), ("std", input.std, 1.0)):
         numbers = values if isinstance(values, tuple) else (values,)
         if set(numbers) != {usual}:
             shown = numbers[:1] if len(set(numbers)) == 1 else numbers
-            said.append(f"--{name} {','.join(f'{v:g}' for v in shown)}")
+            said.append(f"--{name} {','.join(map(literal, shown))}")
     return " ".join(said) or "--mean 0 --std 1"

@@ -22,6 +22,7 @@ from phosphene.figures.sheets.attributions import METHODS
 from phosphene.figures.site.folder import slug
 from phosphene.figures.site.viewer import Viewer
 from phosphene.types import Unit
+from phosphene.words import NO_BREAK, number, percent
 
 
 @describes
@@ -135,22 +136,20 @@ def _describe(atlas: Atlas, unit: Unit) -> None:
     table = Table(
         box=None, show_header=False, title=f"[b]{unit.layer}:{unit.index}", title_justify="left"
     )
-    table.add_row("fires on", f"{record.firing_rate:.1%} of the pictures")
-    table.add_row("values", f"mean {record.mean:.3g}, deviation {record.deviation:.3g}")
-    table.add_row("largest", f"{record.maximum:.3g}")
-    if record.preferred_class is not None:
+    table.add_row("fires on", f"{percent(record.firing_rate)} of the pictures")
+    table.add_row("values", f"mean {number(record.mean)}, deviation {number(record.deviation)}")
+    table.add_row("largest", number(record.maximum))
+    if record.preferred_class is not None and record.selectivity is not None:
         preferred = viewer.class_name(record.preferred_class)
-        table.add_row("prefers", f"{preferred}, selectivity {record.selectivity:.2f}")
-    if record.twin is not None:
-        table.add_row(
-            "twin", f"{unit.layer}:{record.twin}, correlation {record.twin_correlation:.3f}"
-        )
+        table.add_row("prefers", f"{preferred}, selectivity {number(record.selectivity)}")
+    if record.twin is not None and record.twin_correlation is not None:
+        alike = number(record.twin_correlation)
+        table.add_row("twin", f"{unit.layer}:{record.twin}, correlation {alike}")
     for picture in atlas.pictures(unit.layer, unit.index):
-        reached = f"activation {picture.activation:.3g}"
+        reached = f"activation {number(picture.activation)}"
         if picture.strongest_real and picture.strongest_real > 0:
-            reached += (
-                f", {picture.activation / picture.strongest_real:.1f}x the strongest real one"
-            )
+            times = number(picture.activation / picture.strongest_real)
+            reached += f", {times}{NO_BREAK}× the strongest real one"
         if picture.silent:
             reached = "never fires: " + "; ".join(picture.attempts)
         table.add_row(f"{picture.kind} picture", reached)

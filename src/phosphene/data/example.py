@@ -12,6 +12,7 @@ from torch import Tensor
 
 from phosphene.data.modes import plain
 from phosphene.errors import DataError
+from phosphene.words import literal
 
 FULL_SCALE = {torch.uint8: 255, torch.uint16: 65535}
 """The integer that means 1.0, for each integer type a picture may have."""
@@ -136,7 +137,7 @@ def _in_range(tensor: Tensor) -> Tensor:
     if math.isnan(low):  # aminmax hands NaN on
         raise DataError("a picture holds NaN; pass pictures in [0, 1]")
     raise DataError(
-        f"a picture has values from {low:.4g} to {high:.4g}; pass pictures in [0, 1]: "
+        f"a picture has values from {literal(low)} to {literal(high)}; pass pictures in [0, 1]: "
         "leave mean and deviation out of the dataset's transform, the Network normalises"
     )
 

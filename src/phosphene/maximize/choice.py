@@ -11,6 +11,7 @@ from phosphene.network import Layer, Network, Patch
 from phosphene.objectives import Channel, Energy, Neuron, Term
 from phosphene.transforms import Identity, RandomAffine
 from phosphene.types import Unit
+from phosphene.words import literal
 
 SMALL = RandomAffine()
 """Moves of a picture that is made for what a unit sees in one place."""
@@ -79,9 +80,9 @@ def chosen(
         usual = Usual.remembered(network)
     if recipe.unusual and (usual is None or found.name not in usual.moments):
         raise InputError(
-            f"unusual={recipe.unusual:g} holds the layers below {found.name!r} near what real "
-            "pictures make of them, and that is not known of it; measure it with Usual.measure "
-            "on two hundred pictures or more, or leave `unusual` out"
+            f"unusual={literal(recipe.unusual)} holds the layers below {found.name!r} near what "
+            "real pictures make of them, and that is not known of it; measure it with "
+            "Usual.measure on two hundred pictures or more, or leave `unusual` out"
         )
     if recipe.unusual is None:
         known = usual is not None and found.name in usual.moments

@@ -98,7 +98,7 @@ def draw(
         for drawing in easel.judge(some, attempt, *drawn):
             unit, value = drawing.unit, drawing.activation
             found[unit] = _better(found.get(unit), drawing)
-            note = f"{attempt.name}: reached {value:.3g}"
+            note = f"{attempt.name}: reached {number(value)}"
             found[unit] = replace(found[unit], attempts=(*found[unit].attempts, note))
     return [found[unit] for unit in wanted]
 

@@ -9,6 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from phosphene.errors import ChannelError, InputError, SpecError, reading
+from phosphene.words import literal
 
 
 @dataclass(frozen=True, repr=False)
@@ -125,7 +126,7 @@ class Input:
         low, high = (float(v) for v in torch.aminmax(pictures.detach()))
         if not (low >= -1e-4 and high <= 1 + 1e-4):  # also true for NaN
             raise InputError(
-                f"pictures range from {low:.4g} to {high:.4g}; expected [0, 1]. "
+                f"pictures range from {literal(low)} to {literal(high)}; expected [0, 1]. "
                 "Pass plain pictures: the network record normalises them itself"
             )
 

@@ -16,6 +16,7 @@ from torch import Tensor
 from phosphene.errors import ObjectiveError
 from phosphene.objectives.algebra import LayerTerm, Term
 from phosphene.types import Recording
+from phosphene.words import literal
 
 
 @dataclass(frozen=True)
@@ -153,4 +154,4 @@ class Likeness(_Compared):
         return favoured
 
     def __str__(self) -> str:
-        return f"likeness in {self.layer} (cosine^{self.cosine_power:g})"
+        return f"likeness in {self.layer} (cosine^{literal(self.cosine_power)})"

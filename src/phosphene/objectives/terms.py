@@ -11,6 +11,7 @@ from phosphene.errors import ObjectiveError
 from phosphene.objectives.algebra import LayerTerm, Term
 from phosphene.tasks import log_probabilities, probabilities
 from phosphene.types import LOGITS, Recording, Unit
+from phosphene.words import literal
 
 PerImage = int | tuple[int, ...]
 """One number for all images, or one for each."""
@@ -202,7 +203,7 @@ class Direction(LayerTerm):
         return torch.mean(along * cosine.clamp_min(0.1).pow(self.cosine_power), dim=1)
 
     def __str__(self) -> str:
-        power = f", cosine^{self.cosine_power:g}" if self.cosine_power else ""
+        power = f", cosine^{literal(self.cosine_power)}" if self.cosine_power else ""
         return f"direction in {self.layer} ({len(self.vector)} units{power})"
 
 

@@ -18,7 +18,7 @@ from phosphene.probes.ablation import Census, census
 from phosphene.probes.transfers import class_pictures
 from phosphene.results import Result
 from phosphene.survey import Survey
-from phosphene.words import plural
+from phosphene.words import percent, plural
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,8 +53,8 @@ class Side:
     def summary(self) -> str:
         """Its figures in one sentence."""
         return (
-            f"{self.name}: {self.accuracy:.2%} right with {self.parameters:,} parameters; of "
-            f"{plural(self.units, 'hidden unit')} {self.silent} never fire and {self.redundant} "
+            f"{self.name}: {percent(self.accuracy, 2)} right with {self.parameters:,} parameters; "
+            f"of {plural(self.units, 'hidden unit')} {self.silent} never fire and {self.redundant} "
             "repeat others."
         )
 

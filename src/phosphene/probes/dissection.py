@@ -15,7 +15,7 @@ from phosphene.errors import DataError, InputError
 from phosphene.network import Network
 from phosphene.results import Result
 from phosphene.survey import responses
-from phosphene.words import class_name, number, plural
+from phosphene.words import class_name, literal, number, plural
 
 Measure = Literal["average precision", "IoU"]
 
@@ -61,7 +61,8 @@ class Dissection(Result):
         told = (
             f"{self.layer}: {len(found)} of {plural(len(self.scores), 'unit')} detect "
             f"{plural(len(set(found.values())), 'label')} of {len(self.labels)} "
-            f"({self.measure} > {DETECTS[self.measure]:g} over {plural(self.count, 'picture')})."
+            f"({self.measure} > {literal(DETECTS[self.measure])} "
+            f"over {plural(self.count, 'picture')})."
         )
         values, labels = self.best
         unit = int(values.argmax())

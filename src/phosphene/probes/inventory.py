@@ -12,7 +12,7 @@ from phosphene.network import Network
 from phosphene.probes.ablation import Ablation, Census, Group, ablate, census
 from phosphene.results import Result
 from phosphene.survey import Survey
-from phosphene.words import plural
+from phosphene.words import percent, plural
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,12 +41,13 @@ class LayerUnits:
             )
         else:
             told += ", and none repeats another"
-        told += f". Read right with all at work: {self.each.accuracy:.2%}"
+        told += f". Read right with all at work: {percent(self.each.accuracy, 2)}"
         without = dict(zip(self.names, self.groups.accuracy_without.tolist(), strict=True))
         for name in SPARE:
             if name in without:
-                told += f"; without {name}: {without[name]:.2%}"
-        return f"{told}; without unit {group[0]}, the dearest: {self.each.accuracy - lost:.2%}."
+                told += f"; without {name}: {percent(without[name], 2)}"
+        left = percent(self.each.accuracy - lost, 2)
+        return f"{told}; without unit {group[0]}, the dearest: {left}."
 
     def to_json(self) -> dict[str, Any]:
         """Plain values for JSON."""

@@ -15,7 +15,7 @@ from phosphene.data import batches
 from phosphene.evaluation import nearest_neighbours
 from phosphene.study.job import StudyJob
 from phosphene.survey import MOST_COMPARED, NO_NUMBER
-from phosphene.words import percent
+from phosphene.words import number, percent
 
 Said = tuple[str, str, dict[str, Any]]
 """Topic, text, figures."""
@@ -78,10 +78,11 @@ class Conclude(StudyJob):
         told = f"The network reads {right:,} of {of} correctly"
         if self.study.network.task == "sigmoid":  # others of its labels may hold as well
             told = f"The network's surest label is the picture's own for {right:,} of {of}"
+        top5 = evaluation["top5"]
+        within = f", {percent(top5, 2)} within five guesses" if top5 else ""
         yield (
             "accuracy",
-            f"{told}: {evaluation['accuracy']:.2%}"
-            + (f", {evaluation['top5']:.2%} within five guesses." if evaluation["top5"] else "."),
+            f"{told}: {percent(evaluation['accuracy'], 2)}{within}.",
             {"accuracy": evaluation["accuracy"], "count": evaluation["count"]},
         )
         names = self.study.classes
@@ -154,7 +155,7 @@ class Conclude(StudyJob):
             if best:
                 named = [
                     f"{u.layer}:{u.unit} for {self.study.classes[u.preferred_class or 0]} "
-                    f"({_selectivity(u):.2f})"
+                    f"({number(_selectivity(u))})"
                     for u in best
                 ]
                 yield (
@@ -177,7 +178,7 @@ class Conclude(StudyJob):
             if best:
                 shares[layer.name] = median(best.values())
         if shares:
-            told = ", ".join(f"{name} {share:.1f}" for name, share in shares.items())
+            told = ", ".join(f"{name} {number(share)}" for name, share in shares.items())
             yield (
                 "pictures",
                 "How many times as much as the strongest real picture the better synthetic one "

@@ -14,6 +14,7 @@ from phosphene.figures.ink.palette import NEGATIVE, POSITIVE, on_paper, signed_t
 from phosphene.figures.ink.paper import LINE, MARGIN, SOFT, Paper
 from phosphene.figures.ink.png import AnyImage
 from phosphene.figures.sheets.study import GAP, SIDE, WIDTH
+from phosphene.words import signed
 
 T = TypeVar("T")
 
@@ -99,7 +100,7 @@ def ruler(paper: Paper, limit: float, words: str, channels: int = 1) -> None:
     axes = paper.chart(MARGIN + 0.15, paper.top, 2.2, 0.12)
     axes.imshow(on_paper(signed_to_rgba(shown, 1.0)), extent=(-1, 1, 0, 1), aspect="auto")
     axes.set_yticks([])
-    axes.set_xticks([-1, 0, 1], [_signed(-limit), "0", _signed(limit)])
+    axes.set_xticks([-1, 0, 1], [signed(-limit), "0", signed(limit)])
     left = MARGIN + 0.15 + 2.2 + 0.35
     written = paper.write(words, left, paper.top - 0.02, size=SMALL, color=SOFT)
     paper.top += max(0.4, written + 0.1)
@@ -153,7 +154,3 @@ def spaced(
     starts = [fmean(block) for block in blocks for _ in block]
     highest = high - gap * (len(places) - 1)
     return [max(low, min(highest, start)) + i * gap for i, start in enumerate(starts)]
-
-
-def _signed(value: float) -> str:
-    return f"{value:+.3g}".replace("-", "−")

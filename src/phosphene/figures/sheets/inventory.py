@@ -20,7 +20,7 @@ def units_sheet(found: Units) -> Image.Image:
     paper = titled(
         f"What the units of {found.network} are for",
         "Units are switched off, one or a group at a time, and all pictures are read without them. "
-        f"Blue: accuracy lost. Red: won. One picture is {100 / found.count:.2g} points.",
+        f"Blue: accuracy lost. Red: won. One picture is {number(100 / found.count)} points.",
     )
     for layer in found.layers:
         paper.heading(layer.census.layer)
@@ -127,7 +127,7 @@ def comparison_sheet(found: Comparison) -> Image.Image:
     )
     paper.top += 0.1
     scale = (0.0, 1.0)
-    items = [(side.name, side.accuracy, f"{side.accuracy:.2%}") for side in found.sides]
+    items = [(side.name, side.accuracy, percent(side.accuracy, 2)) for side in found.sides]
     paper.top = bars(paper, items, left=MARGIN, width=WIDTH - 2 * MARGIN, names=2.4, scale=scale)
     for side in found.sides:
         paper.heading(side.name)

@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 from numpy import ndarray
 from PIL import Image
+from torch import Tensor
 
 from phosphene.figures.ink.layout import BLUE, GREY, SMALL, cells, depths, titled
 from phosphene.figures.ink.palette import picture_to_image
@@ -40,13 +41,12 @@ def transfer_sheet(transfer: Transfer, names: Sequence[str] | None = None) -> Im
     words += "Columns: the network they were shown to."
     paper.top += 0.05 + paper.write(words, color=SOFT)
     top = paper.top
+    panels: tuple[tuple[str, Tensor, Callable[[float], str]], ...] = (
+        ("Share read as their target", transfer.convinced, percent),
+        ("Mean probability of the target", transfer.probability, number),
+    )
     ends = []
-    for i, (title, values, say) in enumerate(
-        (
-            ("Share read as their target", transfer.convinced, percent),
-            ("Mean probability of the target", transfer.probability, number),
-        )
-    ):
+    for i, (title, values, say) in enumerate(panels):
         paper.top = top
         left = MARGIN + i * (wide + 0.4)
         paper.heading(title, left)

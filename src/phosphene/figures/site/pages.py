@@ -13,6 +13,7 @@ from phosphene.figures.ink.palette import picture_to_image
 from phosphene.figures.ink.png import AnyImage
 from phosphene.figures.site.folder import SiteFolder, Tile, slug
 from phosphene.figures.site.viewer import Drawing, Patch, Viewer
+from phosphene.words import literal
 
 MOSAIC = 12
 THUMBNAIL = 64
@@ -236,11 +237,12 @@ class Pages:
         if patch.whole is not None:
             height, width = patch.whole.shape[:2]
             top, left, bottom, right = patch.box
-            context["frame"] = (
-                f"top:{100 * top / height:.2f}%;left:{100 * left / width:.2f}%;"
-                f"height:{100 * (bottom - top) / height:.2f}%;"
-                f"width:{100 * (right - left) / width:.2f}%"
-            )
+            context["frame"] = {
+                "top": 100 * top / height,
+                "left": 100 * left / width,
+                "height": 100 * (bottom - top) / height,
+                "width": 100 * (right - left) / width,
+            }
         return context
 
     def _whole(self, patch: Patch) -> Tile:
@@ -264,4 +266,4 @@ def _told(value: Any) -> str:
         return ", ".join(f"{k}: {_told(v)}" for k, v in value.items())
     if isinstance(value, list):
         return ", ".join(_told(item) for item in value)
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    return literal(value) if isinstance(value, float) else str(value)

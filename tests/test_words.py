@@ -1,0 +1,34 @@
+"""One format for numbers: whatever people read is written by `phosphene.words`."""
+
+import ast
+import re
+from pathlib import Path
+
+import phosphene
+
+SOURCE = Path(phosphene.__file__).parent
+ROUNDED = re.compile(r"(\{[^{}\s]*:[^{}\s]*|%[-+ #0-9.]*)[eEfFgG%]\b|\{[^{}\s]*:[^{}\s]*%\}")
+
+
+def rounding(code: str) -> list[str]:
+    """The formats in a module that round a number in a way of their own."""
+    found = []
+    for node in ast.walk(ast.parse(code)):
+        if isinstance(node, ast.FormattedValue) and node.format_spec is not None:
+            spec = ast.unparse(node.format_spec).strip("f'\"")
+            found += [spec] if spec[-1] in "eEfFgGn%" else []
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            found += [match[0] for match in ROUNDED.finditer(node.value)]
+    return found
+
+
+def test_numbers_are_rounded_in_one_place() -> None:
+    formats = {path: rounding(path.read_text(encoding="utf-8")) for path in SOURCE.rglob("*.py")}
+    assert [path for path, found in formats.items() if found] == [SOURCE / "words.py"]
+
+
+def test_formats_are_found_however_they_are_written() -> None:
+    assert rounding('f"{a:.2%} {b:+.3g} {c:>8}"') == [".2%", "+.3g"]
+    assert rounding('"{:.1f}".format(a)') == ["{:.1f"]
+    assert rounding('"%.2f" % a') == ["%.2f"]
+    assert not rounding('f"{a:,} {b}: 50 % of {c!r}"')
