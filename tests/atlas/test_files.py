@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from phosphene.atlas import Atlas, Document, LayerRecord, ProbeRecord, Skipped, files
+from phosphene.atlas import Atlas, Document, LayerRecord, ProbeRecord, Skipped, connections, files
 from phosphene.atlas.schema import (
     ADDED,
     APPLICATION_ID,
@@ -157,7 +157,7 @@ def test_damage_inside_is_found_when_it_is_read(path: Path) -> None:
         (damage,) = atlas.damaged()
         assert str(damage).startswith("a part of the skipped is damaged: database disk image is")
     with Atlas.build(path) as atlas, pytest.raises(TruncatedAtlasError, match="damaged"):
-        atlas.prune([])
+        atlas.drop(["job"])
 
 
 def test_a_damaged_schema_is_found_when_it_is_opened(path: Path) -> None:
@@ -294,21 +294,27 @@ def test_closing_while_somebody_reads_loses_nothing(path: Path) -> None:
     assert list(path.parent.iterdir()) == [path]
 
 
-def test_a_second_builder_is_turned_away(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(files, "BUSY_SECONDS", 0.05)
-    with Atlas.build(path) as atlas:
-        with atlas.job("job", "kind", "title") as job:
-            with pytest.raises(AtlasError, match="another process is building this atlas"):
-                Atlas.build(path)
-            job.document("still", "mine")
+def test_a_second_builder_works_beside_the_first(path: Path) -> None:
+    with Atlas.build(path) as atlas, atlas.job("job", "kind", "title") as job:
         with Atlas.build(path) as second, second.job("other", "kind", "title"):
-            starting = atlas.job("next", "kind", "title")
-            with pytest.raises(AtlasError, match="another process is building"):
-                starting.__enter__()
+            assert second.states() == {}
+        assert path.with_name("a.atlas-wal").exists()  # the second left it to the first
+        job.document("still", "mine")
     assert list(path.parent.iterdir()) == [path]
     with Atlas.open(path) as reader:
         assert reader.document("still") == "mine"
-        assert reader.done("other")
+        assert reader.states() == {"other": "done", "job": "done"}
+
+
+def test_who_keeps_an_atlas_locked_is_not_waited_for_without_end(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connections, "BUSY_SECONDS", 0.05)
+    fill(path, "first", rows=1)
+    with closing(sqlite3.connect(path)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(AtlasError, match="another program has kept the atlas locked"):
+            Atlas.build(path)
 
 
 def overfill(atlas: Atlas) -> None:

@@ -40,7 +40,7 @@ def stranger(folder: Path, **source: object) -> Path:
     path.unlink(missing_ok=True)
     small_atlas(path)
     with Atlas.build(path) as atlas:
-        atlas.prune(["describe"])
+        atlas.drop(["describe"])
         documents = atlas.documents() | {"source": source}
         with atlas.job("describe", "describe", "Describe") as job:
             for name, value in documents.items():

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 from phosphene.atlas.checksums import CHECKSUM
 from phosphene.atlas.codec import sound_png
+from phosphene.atlas.connections import Column, Connect, Connections, columns, last_unchecked
 from phosphene.atlas.damage import (
     CHANGED,
     CHANGED_FILE,
@@ -23,7 +24,7 @@ from phosphene.atlas.damage import (
     of_part,
     of_row,
 )
-from phosphene.atlas.files import Column, columns, last_unchecked, translated
+from phosphene.atlas.files import translated
 from phosphene.atlas.records import (
     Document,
     ExampleRecord,
@@ -75,9 +76,10 @@ _APART = {"probes", "findings", "skipped"}
 class Reader:
     """The questions; `Atlas` adds opening, writing and closing."""
 
-    def __init__(self, path: Path, connection: sqlite3.Connection, *, whole: bool = False) -> None:
+    def __init__(self, path: Path, connect: Connect, *, whole: bool = False) -> None:
         self.path = path
-        self._connection = connection
+        self._connections = Connections(path, connect)
+        self._connections.here()  # what is wrong with the file is told at once
         self._whole = whole
         self._damage: dict[str, Damage] = {}
         self._known: dict[str, dict[str, Column]] = {}
@@ -195,9 +197,15 @@ class Reader:
         """The files that could not be read, each once."""
         return self._select(SKIPPED, "GROUP BY path ORDER BY path")
 
-    def jobs(self) -> tuple[Job, ...]:
-        """Every job that ended, done or failed, in the order it ended."""
+    def jobs(self, kind: str | None = None) -> tuple[Job, ...]:
+        """Every job that ended, done or failed, of a kind or of all, in the order it ended."""
+        if kind is not None:
+            return self._select(JOBS, "WHERE kind = ? ORDER BY rowid", kind)
         return self._select(JOBS, "ORDER BY rowid")
+
+    def states(self) -> dict[str, str]:
+        """How each job ended, "done" or "failed", by its key."""
+        return dict(self._query("SELECT key, state FROM jobs"))
 
     def done(self, key: str) -> bool:
         """Whether the job of that key has been done and need not be run again."""
@@ -250,6 +258,10 @@ class Reader:
                 for row in self._connection.execute(statement):  # one at a time: blobs are large
                     digest.update(repr(row).encode() + b"\n")
         return digest.hexdigest()
+
+    @property
+    def _connection(self) -> sqlite3.Connection:
+        return self._connections.here()
 
     def _has(self, table: Table[Any]) -> bool:
         """Whether the atlas is new enough to have `table`."""

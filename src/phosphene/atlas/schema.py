@@ -193,3 +193,8 @@ CREATE INDEX skipped_of_job ON skipped (job);
 {PROBES}
 {CHECKSUMS}{"".join(ADDED.values())}"""
 """The primary keys that begin with `(layer, unit)` are the indexes readers need."""
+
+
+def statements(script: str) -> list[str]:
+    """The statements of a script, one by one, for a transaction that is open."""
+    return [statement for part in script.split(";\n") if (statement := part.strip())]

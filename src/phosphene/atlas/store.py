@@ -1,10 +1,9 @@
 """One file that is written job by job and loses nothing when it is stopped."""
 
 import hashlib
-import sqlite3
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,14 +11,8 @@ from types import TracebackType
 from typing import Any
 
 from phosphene.atlas.codec import canonical_json
-from phosphene.atlas.files import (
-    check,
-    close_to_single_file,
-    connect_to_read,
-    connect_to_write,
-    create,
-    translated,
-)
+from phosphene.atlas.connections import Connect, close_to_single_file, connect_to_write, to_read
+from phosphene.atlas.files import check, create, translated
 from phosphene.atlas.reader import Reader
 from phosphene.atlas.records import Document, Job, Record
 from phosphene.atlas.tables import JOBS, TABLE_OF
@@ -63,9 +56,9 @@ class Atlas(Reader):
     """
 
     def __init__(
-        self, path: Path, connection: sqlite3.Connection, resources: ExitStack, writable: bool
+        self, path: Path, connect: Connect, resources: ExitStack, *, writable: bool
     ) -> None:
-        super().__init__(path, connection, whole=writable)
+        super().__init__(path, connect, whole=writable)
         self._resources = resources
         self._writable = writable
 
@@ -73,14 +66,15 @@ class Atlas(Reader):
     def build(cls, path: str | Path) -> "Atlas":
         """Open an atlas to add to it, making an empty one where there is nothing.
 
-        There is one writer at a time; others can read meanwhile.
+        Any number of writers and readers may have it open at once, and each of them may be used
+        by many threads.
         """
         path = Path(path)
         if not path.exists():
             create(path)
         check(path)
         with translated(path):
-            return cls(path, connect_to_write(path), ExitStack(), writable=True)
+            return cls(path, lambda: connect_to_write(path), ExitStack(), writable=True)
 
     @classmethod
     def open(cls, path: str | Path) -> "Atlas":
@@ -88,8 +82,9 @@ class Atlas(Reader):
         path = Path(path)
         check(path)
         with translated(path), ExitStack() as resources:
-            connection = connect_to_read(path, resources)
-            return cls(path, connection, resources.pop_all(), writable=False)
+            atlas = cls(path, to_read(path, resources), resources, writable=False)
+            atlas._resources = resources.pop_all()
+            return atlas
 
     @contextmanager
     def job(
@@ -99,11 +94,18 @@ class Atlas(Reader):
         title: str,
         params: Mapping[str, Any] | None = None,
         seed: int | None = None,
+        *,
+        replaces: Collection[str] | None = None,
     ) -> Iterator["JobWriter"]:
         """Run one piece of work: all it adds is kept when the block ends, or nothing of it.
 
-        What an earlier job of the same key added is replaced. An exception undoes the block; it
-        is noted as a failed job unless an earlier run of the job was done, and goes on its way.
+        Others write while the block runs; what it adds is written in one piece at its end. What
+        an earlier job of the same key added is replaced; where another writer has kept that job
+        meanwhile, theirs stays and nothing of this block is kept. An exception is noted as a
+        failed job unless an earlier run of the job was done, and goes on its way.
+
+        With `replaces` the job is the one of its kind: it takes the place of those of these keys,
+        and nothing of it is kept where another job of its kind has come.
         """
         self._require_writable()
         start = time.perf_counter()
@@ -122,11 +124,16 @@ class Atlas(Reader):
                 error=None if error is None else f"{type(error).__name__}: {error}",
             )
 
+        before = self._ended(key)
         try:
+            writer = JobWriter(key)
+            yield writer
+            row = JOBS.row(ended())
             with self._transaction():
-                self._execute("DELETE FROM jobs WHERE key = ?", key)
-                yield JobWriter(self.path, self._connection, key)
-                self._execute(JOBS.insert(), *JOBS.row(ended()))
+                if self._ended(key) == before and self._replaced(key, kind, replaces):
+                    self._execute("DELETE FROM jobs WHERE key = ?", key)
+                    self._execute(JOBS.insert(), *row)
+                    self._insert(writer)
         except Exception as error:
             # Noting the failure must not hide it: on a full disk there is no room for the note.
             with suppress(AtlasError), self._transaction():
@@ -135,27 +142,25 @@ class Atlas(Reader):
                     self._execute(JOBS.insert(), *JOBS.row(ended(error)))
             raise
 
-    def prune(self, keys: Iterable[str]) -> int:
-        """Drop every job that is not among `keys`, with all it added; how many were dropped.
-
-        A study whose settings changed has other keys: this clears out what it no longer plans.
-        """
+    def drop(self, keys: Iterable[str]) -> int:
+        """Drop jobs with all they added; how many of `keys` there were."""
         self._require_writable()
         with self._transaction():
-            outdated = {job.key for job in self.jobs()} - set(keys)
-            for key in sorted(outdated):
+            before = len(self.states())
+            for key in sorted(keys):
                 self._execute("DELETE FROM jobs WHERE key = ?", key)
-        return len(outdated)
+            return before - len(self.states())
 
     def close(self) -> None:
         """Leave a single file behind. Closing twice is harmless."""
         try:
             if self._writable:
                 self._writable = False
+                self._connections.close_others()
                 with translated(self.path):
                     close_to_single_file(self._connection)
         finally:
-            self._connection.close()
+            self._connections.close()
             self._resources.close()
 
     def __enter__(self) -> "Atlas":
@@ -176,8 +181,6 @@ class Atlas(Reader):
     def _require_writable(self) -> None:
         if not self._writable:
             raise AtlasError(f"{self.path} is not open for writing; use Atlas.build(path)")
-        if self._connection.in_transaction:
-            raise AtlasError("a job is already being written; end its block before the next")
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
@@ -191,27 +194,44 @@ class Atlas(Reader):
                 self._execute("ROLLBACK")
             raise
 
+    def _ended(self, key: str) -> list[tuple[Any, ...]]:
+        """What tells one run of a job that was done from another."""
+        wanted = "SELECT seconds, finished FROM jobs WHERE key = ? AND state = 'done'"
+        return self._query(wanted, key)
+
+    def _replaced(self, key: str, kind: str, replaces: Collection[str] | None) -> bool:
+        """Drop what the one job of its kind replaces; False where there is one it does not."""
+        if replaces is None:
+            return True
+        others = "SELECT key FROM jobs WHERE kind = ? AND key != ? AND state = 'done'"
+        rivals = {rival for (rival,) in self._query(others, kind, key)}
+        for rival in sorted(rivals & {*replaces}):
+            self._execute("DELETE FROM jobs WHERE key = ?", rival)
+        return rivals <= {*replaces}
+
+    def _insert(self, writer: "JobWriter") -> None:
+        with translated(self.path):
+            for statement, rows in writer.rows.items():
+                self._connection.executemany(statement, rows)
+
     def _execute(self, statement: str, *values: Any) -> None:
         with translated(self.path):
             self._connection.execute(statement, values)
 
 
 class JobWriter:
-    """What the block of a job adds its results to."""
+    """What the block of a job adds its results to: they are held until the block ends."""
 
-    def __init__(self, path: Path, connection: sqlite3.Connection, key: str) -> None:
-        self._path = path
-        self._connection = connection
+    def __init__(self, key: str) -> None:
         self._key = key
+        self.rows: defaultdict[str, list[tuple[Any, ...]]] = defaultdict(list)
+        """What is to be written, by the statement that writes it."""
 
     def add(self, *records: Record) -> None:
-        """Add records of any kinds; raises `AtlasError` for one the atlas already has."""
-        rows: defaultdict[type, list[tuple[Any, ...]]] = defaultdict(list)
+        """Add records of any kinds; raises `AtlasError` for what cannot be stored."""
         for record in records:
-            rows[type(record)].append(TABLE_OF[type(record)].row(record, self._key))
-        for kind, values in rows.items():
-            with translated(self._path):
-                self._connection.executemany(TABLE_OF[kind].insert(), values)
+            table = TABLE_OF[type(record)]
+            self.rows[table.insert()].append(table.row(record, self._key))
 
     def document(self, name: str, value: Any) -> None:
         """Add a named JSON value."""

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from phosphene.atlas.checksums import CHECKSUM
+from phosphene.atlas.connections import Column, columns
 from phosphene.atlas.damage import Damage
-from phosphene.atlas.files import Column, columns, translated
+from phosphene.atlas.files import translated
 from phosphene.atlas.reader import Reader
 from phosphene.atlas.store import Atlas
 from phosphene.atlas.tables import ARTEFACTS, JOBS, Table

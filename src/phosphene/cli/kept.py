@@ -27,6 +27,5 @@ def forget_command(
 ) -> None:
     """Drop answers from an atlas."""
     with Atlas.build(atlas) as opened:
-        dropped = {opened.provenance(opened.probe(name)).key for name in names}
-        opened.prune(job.key for job in opened.jobs() if job.key not in dropped)
+        opened.drop({opened.provenance(opened.probe(name)).key for name in names})
     say(f"Dropped {', '.join(names)}; the next export leaves them out")

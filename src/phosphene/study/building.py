@@ -68,8 +68,8 @@ def build(study: Study, path: str | Path, *, replace: bool = False) -> Iterator[
         jobs = plan(study)
         if not replace:
             _refuse_to_drop(atlas, study, jobs)
-        probes = [job.key for job in atlas.jobs() if job.kind == PROBE]
-        atlas.prune([*probes, *(job.key for job in jobs)])
+        studied = {job.key for job in atlas.jobs() if job.kind != PROBE}
+        atlas.drop(studied - {job.key for job in jobs})
         resumed = sum(atlas.done(job.key) for job in jobs)
         failed = {job.key for job in atlas.jobs() if job.state == "failed"}
         tried_again, left = bool(failed & {job.key for job in jobs}), 0
