@@ -17,6 +17,7 @@ from phosphene.network.rules.rule import (
     STRAIGHT,
     Rule,
     backward_rule,
+    nothing_recomputed,
     refuse_uncaught,
 )
 from phosphene.network.state import fingerprint
@@ -41,6 +42,7 @@ __all__ = [
     "guess_input",
     "load_network",
     "load_weights",
+    "nothing_recomputed",
     "read_weights",
     "receptive_fields",
     "refuse_uncaught",

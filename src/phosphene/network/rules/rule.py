@@ -27,7 +27,7 @@ from torch import Tensor
 from torch.autograd.function import BackwardCFunction
 from torch.overrides import TorchFunctionMode
 
-from phosphene.errors import RectifierError
+from phosphene.errors import NetworkError, RectifierError
 from phosphene.network.rules.masks import Marks, written_rectifier
 from phosphene.network.rules.switches import graph, switched
 
@@ -63,21 +63,28 @@ def backward_rule(rule: Rule, careful: bool = False) -> Iterator[None]:
     if rule == PLAIN:
         yield
         return
+    with nothing_recomputed(f"the rule {rule.name!r}", RectifierError), _Rectifiers(rule, careful):
+        yield
+
+
+@contextmanager
+def nothing_recomputed(what: str, error: type[NetworkError] = NetworkError) -> Iterator[None]:
+    """Raise `error`, about `what`, if a pass leaves parts of itself to be computed on the way back.
+
+    There neither rules nor replaced values hold.
+    """
     recomputes = (
-        f"the rule {rule.name!r} cannot reach what this network computes anew on the way back "
+        f"{what} cannot reach what this network computes anew on the way back "
         "(checkpointing, or other hooks on saved tensors); "
-        "switch it off for the study, or ask for the plain gradient"
+        "switch it off for the study, or ask for the plain gradient of the pictures"
     )
     try:
-        with (
-            torch.autograd.graph.disable_saved_tensors_hooks(recomputes),
-            _Rectifiers(rule, careful),
-        ):
+        with torch.autograd.graph.disable_saved_tensors_hooks(recomputes):
             yield
-    except RuntimeError as error:
-        if recomputes not in str(error):
+    except RuntimeError as failure:
+        if recomputes not in str(failure):
             raise
-        raise RectifierError(recomputes) from error
+        raise error(recomputes) from failure
 
 
 def refuse_uncaught(rule: Rule, values: Iterable[Tensor], pictures: Tensor) -> None:
