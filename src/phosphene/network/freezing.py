@@ -6,27 +6,33 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
+from phosphene.network.turn import turn
+
 
 @contextmanager
 def frozen(module: nn.Module) -> Iterator[None]:
     """For the duration, `module` is in eval mode and its parameters need no gradient.
 
+    Other threads wait for their turn in `module`, see `turn`: a pass and what is made of its
+    gradients belong into one block.
+
     Every submodule's `training` flag and every parameter's `requires_grad` are restored on the
     way out, also after an exception. `.grad` is never touched.
     """
-    training = [m for m in module.modules() if m.training]
-    learning = [p for p in module.parameters() if p.requires_grad]
-    for m in training:
-        m.training = False  # not .eval(): models override it, and it recurses
-    for p in learning:
-        p.requires_grad_(False)
-    try:
-        yield
-    finally:
+    with turn(module):
+        training = [m for m in module.modules() if m.training]
+        learning = [p for p in module.parameters() if p.requires_grad]
         for m in training:
-            m.training = True
+            m.training = False  # not .eval(): models override it, and it recurses
         for p in learning:
-            p.requires_grad_(True)
+            p.requires_grad_(False)
+        try:
+            yield
+        finally:
+            for m in training:
+                m.training = True
+            for p in learning:
+                p.requires_grad_(True)
 
 
 @contextmanager
@@ -35,25 +41,26 @@ def steady(module: nn.Module, moved: list[str] | None = None) -> Iterator[None]:
 
     The names of those that were changed are added to `moved`.
     """
-    kept = [
-        (m, path, name, buffer, buffer.detach().clone())
-        for path, m in module.named_modules(remove_duplicate=True)
-        if not isinstance(m, torch.jit.ScriptModule)
-        for name, buffer in m._buffers.items()
-        if buffer is not None
-    ]
-    try:
-        yield
-    finally:
-        for m, path, name, buffer, before in kept:
-            same = m._buffers.get(name) is buffer and _alike(buffer, before)
-            if not same:
-                m._buffers[name] = buffer
-                with torch.no_grad():
-                    buffer.resize_(before.shape)  # an observer grows with its first values
-                    buffer.copy_(before)
-                if moved is not None:
-                    moved.append(f"{path}.{name}".lstrip("."))
+    with turn(module):
+        kept = [
+            (m, path, name, buffer, buffer.detach().clone())
+            for path, m in module.named_modules(remove_duplicate=True)
+            if not isinstance(m, torch.jit.ScriptModule)
+            for name, buffer in m._buffers.items()
+            if buffer is not None
+        ]
+        try:
+            yield
+        finally:
+            for m, path, name, buffer, before in kept:
+                same = m._buffers.get(name) is buffer and _alike(buffer, before)
+                if not same:
+                    m._buffers[name] = buffer
+                    with torch.no_grad():
+                        buffer.resize_(before.shape)  # an observer grows with its first values
+                        buffer.copy_(before)
+                    if moved is not None:
+                        moved.append(f"{path}.{name}".lstrip("."))
 
 
 def _alike(one: Tensor, other: Tensor) -> bool:

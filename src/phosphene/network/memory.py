@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from phosphene.network.discovery.layers import Layer
 from phosphene.network.discovery.trial import trial_pictures
 from phosphene.network.record import Network
+from phosphene.network.turn import turn
 
 _CLOSE = 1e-2
 """Of the largest value; what a layer may differ by from a batch normalisation's arithmetic, also
@@ -35,17 +36,18 @@ def remembered(network: Network) -> dict[str, Remembered]:
     names that PyTorch gives it.
     """
     found: dict[str, Remembered] = {}
-    handles = [
-        module.register_forward_hook(partial(_note, found, layer.name))
-        for layer in network.layers.values()
-        if (module := _module(network, layer)) is not None
-    ]
     pictures = trial_pictures(network.input.shape)
-    try:
-        network.record(pictures, [next(iter(network.layers))], stop=False)
-    finally:
-        for handle in handles:
-            handle.remove()
+    with turn(network.module):
+        handles = [
+            module.register_forward_hook(partial(_note, found, layer.name))
+            for layer in network.layers.values()
+            if (module := _module(network, layer)) is not None
+        ]
+        try:
+            network.record(pictures, [next(iter(network.layers))], stop=False)
+        finally:
+            for handle in handles:
+                handle.remove()
     return {name: found[name] for name in network.layers if name in found}
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable, Sequence
 from contextlib import nullcontext
-from functools import cached_property, partial
+from functools import partial
 from typing import Any, NamedTuple
 
 import torch
@@ -41,6 +41,7 @@ from phosphene.network.freezing import frozen, steady
 from phosphene.network.inputs import Input
 from phosphene.network.settings import kept_settings
 from phosphene.network.state import check_state, fingerprint, infinite_buffers
+from phosphene.network.turn import once
 from phosphene.tasks import Task
 from phosphene.types import LOGITS, Recording, Unit
 
@@ -119,7 +120,7 @@ class Network:
         weights = (p for p in self.module.parameters() if p.is_floating_point())
         return inputs.to(next(weights, inputs).dtype, memory_format=order)
 
-    @cached_property
+    @once
     def _known(self) -> _Known:
         with torch.inference_mode(False), frozen(self.module), steady(self.module):
             pictures = trial_pictures(self.input.shape).to(self.device)
@@ -247,7 +248,7 @@ class Network:
         """Whether some output is read as classes."""
         return isinstance(self._known.reading, Reading)
 
-    @cached_property
+    @once
     def classes(self) -> tuple[str, ...]:
         """The labels, or "0", "1", … where none were given.
 
@@ -371,7 +372,7 @@ class Network:
         reading = self.reading
         return reading.probabilities(self.class_scores(pictures))
 
-    @cached_property
+    @once
     def fields(self) -> dict[str, ReceptiveField]:
         """The receptive field of every layer, measured once."""
         layers = list(self.layers.values())
@@ -383,7 +384,7 @@ class Network:
         """Whether the receptive fields are known already; measuring them takes seconds."""
         return "fields" in vars(self)
 
-    @cached_property
+    @once
     def costs(self) -> dict[str, int]:
         """The multiply-adds of every layer for one picture, with all that runs inside it."""
         picture = torch.zeros(1, *self.input.shape, device=self.device)
@@ -462,7 +463,7 @@ class Network:
         two_sides = self.layer(layer).layout == "two_sided"
         return torch.cat([-weight / 2, weight / 2]) if two_sides else weight
 
-    @cached_property
+    @once
     def fingerprint(self) -> str:
         """A hash of the weights and the input record: what an atlas knows its network by."""
         return fingerprint(self.module, self.input, *self._told().items())

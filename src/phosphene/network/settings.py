@@ -10,6 +10,8 @@ from typing import Any
 
 from torch import nn
 
+from phosphene.network.turn import turn
+
 _PLAIN = (bool, int, float, str, tuple, type(None))
 
 
@@ -21,14 +23,15 @@ def kept_settings(module: nn.Module) -> Iterator[None]:
     (Captum's) keep values on modules from one pass to the next. PyTorch's own modules, which
     change no settings of theirs, are passed over.
     """
-    own = [m for m in module.modules() if not type(m).__module__.startswith("torch.nn.")]
-    before = [(m, _plain(m)) for m in own]
-    try:
-        yield
-    finally:
-        for m, settings in before:
-            now = vars(m)
-            now |= {name: old for name, old in settings.items() if now.get(name) is not old}
+    with turn(module):
+        own = [m for m in module.modules() if not type(m).__module__.startswith("torch.nn.")]
+        before = [(m, _plain(m)) for m in own]
+        try:
+            yield
+        finally:
+            for m, settings in before:
+                now = vars(m)
+                now |= {name: old for name, old in settings.items() if now.get(name) is not old}
 
 
 def _plain(module: nn.Module) -> dict[str, Any]:

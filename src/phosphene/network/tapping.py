@@ -11,6 +11,7 @@ from torch.utils.hooks import RemovableHandle
 
 from phosphene.network.layouts import Grid
 from phosphene.network.sites import Site, tensors
+from phosphene.network.turn import turn
 
 
 class _Stop(BaseException):
@@ -37,6 +38,7 @@ def tap(
         wanted.setdefault(site.path, []).append(site)
     total = len({site.name for of_path in wanted.values() for site in of_path})
     values: dict[str, Tensor] = {}
+    end = _Stop()
 
     def record(site: Site, output: Any, picture: Grid) -> Any:
         value = site.read(output, picture)
@@ -52,14 +54,15 @@ def tap(
             if site.call in (None, call) and site.name not in values:
                 changed = record(site, changed, picture)
         if stop and len(values) == total:
-            raise _Stop
+            raise end
         return changed if changed is not output else None
 
     try:
         with watched(module, wanted, watch):
             yield values
-    except _Stop:
-        pass
+    except _Stop as met:
+        if met is not end:
+            raise
 
 
 @contextmanager
@@ -69,7 +72,7 @@ def watched(
     """Call `watch(path, call, output, picture)` whenever a module at one of `paths` gives back.
 
     Calls are counted within each pass over `module`, whose first input is the picture. What
-    `watch` gives back, if not None, takes the output's place.
+    `watch` gives back, if not None, takes the output's place. Other threads wait for their turn.
     """
     calls: Counter[str] = Counter()
     picture: Grid = (0, 0)
@@ -87,13 +90,15 @@ def watched(
 
         return run
 
-    modules = dict(module.named_modules())
-    handles: list[RemovableHandle] = []
-    try:
-        handles.append(module.register_forward_pre_hook(restart, with_kwargs=True, prepend=True))
-        for path in paths:
-            handles.append(modules[path].register_forward_hook(hook(path)))
-        yield
-    finally:
-        for handle in handles:
-            handle.remove()
+    with turn(module):
+        modules = dict(module.named_modules())
+        handles: list[RemovableHandle] = []
+        try:
+            restarting = module.register_forward_pre_hook(restart, with_kwargs=True, prepend=True)
+            handles.append(restarting)
+            for path in paths:
+                handles.append(modules[path].register_forward_hook(hook(path)))
+            yield
+        finally:
+            for handle in handles:
+                handle.remove()

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from phosphene.errors import nearest
 from phosphene.network.inputs import Input
 from phosphene.network.sites import OUTPUT
+from phosphene.network.turn import turn
 
 
 def failed_on_pictures(module: nn.Module, input: Input, error: Exception, name: str) -> str:
@@ -183,21 +184,21 @@ def why_no_layer(
 def _runs_unseen(inner: nn.Module, run: Callable[[], None]) -> bool:
     """Whether a module's forward() runs although the module itself is not called."""
     ran = False
-    forward = inner.forward
-    own = "forward" in vars(inner)
 
     def noting(*args: Any, **kwargs: Any) -> Any:
         nonlocal ran
         ran = True
         return forward(*args, **kwargs)
 
-    try:
-        inner.forward = noting
-        with suppress(Exception):
-            run()
-    finally:
-        if own:
-            inner.forward = forward
-        else:
-            del inner.forward
+    with turn(inner):
+        forward, own = inner.forward, "forward" in vars(inner)
+        try:
+            inner.forward = noting
+            with suppress(Exception):
+                run()
+        finally:
+            if own:
+                inner.forward = forward
+            else:
+                del inner.forward
     return ran
