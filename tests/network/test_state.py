@@ -13,7 +13,7 @@ import tiny
 from kinds_network import Extra, Head, Masked, convolution, extra, quantised
 from phosphene.attribution import gradient, guided
 from phosphene.errors import NetworkError
-from phosphene.network import Input, Network, fingerprint, load_weights
+from phosphene.network import Input, Network, fingerprint, load_weights, state
 from phosphene.objectives import Channel
 
 GREY = Input(1, (16, 16))
@@ -189,3 +189,41 @@ def test_a_gradient_that_is_no_number_is_said() -> None:
         maps = gradient(network, torch.cat([black, other]), Channel("output", 1))
     assert maps[0].isnan().any()
     torch.testing.assert_close(maps[1:], gradient(network, other, Channel("output", 1)))
+
+
+CHANGES: dict[str, Callable[[nn.Module, nn.Module], object]] = {
+    "loaded": lambda module, other: module.load_state_dict(other.state_dict()),
+    "loaded in its place": lambda module, other: module.load_state_dict(
+        other.state_dict(), assign=True
+    ),
+    "a step of training": lambda module, other: nn.init.normal_(module.fc2.bias),
+    "a layer replaced": lambda module, other: setattr(module, "fc2", other.fc2),
+    "its data replaced": lambda module, other: setattr(module.fc2.bias, "data", other.fc2.bias),
+    "another precision and back": lambda module, other: module.half().float(),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_fingerprint_follows_what_the_weights_become(change: str) -> None:
+    network, other = tiny.rectified(nn.ReLU()), tiny.rectified(nn.ReLU(), seed=1)
+    before = network.fingerprint
+    CHANGES[change](network.module, other.module)
+    assert network.fingerprint != before
+    assert network.fingerprint == Network(network.module, network.input).fingerprint
+
+
+@pytest.mark.parametrize("make", [extra, quantised])
+def test_a_fingerprint_follows_state_that_is_no_parameter(make: Callable[[], nn.Module]) -> None:
+    network = Network(tiny.seeded(make), GREY)
+    before = network.fingerprint
+    network.module.load_state_dict(tiny.seeded(make, seed=1).state_dict())
+    assert network.fingerprint != before
+
+
+def test_weights_that_stay_are_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    network = tiny.rectified(nn.ReLU())
+    known = network.fingerprint
+    monkeypatch.setattr(state, "_bytes", lambda tensor: pytest.fail("the weights were read again"))
+    network.probabilities(tiny.pictures(network))
+    guided(network, tiny.pictures(network), Channel("conv1", 0))
+    assert network.fingerprint == known

@@ -40,8 +40,8 @@ from phosphene.network.fields.receptive import (
 from phosphene.network.freezing import frozen, steady
 from phosphene.network.inputs import Input
 from phosphene.network.settings import kept_settings
-from phosphene.network.state import check_state, fingerprint, infinite_buffers
-from phosphene.network.turn import once
+from phosphene.network.state import Fingerprints, check_state, infinite_buffers
+from phosphene.network.turn import once, turn
 from phosphene.tasks import Task
 from phosphene.types import LOGITS, Recording, Unit
 
@@ -102,6 +102,7 @@ class Network:
         self.output = output
         self.told_task = task
         self.loaded: tuple[str, ...] = ()  # what was unusual about the weights' file
+        self._fingerprints = Fingerprints()
         self._patches: dict[str, Patch] = {}
         self._pieces: dict[str, Pieces | None] = {}
 
@@ -463,10 +464,14 @@ class Network:
         two_sides = self.layer(layer).layout == "two_sided"
         return torch.cat([-weight / 2, weight / 2]) if two_sides else weight
 
-    @once
+    @property
     def fingerprint(self) -> str:
-        """A hash of the weights and the input record: what an atlas knows its network by."""
-        return fingerprint(self.module, self.input, *self._told().items())
+        """A hash of the weights and the input record: what an atlas knows its network by.
+
+        It follows the weights, as far as `Fingerprints` sees them change.
+        """
+        with turn(self.module):
+            return self._fingerprints.of(self.module, self.input, *self._told().items())
 
     def _told(self) -> dict[str, str]:
         """What was said of the outputs; nothing where all was found."""
