@@ -20,7 +20,7 @@ from phosphene import export_site, objectives
 from phosphene.atlas import Atlas
 from phosphene.atlas.schema import APPLICATION_ID, SCHEMA, SCHEMA_VERSION
 from phosphene.atlas.tables import ARTEFACTS, JOBS
-from phosphene.canvas import CANVASES
+from phosphene.canvas import Description
 from phosphene.data import ArrayDataset, digits, fingerprint
 from phosphene.errors import PhospheneError
 from phosphene.maximize import Recipe
@@ -99,7 +99,9 @@ def tags() -> dict[str, Any]:
     ]
     return {
         "objectives": [shape_of(term.to_json()) | {"told": str(term)[:60]} for term in terms],
-        "canvases": {name: canvas().to_json() for name, canvas in sorted(CANVASES.items())},
+        "canvases": {
+            name: canvas().to_json() for name, canvas in sorted(Description.named().items())
+        },
         "transforms": [RandomAffine().to_json(), Identity().to_json()],
         "input": Input(3, (8, 8), mean=(0.1, 0.2, 0.3), std=0.5, order="bgr").to_json(),
         "recipes": [Recipe(aim).to_json() for aim in ("channel", "neuron")],

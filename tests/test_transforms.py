@@ -15,7 +15,7 @@ from phosphene.transforms import (
     Compose,
     Identity,
     RandomAffine,
-    transform_from_json,
+    Transform,
     warp,
 )
 
@@ -161,7 +161,7 @@ def test_nothing_to_change_returns_the_very_pictures(pictures: Tensor) -> None:
 
 @every_transform
 def test_descriptions_are_values(transform: RandomAffine) -> None:
-    again = transform_from_json(json.loads(json.dumps(transform.to_json())))
+    again = Transform.from_json(json.loads(json.dumps(transform.to_json())))
     assert again == transform
     assert hash(again) == hash(transform)
 
@@ -171,10 +171,10 @@ def test_what_is_no_transform_is_refused() -> None:
         RandomAffine(scale=(1.1, 0.9))
     with pytest.raises(InputError, match="no fill is called 'boarder'; nearest: border"):
         RandomAffine(fill="boarder")
-    with pytest.raises(SpecError, match="expected identity, affine"):
-        transform_from_json({"transform": "shear"})
-    with pytest.raises(SpecError, match="with any of fill, rotate, scale, shift"):
-        transform_from_json({"transform": "affine", "sheer": 1})
+    with pytest.raises(SpecError, match="none of the kind 'shear'; there are: identity, affine"):
+        Transform.from_json({"transform": "shear"})
+    with pytest.raises(SpecError, match="RandomAffine has no 'sheer'; there are: shift, rotate"):
+        Transform.from_json({"transform": "affine", "sheer": 1})
     assert set(FILLS) == {"zeros", "border", "reflection"}
 
 

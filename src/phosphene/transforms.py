@@ -4,17 +4,19 @@ A picture that excites a unit only when no pixel moves is an artefact; one that 
 small shifts, turns and changes of size is more likely something the unit looks for.
 """
 
-from dataclasses import asdict, dataclass, fields
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
 from math import inf, isfinite
-from typing import Any
+from typing import ClassVar
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional as F
 
-from phosphene.errors import InputError, SpecError, nearest, reading
+from phosphene.errors import InputError, nearest
 from phosphene.streams import Streams
+from phosphene.values import Value
 
 FILLS = ("zeros", "border", "reflection")
 
@@ -60,13 +62,32 @@ def _centred(count: int, like: Tensor) -> Float[Tensor, "count"]:
     return torch.arange(count, device=like.device, dtype=like.dtype) - (count - 1) / 2
 
 
+class Transform(Value, ABC):
+    """A random, differentiable change of pictures that leaves them in [0, 1], as a value.
+
+    >>> Transform.from_json({"transform": "affine", "rotate": 5.0})
+    RandomAffine(shift=0.07, rotate=5.0, scale=(0.9, 1.1), fill='border')
+    """
+
+    tag: ClassVar[str] = "transform"
+    called: ClassVar[str] = "transform"
+
+    @abstractmethod
+    def __call__(
+        self, pictures: Float[Tensor, "b c h w"], streams: Streams
+    ) -> Float[Tensor, "b c h2 w2"]:
+        """Change image i with numbers drawn from stream i alone."""
+
+
 @dataclass(frozen=True)
-class Identity:
+class Identity(Transform):
     """Pictures as they are.
 
     >>> Identity().to_json()
     {'transform': 'identity'}
     """
+
+    kind: ClassVar[str] = "identity"
 
     def __call__(
         self, pictures: Float[Tensor, "b c h w"], streams: Streams
@@ -74,13 +95,9 @@ class Identity:
         """The pictures themselves."""
         return pictures
 
-    def to_json(self) -> dict[str, Any]:
-        """Plain values for JSON."""
-        return {"transform": "identity"}
-
 
 @dataclass(frozen=True)
-class RandomAffine:
+class RandomAffine(Transform):
     """A random shift, turn and change of size of each image, in one resampling.
 
     Shifts are uniform up to the fraction `shift` of height and width in each direction, turns up
@@ -92,6 +109,7 @@ class RandomAffine:
     True
     """
 
+    kind: ClassVar[str] = "affine"
     shift: float = 0.07
     rotate: float = 10.0
     scale: tuple[float, float] = (0.9, 1.1)
@@ -128,16 +146,13 @@ class RandomAffine:
             fill=self.fill,
         )
 
-    def to_json(self) -> dict[str, Any]:
-        """Plain values for JSON."""
-        return {"transform": "affine", **asdict(self), "scale": list(self.scale)}
-
 
 @dataclass(frozen=True)
-class Compose:
+class Compose(Transform):
     """One transform after the other."""
 
-    transforms: tuple["Identity | RandomAffine | Compose", ...]
+    kind: ClassVar[str] = "compose"
+    transforms: tuple[Transform, ...]
 
     def __call__(
         self, pictures: Float[Tensor, "b c h w"], streams: Streams
@@ -146,33 +161,3 @@ class Compose:
         for transform in self.transforms:
             pictures = transform(pictures, streams)
         return pictures
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain values for JSON."""
-        return {"transform": "compose", "transforms": [t.to_json() for t in self.transforms]}
-
-
-def transform_from_json(value: Any) -> Identity | RandomAffine | Compose:
-    """The inverse of each `to_json`; raises `SpecError` for what they could not have made.
-
-    >>> transform_from_json({"transform": "affine", "rotate": 5.0})
-    RandomAffine(shift=0.07, rotate=5.0, scale=(0.9, 1.1), fill='border')
-    """
-    with reading(value, "transform"):
-        match dict(value):
-            case {"transform": "identity"}:
-                return Identity()
-            case {"transform": "affine", **settings} if settings.keys() <= _AFFINE_SETTINGS:
-                if "scale" in settings:
-                    low, high = settings["scale"]
-                    settings["scale"] = (low, high)
-                return RandomAffine(**settings)
-            case {"transform": "compose", "transforms": transforms}:
-                return Compose(tuple(transform_from_json(t) for t in transforms))
-    raise SpecError(
-        f"{dict(value)} is no transform; expected identity, affine (with any of "
-        f"{', '.join(sorted(_AFFINE_SETTINGS))}) or compose"
-    )
-
-
-_AFFINE_SETTINGS = {field.name for field in fields(RandomAffine)}

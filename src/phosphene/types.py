@@ -6,14 +6,14 @@ Pictures are `b c h w` floats in [0, 1] everywhere; only a `Network` knows about
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 from jaxtyping import Float
 from torch import Tensor
 
 from phosphene.errors import UnknownLayerError, UnknownUnitError, nearest
-from phosphene.streams import Streams
 from phosphene.tasks import Task
+from phosphene.values import Value
 
 LOGITS = "<logits>"
 """Stands for the class scores, whichever layer gives them; resolved by the network."""
@@ -22,7 +22,7 @@ _UNIT = re.compile(r"^(?P<layer>.+):(?P<index>\d+)(?:@(?P<y>\d+),(?P<x>\d+))?$")
 
 
 @dataclass(frozen=True, order=True)
-class Unit:
+class Unit(Value):
     """One channel of a layer, or one neuron of that channel when a position is given.
 
     Written `layer:index` or `layer:index@y,x`.
@@ -33,10 +33,20 @@ class Unit:
     'features.3.squeeze:5@7,9'
     """
 
+    called: ClassVar[str] = "unit"
     layer: str
     index: int
     y: int | None = None
     x: int | None = None
+
+    def to_json(self) -> str:
+        """Its text."""
+        return str(self)
+
+    @classmethod
+    def from_json(cls, value: Any) -> "Unit":
+        """From its text; raises `UnknownUnitError` for anything else."""
+        return cls.of(value)
 
     @classmethod
     def parse(cls, text: str) -> "Unit":
@@ -101,20 +111,6 @@ class Recording(Mapping[str, Tensor]):
 
 
 @runtime_checkable
-class Objective(Protocol):
-    """Gives every image of a recording one score, to be maximised."""
-
-    @property
-    def layers(self) -> frozenset[str]:
-        """The layers that must be recorded."""
-        ...
-
-    def __call__(self, recording: Recording) -> Float[Tensor, "b"]:
-        """The score of each image."""
-        ...
-
-
-@runtime_checkable
 class Canvas(Protocol):
     """A differentiable way to hold b pictures."""
 
@@ -134,15 +130,4 @@ class Canvas(Protocol):
 
     def project_(self) -> None:
         """Bring the parameters back into their domain after a step (a no-op for most)."""
-        ...
-
-
-@runtime_checkable
-class Transform(Protocol):
-    """A random, differentiable change of pictures that leaves them in [0, 1]."""
-
-    def __call__(
-        self, pictures: Float[Tensor, "b c h w"], streams: Streams
-    ) -> Float[Tensor, "b c h2 w2"]:
-        """Change image i with numbers drawn from stream i alone."""
         ...

@@ -8,7 +8,6 @@ from torch import Tensor
 
 import tiny
 from phosphene.canvas import (
-    CANVASES,
     Bounded,
     BoundedCanvas,
     Decoded,
@@ -18,18 +17,19 @@ from phosphene.canvas import (
     MacoCanvas,
     Pixels,
     Spectrum,
-    canvas_from_json,
 )
 from phosphene.canvas.squash import to_logits
 from phosphene.errors import ChannelError, InputError, SizeError, SpecError
 from phosphene.streams import Streams
 from phosphene.types import Canvas
 
-KINDS = [kind() for kind in CANVASES.values()]
+KINDS = [kind() for kind in Description.named().values()]
 SHAPES = [(1, 28, 28), (3, 31, 40), (2, 5, 5), (1, 1, 1), (4, 6, 3)]
 
 every_canvas = pytest.mark.parametrize("canvas", KINDS, ids=lambda d: d.kind)
-every_kind = pytest.mark.parametrize("kind", [*CANVASES.values(), Decoded], ids=lambda k: k.kind)
+every_kind = pytest.mark.parametrize(
+    "kind", [*Description.named().values(), Decoded], ids=lambda k: k.kind
+)
 every_shape = pytest.mark.parametrize("shape", SHAPES, ids=str)
 
 
@@ -278,7 +278,7 @@ def test_shown_pictures_do_not_change_with_later_steps(kind: type[Description]) 
 
 @every_canvas
 def test_descriptions_are_values(canvas: Description) -> None:
-    again = canvas_from_json(json.loads(json.dumps(canvas.to_json())))
+    again = Description.from_json(json.loads(json.dumps(canvas.to_json())))
     assert again == canvas
     assert hash(again) == hash(canvas)
     assert type(again) is type(canvas)
@@ -289,10 +289,12 @@ def test_what_fits_nothing_is_refused() -> None:
         Pixels(start="blak")
     with pytest.raises(InputError, match="a black picture has no phase"):
         Maco(start="black")
-    with pytest.raises(SpecError, match="no canvas is called 'fourrier'; nearest: fourier"):
-        canvas_from_json({"canvas": "fourrier"})
+    with pytest.raises(
+        SpecError, match="is no canvas: there is none of the kind 'fourrier'; nearest: fourier"
+    ):
+        Description.from_json({"canvas": "fourrier"})
     with pytest.raises(SpecError, match="sprad"):
-        canvas_from_json({"canvas": "fourier", "sprad": 1})
+        Description.from_json({"canvas": "fourier", "sprad": 1})
     shape, streams = (1, 4, 4), seeded("a", "b")
     with pytest.raises(ChannelError, match="have 3 channels; the canvas has 1"):
         Pixels().build(streams, shape, pictures=torch.rand(2, 3, 4, 4))

@@ -9,7 +9,7 @@ from torch import Tensor
 
 import tiny
 from laws import unchanged
-from phosphene.canvas import Autoencoder, Decoded, canvas_from_json
+from phosphene.canvas import Autoencoder, Decoded, Description
 from phosphene.canvas.squash import to_logits, to_pictures
 from phosphene.errors import ChannelError, InputError, SizeError, SpecError
 from phosphene.streams import Streams
@@ -126,12 +126,12 @@ def test_the_decoder_is_named_and_not_held_in_json() -> None:
         SpecError, match=rf"by the decoder {decoder.fingerprint}; {other.fingerprint}"
     ):
         Decoded.from_json(value, other)
-    with pytest.raises(SpecError, match="'maco' is no decoded canvas; read it with canvas_from"):
+    with pytest.raises(SpecError, match="'maco' is no decoded canvas; read it with Description"):
         Decoded.from_json({"canvas": "maco"}, decoder)
     with pytest.raises(SpecError, match="rech"):
         Decoded.from_json(value | {"rech": 1}, decoder)
     with pytest.raises(SpecError, match=r"needs its decoder; read it with Decoded\.from_json"):
-        canvas_from_json(value)
+        Description.from_json(value)
 
 
 def test_fingerprints_tell_shapes_and_weights_apart() -> None:

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from phosphene.canvas import Bounded, Chosen, Fourier, Maco, Spectrum, canvas_from_json
+from phosphene.canvas import Bounded, Chosen, Description, Fourier, Maco, Spectrum
 from phosphene.errors import ChannelError, DataError, InputError
 from phosphene.maximize import Recipe, Usual, chosen, draw, strongest_patches
 from phosphene.maximize.choice import SMALL, sees_less_than_half
@@ -102,7 +102,7 @@ def test_what_is_said_is_kept_and_choosing_again_changes_nothing(network: Networ
     assert chosen(network, "6", once, spectrum).recipe == once != Recipe()
     assert once.to_json()["canvas"]["canvas"] == "bounded"
     assert Recipe().to_json()["canvas"] == {"canvas": "chosen", "start": "noise", "spread": 0.1}
-    assert canvas_from_json(Recipe().to_json()["canvas"]) == Chosen()
+    assert Description.from_json(Recipe().to_json()["canvas"]) == Chosen()
 
 
 def test_a_window_that_may_lie_anywhere_has_no_mean_picture(network: Network) -> None:

@@ -6,14 +6,14 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from phosphene.canvas import CANVASES, Description, Fourier, Maco, Pixels
+from phosphene.canvas import Description, Fourier, Maco, Pixels
 from phosphene.errors import NetworkError, ObjectiveError
 from phosphene.maximize import Above, NormalizedGradient, Optimizer, Plateau, Step, ascend
 from phosphene.network import Input, Network
 from phosphene.objectives import L2, Channel, Logit, Neuron, Term
 from phosphene.streams import Streams
-from phosphene.transforms import Compose, Identity, RandomAffine
-from phosphene.types import Transform, Unit
+from phosphene.transforms import Compose, Identity, RandomAffine, Transform
+from phosphene.types import Unit
 
 OPTIMIZERS = ("Adam", "AdamW", "NAdam", "RMSprop", "SGD", "NormalizedGradient")
 
@@ -42,7 +42,7 @@ class TestBatchesAreIndependent:
                 )
                 torch.testing.assert_close(one.scores[0], all_of_them.scores[i], atol=2e-3, rtol=0)
 
-    @pytest.mark.parametrize("kind", CANVASES)
+    @pytest.mark.parametrize("kind", Description.named())
     @pytest.mark.parametrize(
         "transform",
         [
@@ -58,7 +58,7 @@ class TestBatchesAreIndependent:
     def test_for_every_canvas_and_transform(
         self, kind: str, transform: Transform | None, network: Network
     ) -> None:
-        self.check(network, CANVASES[kind](), transform=transform)
+        self.check(network, Description.named()[kind](), transform=transform)
 
     @pytest.mark.parametrize("name", OPTIMIZERS)
     @pytest.mark.slow

@@ -16,7 +16,6 @@ from phosphene.objectives import (
     RelativeError,
     Term,
     Values,
-    from_json,
 )
 from phosphene.types import Recording
 
@@ -82,7 +81,7 @@ def test_a_blend_goes_from_one_to_the_other(recording: Recording) -> None:
     ids=str,
 )
 def test_they_are_values(objective: Term) -> None:
-    again = from_json(json.loads(json.dumps(objective.to_json())))
+    again = Term.from_json(json.loads(json.dumps(objective.to_json())))
     assert again == objective
     assert hash(again) == hash(objective)
     assert len(str(objective)) < 80
@@ -103,7 +102,10 @@ def test_a_selection_of_images_scores_as_it_did(recording: Recording) -> None:
     [
         (lambda: Likeness("maps", Values.of(torch.zeros(1, 3))), r"maps answers with zeros alone"),
         (lambda: Blend(Channel("maps", 0), Logit(0), ()), r"without shares"),
-        (lambda: from_json({"type": "Blend", "first": {}, "second": {}}), r"\{\} is no objective"),
+        (
+            lambda: Term.from_json({"type": "Blend", "first": {}, "second": {}}),
+            r"\{\} is no objective",
+        ),
     ],
 )
 def test_what_cannot_be_compared_is_refused(make: object, words: str) -> None:

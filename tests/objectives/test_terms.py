@@ -1,6 +1,5 @@
 """Scores of every objective against slow loops, and the law that each of them ascends."""
 
-import inspect
 import math
 
 import pytest
@@ -69,9 +68,7 @@ RISING: dict[str, list[Term]] = {
 }
 
 members = sorted(
-    name
-    for name, term in Term.registry.items()
-    if term.__module__.startswith("phosphene") and not inspect.isabstract(term)
+    name for name, term in Term.kinds().items() if term.__module__.startswith("phosphene")
 )
 
 

@@ -6,13 +6,11 @@ from phosphene.canvas.color import ColorBasis
 from phosphene.canvas.decoded import Autoencoder, Decoded, DecodedCanvas
 from phosphene.canvas.description import Description
 from phosphene.canvas.fourier import Fourier, FourierCanvas
-from phosphene.canvas.kinds import CANVASES, canvas_from_json
 from phosphene.canvas.maco import Maco, MacoCanvas
 from phosphene.canvas.pixels import PixelCanvas, Pixels
 from phosphene.canvas.spectrum import Spectrum
 
 __all__ = [
-    "CANVASES",
     "Autoencoder",
     "Bounded",
     "BoundedCanvas",
@@ -28,5 +26,4 @@ __all__ = [
     "PixelCanvas",
     "Pixels",
     "Spectrum",
-    "canvas_from_json",
 ]

@@ -1,7 +1,7 @@
 """The canvas that the data asks for: held where its mean picture says where things are."""
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 from jaxtyping import Float
@@ -33,6 +33,7 @@ class Chosen(Description):
     """
 
     kind: ClassVar[str] = "chosen"
+    unsaid: ClassVar[tuple[str, ...]] = ("learning_rate",)
     learning_rate: float = 0.0
 
     def __post_init__(self) -> None:
@@ -66,7 +67,3 @@ class Chosen(Description):
     def hold(self, pictures: Float[Tensor, "b c h w"], spectrum: Spectrum) -> Canvas:
         """The given pictures on the suited canvas."""
         return self.suited(spectrum).hold(pictures, spectrum)
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain values for JSON."""
-        return {"canvas": self.kind, "start": self.start, "spread": self.spread}

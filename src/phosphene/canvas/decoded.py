@@ -153,30 +153,32 @@ class Decoded(Description):
 
     def to_json(self) -> dict[str, Any]:
         """Plain values for JSON; the decoder is named by its fingerprint."""
-        return {
-            "canvas": self.kind,
-            "start": self.start,
-            "spread": self.spread,
-            "learning_rate": self.learning_rate,
-            "decoder": self.decoder.fingerprint,
-            "reach": self.reach,
-        }
+        told: dict[str, Any] = super().to_json()
+        return told | {"decoder": self.decoder.fingerprint}
 
     @classmethod
-    def from_json(cls, value: Mapping[str, Any], decoder: Autoencoder) -> "Decoded":
+    def from_json(cls, value: Any, decoder: Autoencoder | None = None) -> "Decoded":
         """The inverse of `to_json`; raises `SpecError` when `decoder` is not the one it names."""
-        with reading(value, "canvas"):
-            settings = dict(value)
-        kind, named = settings.pop("canvas", None), settings.pop("decoder", None)
-        if kind != cls.kind:
-            raise SpecError(f"{kind!r} is no {cls.kind} canvas; read it with canvas_from_json")
-        if named != decoder.fingerprint:
+        with reading(value, cls.called):
+            told = dict(value)
+            kind, named = told.pop(cls.tag, None), told.get("decoder")
+            if kind != cls.kind:
+                raise SpecError(f"{kind!r} is no {cls.kind} canvas; read it with Description")
+            if decoder is not None and named != decoder.fingerprint:
+                raise SpecError(
+                    f"the canvas was drawn on by the decoder {named}; {decoder.fingerprint} was "
+                    "given. Load the weights it had then"
+                )
+            return cls.read(told | {"decoder": decoder})
+
+    @classmethod
+    def read(cls, told: Mapping[str, Any]) -> "Decoded":
+        """A canvas of the decoder that is among the fields; see `Value.read`."""
+        if not isinstance(told.get("decoder"), Autoencoder):
             raise SpecError(
-                f"the canvas was drawn on by the decoder {named}; {decoder.fingerprint} was given. "
-                "Load the weights it had then"
+                "a decoded canvas needs its decoder; read it with Decoded.from_json(value, decoder)"
             )
-        with reading(value, "canvas"):
-            return cls(**settings, decoder=decoder)
+        return super().read(told)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Decoded) and self.to_json() == other.to_json()

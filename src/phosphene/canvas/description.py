@@ -1,9 +1,9 @@
 """A canvas as data: what stands in captions and keys, and builds the live one."""
 
 from abc import ABC, abstractmethod
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from math import inf
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 from jaxtyping import Float
@@ -14,19 +14,25 @@ from phosphene.canvas.squash import to_pictures
 from phosphene.errors import ChannelError, InputError, SizeError, nearest
 from phosphene.streams import Streams
 from phosphene.types import Canvas
+from phosphene.values import Value
 
 STARTS = ("noise", "grey", "black")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Description(ABC):
+class Description(Value, ABC):
     """What a canvas starts from and how far an optimiser should step on it.
 
     `start` is "noise" (random pictures that have the spectrum, their deviation in logits
     multiplied by `spread`), "grey" or "black". `learning_rate` is a good step size for Adam.
+
+    >>> from phosphene.canvas import Maco
+    >>> Description.from_json({"canvas": "maco", "spread": 1.0})
+    Maco(start='noise', spread=1.0, learning_rate=0.2)
     """
 
-    kind: ClassVar[str]
+    tag: ClassVar[str] = "canvas"
+    called: ClassVar[str] = "canvas"
     start: str = "noise"
     spread: float = 0.1
     learning_rate: float
@@ -70,10 +76,6 @@ class Description(ABC):
     @abstractmethod
     def hold(self, pictures: Float[Tensor, "b c h w"], spectrum: Spectrum) -> Canvas:
         """A live canvas that shows `pictures`, or what comes nearest to them."""
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain values for JSON."""
-        return {"canvas": self.kind, **asdict(self)}
 
     def _first(self, streams: Streams, spectrum: Spectrum) -> Float[Tensor, "b c h w"]:
         shape = (spectrum.channels, *spectrum.size)

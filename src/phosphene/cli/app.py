@@ -8,7 +8,7 @@ import typer
 from rich.markup import escape
 
 from phosphene.atlas import Atlas, blaming_damage
-from phosphene.canvas import CANVASES, Chosen, canvas_from_json
+from phosphene.canvas import Chosen, Description
 from phosphene.cli import consent, options
 from phosphene.cli.arguments import Device, Model, Seed
 from phosphene.cli.checking import check, tell_damage
@@ -139,7 +139,8 @@ def build_command(
     canvas: Annotated[
         str,
         typer.Option(
-            help=f"How whole pictures are held: {', '.join(CANVASES)}. Chosen is by the data."
+            help=f"How whole pictures are held: {', '.join(Description.named())}. "
+            "Chosen is by the data."
         ),
     ] = Chosen.kind,
     steps: Annotated[int, typer.Option(help="Steps of each picture.")] = 256,
@@ -173,7 +174,7 @@ def build_command(
     """
     if steps < 1:
         raise SpecError(f"--steps {steps}: a picture is drawn in steps; at least 1 is needed")
-    held = canvas_from_json({"canvas": canvas})
+    held = Description.from_json({"canvas": canvas})
     network = told.network(model, options.device(device))
     warn_untrained(model, network, told.weights)
     data = _data(model, told.weights, data)

@@ -10,8 +10,7 @@ from torch import Tensor
 from phosphene.errors import InputError
 from phosphene.network import Network
 from phosphene.streams import Streams
-from phosphene.transforms import RandomAffine
-from phosphene.types import Transform
+from phosphene.transforms import RandomAffine, Transform
 
 ROBUST = RandomAffine(shift=0.1, rotate=20.0, scale=(0.8, 1.25), fill="reflection")
 """Moves under which people would still see the same thing."""

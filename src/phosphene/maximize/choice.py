@@ -9,7 +9,7 @@ from phosphene.maximize.recipe import WIDE, Recipe
 from phosphene.maximize.usual import Usual
 from phosphene.network import Layer, Network, Patch
 from phosphene.objectives import Channel, Energy, Neuron, Term
-from phosphene.transforms import Identity, RandomAffine
+from phosphene.transforms import Identity, RandomAffine, Transform
 from phosphene.types import Unit
 from phosphene.words import literal
 
@@ -109,7 +109,7 @@ def _patch(network: Network, layer: Layer, recipe: Recipe) -> Patch:
     return Patch(size, 0, 0, (0, 0, *size))
 
 
-def _moves(recipe: Recipe, local: bool, size: tuple[int, int]) -> RandomAffine | Identity:
+def _moves(recipe: Recipe, local: bool, size: tuple[int, int]) -> Transform:
     if recipe.aim == "channel" and not local:
         return WIDE
     return SMALL if SMALL.shift * max(size) >= 0.5 else Identity()

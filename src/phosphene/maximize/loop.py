@@ -15,7 +15,8 @@ from phosphene.maximize.optimizers import Optimizer
 from phosphene.network import PLAIN, Network, Rule, backward_rule, frozen
 from phosphene.objectives import Term
 from phosphene.streams import Streams
-from phosphene.types import Canvas, Transform
+from phosphene.transforms import Transform
+from phosphene.types import Canvas
 
 
 @dataclass(frozen=True)

@@ -1,13 +1,14 @@
 """How a canvas's parameters follow the gradient, as values."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
 from phosphene.errors import ObjectiveError, nearest
+from phosphene.values import Value
 
 
 class NormalizedGradient(torch.optim.Optimizer):
@@ -43,12 +44,13 @@ _ELEMENTWISE: dict[str, Callable[..., torch.optim.Optimizer]] = {
 
 
 @dataclass(frozen=True)
-class Optimizer:
+class Optimizer(Value):
     """The name of an optimiser and its learning rate; None takes the rate the canvas suggests.
 
     One of Adam, AdamW, NAdam, RMSprop, SGD (from `torch.optim`) and NormalizedGradient.
     """
 
+    called: ClassVar[str] = "optimiser"
     name: str = "Adam"
     learning_rate: float | None = None
 
@@ -61,7 +63,3 @@ class Optimizer:
         """The optimiser itself, for these parameters."""
         rate = suggested if self.learning_rate is None else self.learning_rate
         return _ELEMENTWISE[self.name](list(parameters), lr=rate)
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain values for JSON."""
-        return asdict(self)

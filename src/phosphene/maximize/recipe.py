@@ -1,9 +1,9 @@
 """How pictures are made, as a value, and the one ascent that follows it."""
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from jaxtyping import Float
 from torch import Tensor
@@ -15,7 +15,8 @@ from phosphene.maximize.optimizers import Optimizer
 from phosphene.network import PLAIN, Network, Rule
 from phosphene.objectives import Term
 from phosphene.streams import Streams
-from phosphene.transforms import Identity, RandomAffine
+from phosphene.transforms import RandomAffine, Transform
+from phosphene.values import Value
 
 Aim = Literal["channel", "neuron"]
 
@@ -24,7 +25,7 @@ WIDE = RandomAffine(shift=0.15, rotate=15.0, scale=(0.7, 1.4), fill="reflection"
 
 
 @dataclass(frozen=True)
-class Recipe:
+class Recipe(Value):
     """Everything that decides how a unit is drawn, as a value.
 
     `aim` is "channel" (the whole map) or "neuron" (the centre position, on a picture of the size of
@@ -40,11 +41,13 @@ class Recipe:
     the recipe it was made by.
     """
 
+    called: ClassVar[str] = "recipe"
+    unsaid: ClassVar[tuple[str, ...]] = ("size", "unusual")
     aim: Aim = "channel"
     canvas: Description = Chosen()
     steps: int = 256
     optimizer: Optimizer = Optimizer()
-    transform: RandomAffine | Identity | None = None
+    transform: Transform | None = None
     size: tuple[int, int] | None = None
     unusual: float | None = None
 
@@ -66,18 +69,17 @@ class Recipe:
             raise ObjectiveError(f"a canvas of {self.size} pixels; height and width are at least 1")
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values for JSON."""
-        moves = {"transform": "chosen"} if self.transform is None else self.transform.to_json()
-        return {
-            "aim": self.aim,
-            "canvas": self.canvas.to_json(),
-            "steps": self.steps,
-            "optimizer": self.optimizer.to_json(),
-            "transform": moves,
-            **({"size": list(self.size)} if self.size else {}),
-            **({} if self.unusual is None else {"unusual": self.unusual}),
-        }
+        """Plain values for JSON; moves that are left open are `_OPEN`."""
+        told: dict[str, Any] = super().to_json()
+        return told if self.transform is not None else told | {"transform": _OPEN}
 
+    @classmethod
+    def read(cls, told: Mapping[str, Any]) -> "Recipe":
+        """The recipe with these fields; see `Value.read`."""
+        return super().read({k: v for k, v in told.items() if (k, v) != ("transform", _OPEN)})
+
+
+_OPEN = {"transform": "chosen"}
 
 STANDARD = Recipe()
 """What an atlas draws a channel by."""

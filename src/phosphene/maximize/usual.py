@@ -6,17 +6,18 @@ normalisations remember of the pictures that it was trained on does nearly as we
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import ClassVar, NamedTuple
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from phosphene.canvas import Fourier
-from phosphene.errors import DataError, reading
+from phosphene.errors import DataError
 from phosphene.network import Network, remembered
 from phosphene.objectives import Outstanding, Term, Unfamiliar, Unusual, Values, unit_maps
 from phosphene.streams import Streams
+from phosphene.values import Value
 
 Moments = tuple[Values, Values]
 """Mean and deviation of each unit of a layer."""
@@ -45,7 +46,7 @@ _NOISE = 8
 
 
 @dataclass(frozen=True)
-class Usual:
+class Usual(Value):
     """What real pictures make of layers: what was measured, or else what is remembered.
 
     `moments` are the mean and the deviation, over pictures, of each unit's mean over a picture.
@@ -54,6 +55,7 @@ class Usual:
     of them than the scale of their answers.
     """
 
+    called: ClassVar[str] = "measure of what is usual"
     moments: Mapping[str, Moments]
     memory: Mapping[str, Moments] = field(default_factory=dict)
 
@@ -129,29 +131,6 @@ class Usual:
         for name in held:
             aim = aim - (weight / len(held)) * self.hold.term(name, *known[name])
         return aim
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain values for JSON."""
-        return {"moments": _to_json(self.moments), "memory": _to_json(self.memory)}
-
-    @classmethod
-    def from_json(cls, value: Any) -> "Usual":
-        """The inverse of `to_json`; raises `SpecError` for what it could not have made."""
-        with reading(value, "measure of what is usual"):
-            return cls(_from_json(value["moments"]), _from_json(value["memory"]))
-
-
-def _to_json(moments: Mapping[str, Moments]) -> dict[str, Any]:
-    return {
-        name: [[list(part.shape), part.data] for part in pair] for name, pair in moments.items()
-    }
-
-
-def _from_json(value: Any) -> dict[str, Moments]:
-    return {
-        name: (Values(tuple(mean[0]), mean[1]), Values(tuple(spread[0]), spread[1]))
-        for name, (mean, spread) in value.items()
-    }
 
 
 def _moments(means: Float[Tensor, "n units"]) -> Moments:

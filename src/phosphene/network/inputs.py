@@ -1,19 +1,20 @@
 """What a network expects as input, and the one place where pictures become its numbers."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from math import isfinite
-from typing import Any
+from typing import ClassVar
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from phosphene.errors import ChannelError, InputError, SpecError, reading
+from phosphene.errors import ChannelError, InputError, SpecError
+from phosphene.values import Value
 from phosphene.words import literal
 
 
 @dataclass(frozen=True, repr=False)
-class Input:
+class Input(Value):
     """Channels, size and normalisation of a network's input.
 
     A picture p in [0, 1] enters the network as `(low + p * (high - low) - mean) / std`, where
@@ -31,6 +32,8 @@ class Input:
     tensor(-0.4242)
     """
 
+    called: ClassVar[str] = "input"
+    unsaid: ClassVar[tuple[str, ...]] = ("order",)
     channels: int
     size: tuple[int, int]
     mean: float | tuple[float, ...] = 0.0
@@ -65,7 +68,7 @@ class Input:
 
     def __repr__(self) -> str:
         """All fields, `order` only where it is not the usual: networks are known by this text."""
-        shown = [f"{key}={value!r}" for key, value in self.to_json().items()]
+        shown = [f"{key}={getattr(self, key)!r}" for key in self.to_json()]
         return f"{type(self).__name__}({', '.join(shown)})"
 
     def __str__(self) -> str:
@@ -129,19 +132,6 @@ class Input:
                 f"pictures range from {literal(low)} to {literal(high)}; expected [0, 1]. "
                 "Pass plain pictures: the network record normalises them itself"
             )
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain values for JSON; `order` only where it is not a picture's own."""
-        return {key: value for key, value in asdict(self).items() if key != "order" or value}
-
-    @classmethod
-    def from_json(cls, value: Any) -> "Input":
-        """The inverse of `to_json`; raises `SpecError` for what it could not have made."""
-        with reading(value, "input"):
-            fields: dict[str, Any] = {
-                k: tuple(v) if isinstance(v, list) else v for k, v in value.items()
-            }
-            return cls(**fields)
 
 
 def _order(order: str | tuple[int, ...], channels: int) -> tuple[int, ...]:

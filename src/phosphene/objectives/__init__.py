@@ -1,6 +1,6 @@
 """What a picture is asked to be: objectives as values, always maximised."""
 
-from phosphene.objectives.algebra import Combination, Term, from_json
+from phosphene.objectives.algebra import Combination, Term
 from phosphene.objectives.blend import Blend
 from phosphene.objectives.diversity import Diversity
 from phosphene.objectives.likeness import Likeness, RelativeError, Values
@@ -44,7 +44,6 @@ __all__ = [
     "Unfamiliar",
     "Unusual",
     "Values",
-    "from_json",
     "of_unit",
     "unit_maps",
 ]

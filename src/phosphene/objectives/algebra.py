@@ -6,7 +6,7 @@ that hold a tuple carry one entry per image, so one objective can hold b units f
 
 import dataclasses
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Real
 from operator import index
@@ -15,23 +15,28 @@ from typing import Any, ClassVar
 from jaxtyping import Float
 from torch import Tensor
 
-from phosphene.errors import ObjectiveError, nearest
+from phosphene.errors import ObjectiveError, PhospheneError
 from phosphene.types import Recording
+from phosphene.values import Value
 
 
-class Term(ABC):
+class Term(Value, ABC):
     """Base of all objectives; a member is a frozen dataclass of plain values.
 
     Subclasses say which `layers` they read and how they score a `Recording`; sums, differences,
-    weights, JSON and printing come from here.
+    weights and printing come from here.
+
+    >>> from phosphene.objectives import Channel, L2
+    >>> objective = Channel("conv2", (3, 17)) - 0.1 * L2()
+    >>> Term.from_json(objective.to_json()) == objective
+    True
     """
 
-    registry: ClassVar[dict[str, type["Term"]]] = {}
+    tag: ClassVar[str] = "type"
+    called: ClassVar[str] = "objective"
+    error: ClassVar[type[PhospheneError]] = ObjectiveError
     batched: ClassVar[tuple[str, ...]] = ()
     """The fields that may hold one value per image."""
-
-    def __init_subclass__(cls) -> None:
-        Term.registry[cls.__name__] = cls
 
     def __post_init__(self) -> None:
         """Make plain integers of all that counts as one; raises `ObjectiveError` for the rest."""
@@ -92,18 +97,6 @@ class Term(ABC):
 
     def __neg__(self) -> "Term":
         return self * -1.0
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain values for JSON; `from_json` reads them back."""
-        return {"type": type(self).__name__} | {
-            f.name: getattr(self, f.name)
-            for f in dataclasses.fields(self)  # type: ignore[arg-type]
-        }
-
-    @classmethod
-    def read(cls, fields: dict[str, Any]) -> "Term":
-        """The objective with these fields, as `to_json` wrote them, lists being tuples."""
-        return cls(**fields)
 
 
 class LayerTerm(Term):
@@ -172,35 +165,10 @@ class Combination(Term):
         # A lone weight of one would read back as the term itself.
         return text if len(self.terms) > 1 or self.terms[0][0] != 1 else f"1.0 * {text}"
 
-    def to_json(self) -> dict[str, Any]:
-        """Weights beside the JSON of the terms."""
-        return {"type": "Combination", "terms": [[w, t.to_json()] for w, t in self.terms]}
-
     @classmethod
-    def read(cls, fields: dict[str, Any]) -> Term:
-        """The inverse of `to_json`."""
-        return cls.of(*((float(w), from_json(t)) for w, t in fields["terms"]))
-
-
-def from_json(value: Any) -> Term:
-    """The objective that `to_json` wrote.
-
-    Raises:
-        ObjectiveError: the value holds no objective, or fields that its type does not have.
-
-    >>> from phosphene.objectives import Channel, L2
-    >>> objective = Channel("conv2", (3, 17)) - 0.1 * L2()
-    >>> from_json(objective.to_json()) == objective
-    True
-    """
-    kind = str(value.get("type")) if isinstance(value, dict) else ""
-    if kind not in Term.registry:
-        raise ObjectiveError(f"{value!r:.200} is no objective; {nearest(kind, Term.registry)}")
-    fields = {k: _tuples(v) for k, v in value.items() if k != "type"}
-    try:
-        return Term.registry[kind].read(fields)
-    except (KeyError, TypeError, ValueError) as error:
-        raise ObjectiveError(f"{value!r:.200} does not describe a {kind}: {error}") from error
+    def read(cls, told: Mapping[str, Any]) -> "Combination":
+        """The sum as `of` makes it, whatever the document has nested; see `Value.read`."""
+        return cls.of(*super().read(told).terms)
 
 
 def _integers(value: Any, kind: type[Term], field: str) -> int | tuple[int, ...]:
@@ -213,7 +181,3 @@ def _integers(value: Any, kind: type[Term], field: str) -> int | tuple[int, ...]
             f"{field} {value!r:.80} of {kind.__name__}; expected an integer, or a tuple with one "
             "for each image (the number of a class is network.classes.index(label))"
         ) from None
-
-
-def _tuples(value: Any) -> Any:
-    return tuple(_tuples(v) for v in value) if isinstance(value, list | tuple) else value

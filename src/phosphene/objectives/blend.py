@@ -2,13 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from jaxtyping import Float
 from torch import Tensor
 
 from phosphene.errors import ObjectiveError
-from phosphene.objectives.algebra import Term, from_json
+from phosphene.objectives.algebra import Term
 from phosphene.types import Recording
 
 
@@ -57,16 +56,6 @@ class Blend(Term):
             )
         shares = first.new_tensor(self.shares)
         return (1 - shares) * first + shares * second
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain values for JSON."""
-        first, second = self.first.to_json(), self.second.to_json()
-        return {"type": "Blend", "first": first, "second": second, "shares": list(self.shares)}
-
-    @classmethod
-    def read(cls, fields: dict[str, Any]) -> Term:
-        """The inverse of `to_json`."""
-        return cls(from_json(fields["first"]), from_json(fields["second"]), fields["shares"])
 
     def __str__(self) -> str:
         return f"from {self.first} to {self.second} in {len(self.shares)} steps"

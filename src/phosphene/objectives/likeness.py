@@ -6,21 +6,22 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from hashlib import blake2b
 from math import prod
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from phosphene.errors import ObjectiveError
-from phosphene.objectives.algebra import LayerTerm, Term
+from phosphene.errors import ObjectiveError, PhospheneError, reading
+from phosphene.objectives.algebra import LayerTerm
 from phosphene.types import Recording
+from phosphene.values import Value
 from phosphene.words import literal
 
 
 @dataclass(frozen=True)
-class Values:
+class Values(Value):
     """The values a layer gave back, frozen: they compare, hash and turn into JSON.
 
     `data` is the base64 of little-endian float32 numbers in the order of `shape`, batch first.
@@ -30,6 +31,8 @@ class Values:
     (tensor([[ 1., -2.]]), Values(shape=(1, 2), data='AACAPwAAAMA='))
     """
 
+    called: ClassVar[str] = "layer's values"
+    error: ClassVar[type[PhospheneError]] = ObjectiveError
     shape: tuple[int, ...]
     data: str
 
@@ -53,6 +56,17 @@ class Values:
         """The values themselves."""
         array = np.frombuffer(base64.b64decode(self.data), dtype="<f4").astype(np.float32)
         return torch.from_numpy(array.reshape(self.shape))
+
+    def to_json(self) -> list[Any]:
+        """Shape and data, as a pair."""
+        return [list(self.shape), self.data]
+
+    @classmethod
+    def from_json(cls, value: Any) -> "Values":
+        """The inverse of `to_json`."""
+        with reading(value, cls.called, cls.error):
+            shape, data = value
+            return cls.read({"shape": shape, "data": data})
 
     def take(self, images: Sequence[int]) -> "Values":
         """Those of a selection of the images."""
@@ -88,15 +102,6 @@ class _Compared(LayerTerm):
     def take(self, images: Sequence[int]) -> "_Compared":
         """The same for a selection of the images."""
         return self if self.batch is None else replace(self, target=self.target.take(images))
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain values for JSON."""
-        return super().to_json() | {"target": [list(self.target.shape), self.target.data]}
-
-    @classmethod
-    def read(cls, fields: dict[str, Any]) -> Term:
-        """The inverse of `to_json`."""
-        return cls(**fields | {"target": Values(*fields["target"])})
 
     def _pair(self, recording: Recording) -> tuple[Tensor, Tensor]:
         """Values and targets as `b numbers`."""

@@ -2,13 +2,13 @@
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from jaxtyping import Float
 from torch import Tensor
 
 from phosphene.errors import ObjectiveError
-from phosphene.objectives.algebra import LayerTerm, Term
+from phosphene.objectives.algebra import LayerTerm
 from phosphene.objectives.likeness import Values
 from phosphene.objectives.terms import PerImage, _pick, unit_maps
 from phosphene.types import Recording
@@ -48,16 +48,6 @@ class _Standard(LayerTerm):
             )
         standard: Tensor = (found - mean) / deviation
         return standard
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain values for JSON."""
-        kept = {"mean": self.mean, "deviation": self.deviation}
-        return super().to_json() | {k: [list(v.shape), v.data] for k, v in kept.items()}
-
-    @classmethod
-    def read(cls, fields: dict[str, Any]) -> Term:
-        """The inverse of `to_json`."""
-        return cls(**fields | {k: Values(*fields[k]) for k in ("mean", "deviation")})
 
 
 @dataclass(frozen=True)

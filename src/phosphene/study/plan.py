@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, ClassVar
 
 from torch.utils.data import Dataset
 
@@ -13,6 +13,7 @@ from phosphene.maximize import Recipe, batch_size
 from phosphene.network import Layer, Network
 from phosphene.study.chosen import choose_units, matches
 from phosphene.study.vocabulary import Vocabulary, agree
+from phosphene.values import Value
 
 _MEMORY = 2**32  # bytes; a pass forward keeps less than the ascent that batch_size is made for
 
@@ -22,7 +23,7 @@ NEURONS = Recipe("neuron")
 
 
 @dataclass(frozen=True)
-class Settings:
+class Settings(Value):
     """The choices of a study; they are part of every job's key.
 
     `examples` is how many top pictures each unit keeps, `recipes` how units are drawn: neuron
@@ -31,6 +32,7 @@ class Settings:
     of a layer, as in `conv2:0-9` (see `choose_units`); of a layer that it does not name all is.
     """
 
+    called: ClassVar[str] = "study's settings"
     layers: tuple[str, ...] = ()
     recipes: tuple[Recipe, ...] = (CHANNELS, NEURONS)
     examples: int = 9

@@ -1,15 +1,16 @@
 """How a network is trained, as a value."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from inspect import signature
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import nn
 
 from phosphene.errors import SpecError, nearest
 from phosphene.transforms import RandomAffine
+from phosphene.values import Value
 
 _OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
     name: kind
@@ -21,7 +22,7 @@ _OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
 
 
 @dataclass(frozen=True)
-class Training:
+class Training(Value):
     """How a network is trained: optimiser of `torch.optim` by name, batch size, steps, seed.
 
     `epochs`, where given, takes the place of `steps`. `arguments` are the optimiser's others, by
@@ -34,6 +35,8 @@ class Training:
     80
     """
 
+    called: ClassVar[str] = "training"
+    unsaid: ClassVar[tuple[str, ...]] = ("epochs", "arguments", "decay", "augment")
     optimizer: str = "Adam"
     learning_rate: float = 1e-4
     batch: int = 64
@@ -77,5 +80,7 @@ class Training:
         return make(module.parameters(), lr=self.learning_rate, **self.arguments)
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values for JSON; what is not set is not mentioned."""
-        return {k: v for k, v in asdict(self).items() if v is not None and v != {}}
+        """Plain values for JSON; that `augment` is affine goes without saying."""
+        told: dict[str, Any] = super().to_json()
+        told.get("augment", {}).pop(RandomAffine.tag, None)
+        return told

@@ -3,24 +3,26 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from safetensors import SafetensorError, safe_open
 
-from phosphene.errors import WeightsError, nearest
+from phosphene.errors import SpecError, WeightsError, nearest
 from phosphene.network import Input, Network, load_weights
 from phosphene.training.checkpoint import ABOUT, told
+from phosphene.values import Value
 from phosphene.zoo.articles import ARTICLES
 
 
 @dataclass(frozen=True)
-class Trained:
+class Trained(Value):
     """One of the articles' networks, as it was trained, and the data it was trained on.
 
     `settings` are those of the article's factory, such as `widths`; `data` is what `load_data`
     takes.
     """
 
+    called: ClassVar[str] = "trained network"
     article: str
     input: Input
     classes: tuple[str, ...]
@@ -42,32 +44,11 @@ class Trained:
         load_weights(fresh.module, weights)
         return Network(fresh.module, self.input, self.classes, fresh.name)
 
-    def to_json(self) -> dict[str, Any]:
-        """Plain values for JSON."""
-        return {
-            "article": self.article,
-            "input": self.input.to_json(),
-            "classes": list(self.classes),
-            "settings": dict(self.settings),
-            "data": self.data,
-        }
-
-    @classmethod
-    def from_json(cls, value: Mapping[str, Any]) -> "Trained":
-        """The inverse of `to_json`."""
-        return cls(
-            str(value["article"]),
-            Input.from_json(value["input"]),
-            tuple(value["classes"]),
-            {k: tuple(v) if isinstance(v, list) else v for k, v in value["settings"].items()},
-            value["data"],
-        )
-
 
 def read_trained(path: str | Path) -> Trained | None:
     """What the file at `path` says of its network; None for one that says nothing, or for none."""
     try:
         with safe_open(path, framework="pt") as file:
             return Trained.from_json(told(file.metadata() or {})[ABOUT])
-    except (SafetensorError, OSError, LookupError, ValueError, TypeError, AttributeError):
+    except (SafetensorError, OSError, LookupError, ValueError, SpecError):
         return None  # another's file, or one from before files knew
