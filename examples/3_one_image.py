@@ -69,9 +69,7 @@ drawings_sheet(
 
 # %%
 layers = [layer.name for layer in network.default_layers]
-survey = Survey(network, layers, k=9)
-for batch in batches(test):
-    survey.add(batch)
+survey = Survey(network, layers, k=9).over(test)
 place = int((test.labels == 2).nonzero()[0])
 picture = test[place].picture
 

@@ -91,9 +91,7 @@ misread_sheet(mistakes, most=9)
 # left are near the border between two digits. Where those borders are, the confusion matrix says.
 
 # %% Which digit is taken for which
-survey = Survey(network, [layer.name for layer in network.default_layers], k=9)
-for batch in batches(test):
-    survey.add(batch)
+survey = Survey(network, [layer.name for layer in network.default_layers], k=9).over(test)
 confusion_sheet(survey.predictions.confusion, test.classes)
 
 # %% [markdown]

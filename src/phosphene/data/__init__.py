@@ -1,6 +1,6 @@
 """Pictures to study a network with: embedded digits, MNIST files, image folders, any Dataset."""
 
-from phosphene.data.batching import Batch, batches
+from phosphene.data.batching import Batch, batches, shards
 from phosphene.data.dataset import ArrayDataset, ImageDataset, fingerprint
 from phosphene.data.embedded import digits
 from phosphene.data.example import Example, Unreadable, read
@@ -45,4 +45,5 @@ __all__ = [
     "read_image",
     "relabelled",
     "resize_of",
+    "shards",
 ]

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain, islice
 from typing import Any
 
 import torch
@@ -12,6 +13,14 @@ from torch.utils.data import DataLoader, Dataset
 from phosphene.data.dataset import length
 from phosphene.data.example import Example, Unreadable, read
 from phosphene.errors import DataError, UnreadableImageError
+
+SHARD = 4096
+"""Items of a dataset that are gathered from alone before they are merged with the others'.
+
+A minute of photographs on a processor, seconds on an accelerator, is what a kill may cost. What is
+gathered is kept after each shard and takes up to hundreds of megabytes: not to be done more often.
+Sums of floats depend on the cut in their last digits, so it is the same everywhere.
+"""
 
 
 @dataclass(frozen=True)
@@ -29,8 +38,12 @@ class Batch:
     members: Bool[Tensor, "b classes"] | None = None
 
 
-def batches(dataset: Dataset[Any], size: int = 256, workers: int = 0) -> Iterator[Batch]:
+def batches(
+    dataset: Dataset[Any], size: int = 256, workers: int = 0, start: int = 0
+) -> Iterator[Batch]:
     """Stream `dataset` in order, `size` items at a time, in memory that its length does not touch.
+
+    The first item is number `start`.
 
     `workers` processes read ahead (0 reads in this one); the batches are the same for any number.
     An item that is `Unreadable`, or whose reading fails as a damaged file does (`OSError`,
@@ -42,12 +55,13 @@ def batches(dataset: Dataset[Any], size: int = 256, workers: int = 0) -> Iterato
     >>> [batch.indices.tolist() for batch in batches(pictures, size=2)]
     [[0, 1], [2, 3], [4]]
     """
-    if size < 1 or workers < 0:
+    if size < 1 or workers < 0 or start < 0:
         raise DataError(
-            f"batches of {size} with {workers} workers; expected size >= 1, workers >= 0"
+            f"batches of {size} with {workers} workers from item {start} on; "
+            "expected size >= 1, workers >= 0, start >= 0"
         )
     count = length(dataset)
-    spans = [range(start, min(start + size, count)) for start in range(0, count, size)]
+    spans = [range(at, min(at + size, count)) for at in range(start, count, size)]
     # Each "item" the loader sees is a whole batch; a generator of its own keeps it from
     # drawing the workers' seeds from torch's global one.
     loader: DataLoader[Batch | DataError] = DataLoader(
@@ -65,6 +79,24 @@ def batches(dataset: Dataset[Any], size: int = 256, workers: int = 0) -> Iterato
             first = first or batch
             _same_shape(first.indices[0], first.pictures[0], batch.indices[0], batch.pictures[0])
         yield batch
+
+
+def shards(
+    dataset: Dataset[Any], size: int = 256, workers: int = 0, start: int = 0
+) -> Iterator[Iterator[Batch]]:
+    """The `batches` of `dataset` from item `start` on, cut into shards of about `SHARD` items.
+
+    A shard is as many whole batches as make no more than `SHARD` items, one at least; take all of
+    its batches before the next shard.
+
+    >>> from torch.utils.data import TensorDataset
+    >>> pictures = TensorDataset(torch.rand(5, 1, 2, 2))
+    >>> [[len(batch.indices) for batch in shard] for shard in shards(pictures, size=3)]
+    [[3, 2]]
+    """
+    stream = batches(dataset, size, workers, start)
+    for first in stream:
+        yield chain([first], islice(stream, max(1, SHARD // size) - 1))
 
 
 class _Spans(Dataset["Batch | DataError"]):

@@ -117,9 +117,7 @@ def compare(
     sides = []
     for name, network in networks.items():
         hidden = [la.name for la in network.default_layers if la.name != network.logits.name]
-        survey = Survey(network, hidden)
-        for batch in batches(dataset):
-            survey.add(batch)
+        survey = Survey(network, hidden).over(dataset)
         if survey.predictions is None or survey.predictions.count == 0:
             raise DataError("no labelled picture was given; accuracy needs pictures with classes")
         drawn = torch.zeros(0, *network.input.shape)

@@ -107,9 +107,7 @@ def units(
     chosen = list(layers) if layers is not None else _hidden(network)
     if not chosen:
         raise DataError(f"{network.name} has no hidden layer; its only units are {logits}'s")
-    survey = Survey(network, chosen)
-    for batch in batches(dataset):
-        survey.add(batch)
+    survey = Survey(network, chosen).over(dataset)
     if survey.count == 0:
         raise DataError("no picture was given; what units do is seen on pictures")
     return Units(

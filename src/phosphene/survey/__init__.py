@@ -1,5 +1,6 @@
 """What real pictures do to the units: top examples and statistics from one streaming pass."""
 
+from phosphene.survey.accumulator import Accumulator
 from phosphene.survey.classes import (
     MOST_MEANS,
     ClassMeans,
@@ -18,6 +19,7 @@ __all__ = [
     "MOST_COMPARED",
     "MOST_MEANS",
     "NO_NUMBER",
+    "Accumulator",
     "Bins",
     "Box",
     "ClassMeans",

@@ -1,7 +1,7 @@
 """What each unit answers to each class, and what the network makes of the pictures."""
 
 from collections import Counter
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -9,6 +9,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from phosphene.errors import DataError
+from phosphene.survey.accumulator import Accumulator
 from phosphene.survey.spread import Spread
 
 MOST_MEANS = 2**25
@@ -25,18 +26,44 @@ class Selectivity(NamedTuple):
     degree: Float[Tensor, "units"]
 
 
-class ClassMeans:
+class ClassMeans(Accumulator):
     """Mean rectified response of every unit to every class.
 
     Where units times classes are more than `MOST_MEANS` no means are `kept`, and no unit has a
     preferred class.
     """
 
+    gathered = ("counts",)
+
     def __init__(self, units: int, classes: int) -> None:
         self.kept = units * classes <= MOST_MEANS
         # NumPy's zeros take no memory before they are written to: classes that are seen take some.
         self.sums = torch.from_numpy(np.zeros((classes if self.kept else 0, units)))
         self.counts = torch.zeros(classes, dtype=torch.long)
+
+    @property
+    def asked(self) -> dict[str, int]:
+        """Of how many units and classes."""
+        return {"units": self.sums.shape[1], "classes": len(self.counts)}
+
+    @property
+    def _seen(self) -> Bool[Tensor, "rows"]:
+        """Which rows of sums hold anything: the others take no memory, and no room in a state."""
+        return self.counts[: len(self.sums)] > 0
+
+    def state(self) -> dict[str, Any]:
+        """All that is held; of the sums only those of classes that were seen."""
+        return super().state() | {"sums": self.sums[self._seen]}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Hold what `state` says, in place of what was held."""
+        self.sums[self._seen] = 0
+        super().restore(state)
+        self.sums[self._seen] = state["sums"]
+
+    def _join(self, other: Any) -> None:
+        super()._join(other)
+        self.sums[other._seen] += other.sums[other._seen]
 
     def add(
         self,
@@ -90,18 +117,25 @@ class ClassMeans:
         return Selectivity(torch.where(top > 0, preferred, -1), torch.where(top > 0, degree, 0.0))
 
 
-class LabelPredictions:
+class LabelPredictions(Accumulator):
     """How well labels that may hold together are found: those at least as likely as not.
 
     Counts for each label how often it `held`, was `found`, and `both`; `right` is the pictures of
     which every label is right.
     """
 
+    gathered = ("held", "found", "both", "right", "count")
+
     def __init__(self, classes: int) -> None:
         self.held, self.found, self.both = (
             torch.zeros(classes, dtype=torch.long) for _ in range(3)
         )
         self.count = self.right = 0
+
+    @property
+    def asked(self) -> dict[str, int]:
+        """Of how many classes."""
+        return {"classes": len(self.held)}
 
     def add(
         self, probabilities: Float[Tensor, "b classes"], members: Bool[Tensor, "b classes"]
@@ -115,12 +149,14 @@ class LabelPredictions:
         self.count += len(members)
 
 
-class Predictions:
+class Predictions(Accumulator):
     """Accuracy, confusion, some pictures and some errors, from class scores as they stream.
 
     At most `keep` of each are kept, spread over the classes and over pairs of true and predicted.
     `pairs` counts what was taken for what, so that memory depends on the pairs that there are.
     """
+
+    gathered = ("pairs", "within_five", "_examples", "_errors")
 
     def __init__(self, classes: int, keep: int) -> None:
         self.classes = classes
@@ -145,6 +181,11 @@ class Predictions:
         wrong = predicted != labels
         confused = zip(labels[wrong].tolist(), predicted[wrong].tolist(), strict=True)
         self._errors.add(confused, images[wrong].tolist())
+
+    @property
+    def asked(self) -> dict[str, int]:
+        """Of how many classes, and how many examples."""
+        return {"classes": self.classes, "keep": self._examples.keep}
 
     @property
     def examples(self) -> list[int]:

@@ -1,10 +1,12 @@
 """Histograms of numbers whose range is not known beforehand."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
+
+from phosphene.survey.accumulator import Accumulator
 
 _HALF = 32  # bins on either side of zero
 _FINEST = -40  # bins of 2^-40: what is smaller counts as zero
@@ -18,7 +20,7 @@ class Bins(NamedTuple):
     width: float
 
 
-class Histograms:
+class Histograms(Accumulator):
     """One histogram per unit, in memory that does not grow.
 
     Bin edges are multiples of a power of two, so zero always is an edge. When a value falls
@@ -26,9 +28,16 @@ class Histograms:
     their order or on the batches they came in.
     """
 
+    gathered = ("counts", "exponents")
+
     def __init__(self, units: int) -> None:
         self.counts = torch.zeros(units, 2 * _HALF, dtype=torch.long)
         self.exponents = torch.full((units,), _FINEST, dtype=torch.long)
+
+    @property
+    def asked(self) -> dict[str, int]:
+        """Of how many units."""
+        return {"units": len(self.counts)}
 
     def add(self, values: Float[Tensor, "b units"]) -> None:
         """Count a batch of values."""
@@ -39,17 +48,19 @@ class Histograms:
         largest = values.abs().amax(0)
         needed = torch.frexp(largest).exponent.long() - (_HALF.bit_length() - 1)
         needed = torch.where(largest > 0, needed, _FINEST)  # zeros fit into bins of any width
-        self._widen((needed - self.exponents).clamp_min(0))
+        self._widen(needed)
         bins = (values.T / torch.exp2(self.exponents.double())[:, None]).floor().long()
         bins = bins.clamp(-_HALF, _HALF - 1) + _HALF
         self.counts.scatter_add_(1, bins, torch.ones_like(bins))
 
-    def _widen(self, doublings: Int[Tensor, "units"]) -> None:
-        bins = torch.arange(-_HALF, _HALF).expand_as(self.counts)
-        merged = bins >> doublings.clamp_max(62)[:, None]
-        counts = torch.zeros_like(self.counts)
-        self.counts = counts.scatter_add_(1, merged + _HALF, self.counts)
-        self.exponents = self.exponents + doublings
+    def _join(self, other: Any) -> None:
+        self._widen(other.exponents)
+        self.counts += _pairs_joined(other.counts, self.exponents - other.exponents)
+
+    def _widen(self, needed: Int[Tensor, "units"]) -> None:
+        exponents = torch.maximum(self.exponents, needed)
+        self.counts = _pairs_joined(self.counts, exponents - self.exponents)
+        self.exponents = exponents
 
     def bins(self, unit: int) -> Bins:
         """The histogram of one unit, without the empty bins at its ends.
@@ -65,3 +76,11 @@ class Histograms:
             width = 1.0
         counts = tuple(self.counts[unit, first : last + 1].tolist())
         return Bins(counts, (first - _HALF) * width, width)
+
+
+def _pairs_joined(
+    counts: Int[Tensor, "units bins"], times: Int[Tensor, "units"]
+) -> Int[Tensor, "units bins"]:
+    """Histograms whose bins are twice as wide, so many times over for each unit."""
+    bins = torch.arange(-_HALF, _HALF).expand_as(counts) >> times.clamp_max(62)[:, None]
+    return torch.zeros_like(counts).scatter_add_(1, bins + _HALF, counts)

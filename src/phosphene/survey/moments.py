@@ -1,6 +1,7 @@
 """Means, deviations and correlations of all units of a layer, in one pass."""
 
-from typing import NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -8,6 +9,7 @@ from torch import Tensor
 
 from phosphene.errors import DataError
 from phosphene.objectives import unit_maps
+from phosphene.survey.accumulator import Accumulator
 
 MOST_COMPARED = 4096
 """Of a layer with more units no two are compared; these take 134 MB, and it grows as the square."""
@@ -16,15 +18,16 @@ _STRIP = 64
 """Units multiplied at a time, but not less than a quarter of all."""
 
 
-class Part(NamedTuple):
-    """The moments of one batch: how many `rows`, their mean, and M₂ or its diagonal."""
+@dataclass(frozen=True, eq=False)
+class BatchMoments:
+    """The moments of one batch: how many rows, their mean, and M₂ or its diagonal."""
 
-    rows: int
+    count: int
     mean: Float[Tensor, "units"]
     scatter: Tensor
 
 
-class Moments:
+class Moments(Accumulator):
     """Count, mean and covariance of a layer's values over pictures and positions.
 
     Batches are merged by the pairwise update M₂ ← M₂ᵃ + M₂ᵇ + δδᵀ·nₐn_b/n, in double precision.
@@ -33,6 +36,8 @@ class Moments:
     *Source:* Chan, Golub & LeVeque 1979, "Updating formulae and a pairwise algorithm".
     """
 
+    gathered = ("count", "mean", "scatter")
+
     def __init__(self, units: int) -> None:
         self.count = 0
         self.mean = torch.zeros(units, dtype=torch.double)
@@ -40,28 +45,37 @@ class Moments:
         shape = (units, units) if self.compared else (units,)
         self.scatter = torch.zeros(shape, dtype=torch.double)
 
+    @property
+    def asked(self) -> dict[str, int]:
+        """Of how many units."""
+        return {"units": len(self.mean)}
+
     def add(self, values: Tensor) -> None:
         """Take in the values of a batch, `b c h w`, `b t d` or `b d`."""
         if len(values):
-            self.merge(self.of(values))
+            self.take(self.look(values))
 
-    def of(self, values: Tensor) -> "Part":
+    def look(self, values: Tensor) -> "BatchMoments":
         """The moments of a batch alone, which changes nothing here."""
         # Rows are positions, units beside each other: as maps lie that have their channels last.
         rows = unit_maps(values).transpose(1, 2).flatten(0, 1).float()
         mean = rows.mean(0)
         centred = rows - mean
         scatter = _products(centred) if self.compared else centred.square().sum(0)
-        return Part(len(rows), mean, scatter)
+        return BatchMoments(len(rows), mean, scatter)
 
-    def merge(self, part: "Part") -> None:
-        """Take in the moments of a batch."""
-        shift = part.mean.double().cpu() - self.mean
-        total = self.count + part.rows
+    def take(self, other: "BatchMoments | Moments") -> None:
+        """Take in other moments."""
+        shift = other.mean.double().cpu() - self.mean
+        total = self.count + other.count
         shifted = torch.outer(shift, shift) if self.compared else shift.square()
-        self.scatter += part.scatter.double().cpu() + shifted * (self.count * part.rows / total)
-        self.mean += shift * (part.rows / total)
+        self.scatter += other.scatter.double().cpu() + shifted * (self.count * other.count / total)
+        self.mean += shift * (other.count / total)
         self.count = total
+
+    def _join(self, other: Any) -> None:
+        if other.count:
+            self.take(other)
 
     @property
     def deviation(self) -> Float[Tensor, "units"]:

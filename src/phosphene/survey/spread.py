@@ -2,13 +2,17 @@
 
 from collections import Counter
 from collections.abc import Hashable, Iterable
+from typing import Any
+
+from phosphene.survey.accumulator import Accumulator
 
 
-class Spread:
+class Spread(Accumulator):
     """Keeps the first member of each group, then the second of each, …, `keep` in all.
 
-    Of members that are equally far down their groups those that came first are kept. Memory
-    depends on `keep` and on how many groups there are, not on the length of the stream.
+    Members are numbers, each of which comes once; they count in rising order, however they come.
+    Of those that are equally far down their groups the first are kept. Who is not kept of a part
+    has `keep` before it in the whole, so memory depends on `keep` alone.
 
     >>> spread = Spread(4)
     >>> spread.add("aaabbc", range(6))
@@ -16,20 +20,34 @@ class Spread:
     [0, 3, 5, 1]
     """
 
+    gathered = ("kept",)
+
     def __init__(self, keep: int) -> None:
         self.keep = keep
-        self._seen: Counter[Hashable] = Counter()
-        self._kept: list[tuple[int, int]] = []
+        self.kept: list[tuple[int, Hashable]] = []
+
+    @property
+    def asked(self) -> dict[str, int]:
+        """How many are kept."""
+        return {"keep": self.keep}
 
     def add(self, groups: Iterable[Hashable], members: Iterable[int]) -> None:
-        """Take in more of the stream: members in rising order, and the group of each."""
-        for group, member in zip(groups, members, strict=True):
-            if self._seen[group] < self.keep:  # a later one has `keep` before it
-                self._kept.append((self._seen[group], member))
-                self._seen[group] += 1
-        self._kept = sorted(self._kept)[: self.keep]
+        """Take in members, and the group of each."""
+        self._take([*zip(members, groups, strict=True)])
+
+    def _join(self, other: Any) -> None:
+        self._take(other.kept)
+
+    def _take(self, found: list[tuple[int, Hashable]]) -> None:
+        seen: Counter[Hashable] = Counter()
+        ranked = []
+        for member, group in sorted([*self.kept, *found], key=lambda entry: entry[0]):
+            ranked.append((seen[group], member, group))
+            seen[group] += 1
+        ranked.sort(key=lambda entry: entry[:2])
+        self.kept = [(member, group) for _, member, group in ranked[: self.keep]]
 
     @property
     def members(self) -> list[int]:
         """Those that are kept: the first of each group, then the second of each, …"""
-        return [member for _, member in self._kept]
+        return [member for member, _ in self.kept]

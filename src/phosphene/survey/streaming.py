@@ -1,18 +1,20 @@
 """One pass over a dataset that gathers everything about all asked layers at once."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
-from typing import NamedTuple
+from dataclasses import astuple, replace
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
+from torch.utils.data import Dataset
 
-from phosphene.data import Batch, Unreadable
+from phosphene.data import Batch, Unreadable, shards
 from phosphene.errors import DataError, NetworkError
 from phosphene.network import Layer, Network
+from phosphene.survey.accumulator import Accumulator
 from phosphene.survey.classes import MOST_MEANS, ClassMeans, LabelPredictions, Predictions
 from phosphene.survey.histogram import Histograms
-from phosphene.survey.moments import MOST_COMPARED, Moments, Part
+from phosphene.survey.moments import MOST_COMPARED, BatchMoments, Moments
 from phosphene.survey.reading import Responses, responses
 from phosphene.survey.top import TopExamples
 from phosphene.types import LOGITS, Recording
@@ -21,7 +23,7 @@ NO_NUMBER = "NaN or infinity"
 """How the reason begins for which a picture is left out that could be read."""
 
 
-class LayerSurvey:
+class LayerSurvey(Accumulator):
     """What the units of one layer do on a dataset.
 
     A unit's *response* to a picture is its largest value over all positions; it *fires* when
@@ -29,6 +31,8 @@ class LayerSurvey:
 
     Of layers with very many units what would grow with their square is left out, see `left_out`.
     """
+
+    gathered = ("top", "histograms", "moments", "classes", "firing")
 
     def __init__(self, layer: Layer, classes: int, k: int) -> None:
         self.layer = layer
@@ -38,9 +42,14 @@ class LayerSurvey:
         self.classes = ClassMeans(layer.units, classes)
         self.firing = torch.zeros(layer.units, dtype=torch.long)
 
+    @property
+    def asked(self) -> dict[str, int]:
+        """Of how many units."""
+        return {"units": self.layer.units}
+
     def look(self, values: Tensor) -> "Seen":
         """What the layer's values on a batch show, which changes nothing here."""
-        return Seen(responses(values), self.moments.of(values))
+        return Seen(responses(values), self.moments.look(values))
 
     def add(self, values: Tensor, batch: Batch) -> None:
         """Take in the layer's values on a batch."""
@@ -51,7 +60,7 @@ class LayerSurvey:
         found = seen.responses
         self.top.add(found, batch.indices)
         self.histograms.add(found.values)
-        self.moments.merge(seen.moments)
+        self.moments.take(seen.moments)
         self.classes.add(found.values, batch.labels, batch.members)
         self.firing += (found.values > 0).sum(0).cpu()
 
@@ -73,8 +82,11 @@ class LayerSurvey:
         return tuple(said)
 
 
-class Survey:
-    """Feed it batches; read off statistics, top examples and accuracy.
+class Survey(Accumulator):
+    """Feed it data; read off statistics, top examples and accuracy.
+
+    `over` takes in a dataset shard by shard: several who survey the shards, whose surveys are then
+    merged in the order of the data, find the same, bit for bit. `add` takes in a batch.
 
     Memory depends on the number of units, k and classes, not on the length of the data; beyond
     `MOST_COMPARED` units and `MOST_MEANS` class means it does not grow with their square.
@@ -88,6 +100,8 @@ class Survey:
         NetworkError: a layer gives NaN or infinity for every picture of the first batch.
     """
 
+    gathered = ("layers", "predictions", "found", "count", "skipped")
+
     def __init__(
         self,
         network: Network,
@@ -99,6 +113,7 @@ class Survey:
         name: Callable[[int], str] = "picture {}".format,
     ) -> None:
         self.network, self.name = network, name
+        self.k, self.keep, self._told_classes = k, keep, classes
         reads = network.classifies and classes is None
         self.classes = len(network.classes) if reads else classes or 0
         self.layers = {n: LayerSurvey(network.layer(n), self.classes, k) for n in layers}
@@ -107,6 +122,54 @@ class Survey:
         self.recorded = [*layers, LOGITS] if reads else list(layers)
         self.count = 0
         self.skipped: list[Unreadable] = []
+
+    @property
+    def asked(self) -> dict[str, Any]:
+        """Which layers, how many classes, and how many examples of each kind."""
+        return {
+            "layers": list(self.layers),
+            "classes": self.classes,
+            "reads": self.predictions is not None,
+            "examples": [self.k, self.keep],
+        }
+
+    @property
+    def seen(self) -> int:
+        """How many pictures were looked at, with those that were left out."""
+        return self.count + len(self.skipped)
+
+    def empty(self) -> "Survey":
+        """One that is asked the same and has seen nothing."""
+        return Survey(
+            self.network,
+            list(self.layers),
+            self._told_classes,
+            self.k,
+            keep=self.keep,
+            name=self.name,
+        )
+
+    def over(self, dataset: Dataset[Any], batch: int = 256, workers: int = 0) -> "Survey":
+        """Take in `dataset`, from picture number `seen` on; itself.
+
+        `batch` pictures go through the network at once, read by `workers` processes beside this
+        one, see `batches`. What is found depends on `batch` in the last digits, not on `workers`.
+        """
+        for shard in shards(dataset, batch, workers, self.seen):
+            found = self.empty()
+            for some in shard:
+                found.add(some)
+            self.merge(found)
+        return self
+
+    def state(self) -> dict[str, Any]:
+        """All that was seen; `restore` puts it into one that is asked the same."""
+        return super().state() | {"skipped": [list(astuple(item)) for item in self.skipped]}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from what `state` says."""
+        super().restore(state)
+        self.skipped = [Unreadable(*item) for item in state["skipped"]]
 
     @torch.no_grad()
     def add(self, batch: Batch) -> None:
@@ -154,7 +217,7 @@ class Survey:
         """The batch without those pictures that some layer answers NaN or infinity to.
 
         Raises:
-            NetworkError: all of a first batch are such.
+            NetworkError: all of the data's first batch are such.
         """
         fine = torch.ones(len(batch.indices), dtype=torch.bool)
         first: dict[int, str] = {}
@@ -162,7 +225,9 @@ class Survey:
             good = recording[name].flatten(1).isfinite().all(1).cpu()
             first |= dict.fromkeys((fine & ~good).nonzero().flatten().tolist(), name)
             fine &= good
-        if not fine.any() and self.count == 0:
+        # A later shard's survey does not know how those before it went.
+        first_of_all = self.count == 0 and int(batch.indices[0]) <= len(self.skipped)
+        if not fine.any() and first_of_all:
             name = next(iter(first.values()))
             raise NetworkError(
                 f"layer {self.network.layer(name).name!r} of {self.network.name} answers NaN or "
@@ -185,7 +250,7 @@ class Seen(NamedTuple):
     """What one batch shows of a layer."""
 
     responses: Responses
-    moments: Part
+    moments: BatchMoments
 
 
 def _finite(seen: Seen) -> bool:

@@ -11,7 +11,6 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 
-from phosphene.data import batches
 from phosphene.data.dataset import length
 from phosphene.errors import DataError
 from phosphene.network import Input, Network, load_weights
@@ -78,9 +77,7 @@ def accuracy(network: Network, dataset: Dataset[Any]) -> float:
     Raises:
         DataError: no labelled picture at all.
     """
-    survey = Survey(network, [])
-    for batch in batches(dataset):
-        survey.add(batch)
+    survey = Survey(network, []).over(dataset)
     if survey.predictions is None or survey.predictions.count == 0:
         raise DataError("no labelled picture among those that accuracy was to be measured on")
     return survey.predictions.accuracy
