@@ -1,12 +1,15 @@
 """What every answer has in common: it says itself in words, in figures and as one picture.
 
-The pictures are drawn by `figures`, on a floor above those that give the answers. It tells
-`sheet` how each kind of answer is drawn, so that answers can show themselves in a notebook.
+The pictures are drawn by `figures.sheets`, on a floor above those that give the answers. Each of
+its modules tells `sheet` how a kind of answer is drawn, and they are read when the first picture is
+asked for, so that answers can show themselves in a notebook.
 """
 
 import io
 from abc import ABC, abstractmethod
-from functools import singledispatch
+from functools import cache, singledispatch
+from importlib import import_module
+from pkgutil import iter_modules
 from typing import Any
 
 from PIL import Image
@@ -52,7 +55,19 @@ def sheet(result: object, **options: Any) -> Image.Image:
     Raises:
         PhospheneError: there is no figure for this kind of value.
     """
+    _learn_to_draw()
+    draw = sheet.dispatch(type(result))
+    if draw is not sheet.dispatch(object):
+        return draw(result, **options)
     raise PhospheneError(
         f"no figure is known for {type(result).__name__}; give the result of a probe, "
         "or use unit_sheet(atlas, layer, unit) for what an atlas holds"
     )
+
+
+@cache
+def _learn_to_draw() -> None:
+    """Read every module that tells `sheet` how something is drawn."""
+    sheets = import_module("phosphene.figures.sheets")
+    for module in iter_modules(sheets.__path__, f"{sheets.__name__}."):
+        import_module(module.name)

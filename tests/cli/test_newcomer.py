@@ -16,7 +16,8 @@ from phosphene.zoo import hvass, read_trained
 
 MODEL = """
 import torch
-from phosphene.zoo import hvass, seeded
+from phosphene.training import seeded
+from phosphene.zoo import hvass
 
 def make():
     return hvass(widths=(2, 3), dense=(8,))

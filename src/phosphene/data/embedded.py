@@ -3,8 +3,6 @@
 import numpy as np
 import torch
 import torch.nn.functional as F
-from sklearn.datasets import load_digits
-from sklearn.model_selection import train_test_split
 
 from phosphene.data.dataset import ArrayDataset
 from phosphene.errors import DataError, nearest
@@ -30,6 +28,8 @@ def digits(split: str = "train", size: tuple[int, int] = (28, 28)) -> ArrayDatas
     """
     if split not in SPLITS:
         raise DataError(f"no split {split!r} of the digits; {nearest(split, SPLITS)}")
+    from sklearn.datasets import load_digits  # noqa: PLC0415 - as slow to import as torch
+
     source = load_digits()
     labels = torch.from_numpy(source.target).to(torch.int64)
     chosen = _indices(split, source.target)
@@ -49,6 +49,8 @@ def _indices(split: str, labels: "np.ndarray[tuple[int], np.dtype[np.int64]]") -
     everything = np.arange(len(labels))
     if split == "all":
         return torch.from_numpy(everything)
+    from sklearn.model_selection import train_test_split  # noqa: PLC0415 - slow to import
+
     train, test = train_test_split(everything, test_size=0.2, stratify=labels, random_state=0)
     return torch.from_numpy(np.sort(train if split == "train" else test))
 

@@ -6,8 +6,6 @@ from typing import Any
 
 import torch
 from jaxtyping import Bool, Float, Int
-from sklearn.cluster import AgglomerativeClustering
-from sklearn.metrics import silhouette_score
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -148,6 +146,9 @@ def cluster(features: Float[Tensor, "n d"]) -> tuple[Int[Tensor, "n"], float]:
 
     Groups are counted in the order in which they first appear.
     """
+    from sklearn.cluster import AgglomerativeClustering  # noqa: PLC0415 - slow to import
+    from sklearn.metrics import silhouette_score  # noqa: PLC0415
+
     rows = features.double().numpy()
     labels, best = [0] * len(rows), 0.0
     for count in range(2, min(MOST_CLUSTERS, len(rows) - 1) + 1):
