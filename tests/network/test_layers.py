@@ -210,3 +210,16 @@ def test_a_network_that_fails_on_its_own_size_is_reported() -> None:
         conv.layers  # noqa: B018
     with pytest.raises(NetworkError, match=r"Broken failed on one picture .*, or on two: 'bias'"):
         Network(Broken(), GREY).layers  # noqa: B018
+
+
+def test_naming_a_network_does_not_run_it() -> None:
+    class Exploding(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.fc = nn.Linear(4, 3)
+
+        def forward(self, x: Tensor) -> Tensor:
+            raise AssertionError("it was run")
+
+    named = repr(Network(Exploding(), Input(1, (2, 2)), name="loud"))
+    assert named == "Network(loud, input 1 x 2 x 2, 15 parameters)"

@@ -3,7 +3,8 @@
 from phosphene.network.discovery.layers import Layer
 from phosphene.network.edit import replace
 from phosphene.network.fields.pieces import Pieces
-from phosphene.network.fields.receptive import Patch, ReceptiveField, receptive_fields
+from phosphene.network.fields.receptive import ReceptiveField, receptive_fields
+from phosphene.network.fields.windows import Patch
 from phosphene.network.freezing import frozen
 from phosphene.network.inputs import Input
 from phosphene.network.loading.load import find_factory, guess_input, load_network

@@ -1,58 +1,31 @@
 """The `Network` record: any `nn.Module` with what is needed to show it pictures."""
 
-from collections.abc import Collection, Iterable, Sequence
-from contextlib import nullcontext
+from collections.abc import Collection, Sequence
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from phosphene.errors import (
-    NetworkError,
-    PhospheneError,
-    SizeError,
-    UnknownLayerError,
-    UnknownUnitError,
-    WeightsError,
-)
+from phosphene.errors import NetworkError, UnknownLayerError
 from phosphene.network.discovery.cost import multiply_adds
-from phosphene.network.discovery.defaults import with_defaults
-from phosphene.network.discovery.failures import (
-    failed_on_pictures,
-    no_gradient,
-    no_layers,
-    runs_without_gradient,
-    why_no_layer,
-)
-from phosphene.network.discovery.layers import Discovery, Layer
-from phosphene.network.discovery.logits import Look, Reading, Unread, read_output, two_sided
-from phosphene.network.discovery.trial import Trial, trial_pictures, try_out
-from phosphene.network.feed import Feed, shown
-from phosphene.network.fields.pieces import Pieces, cut_for
-from phosphene.network.fields.receptive import (
-    Patch,
-    ReceptiveField,
-    receptive_fields,
-    smallest_patch,
-)
+from phosphene.network.discovery.failures import why_no_layer
+from phosphene.network.discovery.layers import Layer
+from phosphene.network.discovery.logits import Reading, Unread
+from phosphene.network.edges import weights_of
+from phosphene.network.feed import Feed
+from phosphene.network.fields.pieces import Pieces, pieces_for
+from phosphene.network.fields.receptive import ReceptiveField, receptive_fields
+from phosphene.network.fields.windows import SMALLEST_WINDOW, Patch, smallest_patch, window_for
 from phosphene.network.freezing import frozen, steady
 from phosphene.network.inputs import Input
-from phosphene.network.settings import kept_settings
-from phosphene.network.state import Fingerprints, check_state, infinite_buffers
+from phosphene.network.look import Known, look_at, place_of
+from phosphene.network.recording import Passes
+from phosphene.network.state import Fingerprints, check_state
 from phosphene.network.turn import once, turn
 from phosphene.tasks import Task
 from phosphene.types import LOGITS, Recording, Unit
-
-
-class _Known(NamedTuple):
-    """What one look at a module tells: `order` is how pictures are best laid in memory for it."""
-
-    layers: dict[str, Layer]
-    reading: Reading | Unread
-    order: torch.memory_format
-    trial: Trial
 
 
 class Network:
@@ -107,75 +80,27 @@ class Network:
         self._pieces: dict[str, Pieces | None] = {}
 
     def __repr__(self) -> str:
-        return f"Network({self.name}, input {self.input}, {len(self.default_layers)} layers)"
+        return f"Network({self.name}, input {self.input}, {self.parameters:,} parameters)"
+
+    @property
+    def parameters(self) -> int:
+        """How many numbers its weights are."""
+        return sum(p.numel() for p in self.module.parameters())
 
     @property
     def device(self) -> torch.device:
         """Where the parameters live."""
-        tensors: Iterable[Tensor] = (*self.module.parameters(), *self.module.buffers())
-        return next((t.device for t in tensors), torch.device("cpu"))
-
-    def _inputs(self, pictures: Tensor, order: torch.memory_format) -> Tensor:
-        """What the module itself is given: normalised, in the type of its weights."""
-        inputs = self.input.normalise(pictures)
-        weights = (p for p in self.module.parameters() if p.is_floating_point())
-        return inputs.to(next(weights, inputs).dtype, memory_format=order)
+        return place_of(self.module)
 
     @once
-    def _known(self) -> _Known:
-        with torch.inference_mode(False), frozen(self.module), steady(self.module):
-            pictures = trial_pictures(self.input.shape).to(self.device)
-            try:
-                trial, order = self._try_out(pictures)
-            except PhospheneError:
-                raise
-            except Exception as error:
-                raise NetworkError(
-                    failed_on_pictures(self.module, self.input, error, self.name)
-                ) from error
-            found = trial.found
-            self._check_look(found)
-            pictures = pictures[torch.arange(trial.feed.batch or 2) % len(pictures)]
-            look = Look(found, self.module, self._inputs(pictures, order))
-            count = len(self.labels)
-            reading = read_output(look, output=self.output, task=self.told_task, labels=count)
-        layers = dict(found.layers)
-        if isinstance(reading, Unread):
-            return _Known(with_defaults(layers, None), reading, order, trial)
-        if reading.task == "binary":
-            layers, reading = two_sided(layers, reading)
-        return _Known(with_defaults(layers, reading.layer), reading, order, trial)
+    def _known(self) -> Known:
+        labels, told = len(self.labels), self.told_task
+        return look_at(self.module, self.input, self.name, labels, output=self.output, task=told)
 
-    def _check_look(self, found: Discovery) -> None:
-        """Refuse a network without layers, and one that its infinite buffers make infinite."""
-        if not found.layers:
-            raise NetworkError(no_layers(self.module, self.name, found.left_out))
-        infinite = infinite_buffers(self.module)
-        ends = [found.values[name] for name in found.ends]
-        if infinite and not all(value.isfinite().all() for value in ends):
-            raise WeightsError(
-                f"the buffers {', '.join(infinite[:5])} of {self.name} are infinite, and so is "
-                "what it gives back; training has diverged or the file is damaged. Use an earlier "
-                "checkpoint"
-            )
-
-    def _try_out(self, pictures: Tensor) -> tuple[Trial, torch.memory_format]:
-        """The layers, and the order in memory that convolutions are fastest in.
-
-        On a CPU that is channels last (1.2 to 1.6 times as fast, see docs/decisions.md), unless
-        the module counts on the usual order, as one does that calls `view` on its maps.
-        """
-        if self.device.type == "cpu":
-            try:
-                trial = try_out(self.module, self._inputs(pictures, torch.channels_last))
-                if trial.feed.batch is None:
-                    return trial, torch.channels_last
-            except NetworkError:
-                raise
-            except Exception:
-                pass
-        order = torch.contiguous_format
-        return try_out(self.module, self._inputs(pictures, order)), order
+    @property
+    def _passes(self) -> Passes:
+        known = self._known
+        return Passes(self.module, self.input, self.name, known.order, known.trial)
 
     @property
     def remarks(self) -> tuple[str, ...]:
@@ -276,7 +201,9 @@ class Network:
             return self.logits
         if name not in self.layers:
             found = self._known.trial.found
-            hint = why_no_layer(name, self.module, self.layers, found.left_out, self._one_pass)
+            hint = why_no_layer(
+                name, self.module, self.layers, found.left_out, self._passes.run_once
+            )
             raise UnknownLayerError(f"{self.name} has no layer {name!r}; {hint}")
         return self.layers[name]
 
@@ -287,15 +214,7 @@ class Network:
             UnknownLayerError, UnknownUnitError: there is none, with the nearest names.
         """
         unit = Unit.of(named)
-        layer = self.layer(unit.layer)
-        if not 0 <= unit.index < layer.units:
-            raise UnknownUnitError(
-                f"layer {layer.name!r} has units 0 to {layer.units - 1}; {unit.index} was asked for"
-            )
-        if unit.y is not None and not (
-            layer.spatial and unit.y < layer.shape[1] and (unit.x or 0) < layer.shape[2]
-        ):
-            raise UnknownUnitError(f"{unit} is outside layer {layer.name!r} of shape {layer.shape}")
+        self.layer(unit.layer).check(unit)
         return unit
 
     def record(
@@ -310,58 +229,12 @@ class Network:
         self.input.check_shape(pictures)
         pictures = pictures.to(self.device)
         sites = {name: self.layer(name).site for name in layers}
-        keep = steady(self.module) if self._known.trial.moves else nullcontext()
-        with frozen(self.module), keep:
-            own = pictures.shape[2:] == self.input.size
-            try:
-                with nullcontext() if own else kept_settings(self.module):
-                    values = shown(
-                        self.module, self.feed, pictures, list(sites.values()), self._run, stop=stop
-                    )
-            except (torch.OutOfMemoryError, PhospheneError):
-                raise
-            except Exception as error:
-                self._explain(error, pictures)
-                raise
-        missing = {site.name for site in sites.values()} - set(values)
-        if missing:
-            raise NetworkError(f"layers {sorted(missing)} were not reached on this input")
-        uneven = sorted(name for name, value in values.items() if len(value) != len(pictures))
-        if uneven and pictures.shape[2:] != self.input.size:  # on its own size an edit may do it
-            raise SizeError(
-                f"on pictures of {pictures.shape[2]} x {pictures.shape[3]} layers {uneven} of "
-                f"{self.name} have no row for each picture, as where they are cut into windows; "
-                f"give pictures of its own size {self.input.size[0]} x {self.input.size[1]}"
-            )
-        recorded = {name: values[site.name] for name, site in sites.items()}
+        recorded = self._passes.values(pictures, sites, stop=stop)
         if LOGITS not in recorded:
             return Recording(pictures, recorded)
         if self.classifies:
             recorded[LOGITS] = self.reading.scores(recorded[LOGITS])
         return Recording(pictures, recorded, self.task)
-
-    def _one_pass(self) -> None:
-        """Run once on pictures of its own size, as many as it takes at once."""
-        some = trial_pictures(self.input.shape).to(self.device)
-        with torch.no_grad(), frozen(self.module):
-            for part, _ in self.feed.parts(some):
-                self.module(self._inputs(part, self._known.order))
-
-    def _run(self, pictures: Tensor) -> Any:
-        return self.module(self._inputs(pictures, self._known.order))
-
-    def _explain(self, error: Exception, pictures: Tensor) -> None:
-        """Raise what the cause of a failure is, where it can be told."""
-        if torch.is_grad_enabled() and pictures.requires_grad:
-            inputs = self._inputs(pictures, self._known.order)
-            if runs_without_gradient(self.module, inputs, error):
-                raise NetworkError(no_gradient(self.name, error)) from error
-        if pictures.shape[2:] != self.input.size:
-            raise SizeError(
-                f"pictures of {pictures.shape[2]} x {pictures.shape[3]} were given to {self.name}, "
-                f"which takes {self.input.size[0]} x {self.input.size[1]} and cannot run on "
-                f"another size ({error}). Resize the pictures"
-            ) from error
 
     @torch.no_grad()
     def class_scores(self, pictures: Float[Tensor, "b c h w"]) -> Float[Tensor, "b classes"]:
@@ -391,8 +264,7 @@ class Network:
         picture = torch.zeros(1, *self.input.shape, device=self.device)
         ((part, _),) = self.feed.parts(picture)
         with frozen(self.module), steady(self.module):
-            inputs = self._inputs(part, self._known.order)
-            found = multiply_adds(self.module, self.layers, inputs)
+            found = multiply_adds(self.module, self.layers, self._passes.inputs(part))
         return {name: cost // len(part) for name, cost in found.items()}
 
     def patch(self, layer: str) -> Patch:
@@ -412,19 +284,14 @@ class Network:
         """
         found = self.layer(layer)
         if found.name not in self._pieces:
-            pieces = cut_for(self.fields[found.name]) if found.spatial else None
-            noise = torch.rand(self.input.shape, generator=torch.Generator().manual_seed(0))
-            if pieces is not None and not (
-                self.takes(pieces.size, found.name)
-                and pieces.agree(partial(self._values, found.name), noise)
-            ):
-                pieces = None
-            self._pieces[found.name] = pieces
+            passes = self._passes
+            takes, answers = partial(passes.reach, found), partial(passes.at, found)
+            self._pieces[found.name] = (
+                pieces_for(self.fields[found.name], self.input.shape, takes, answers)
+                if found.spatial
+                else None
+            )
         return self._pieces[found.name]
-
-    @torch.no_grad()
-    def _values(self, layer: str, pictures: Tensor) -> Tensor:
-        return self.record(pictures, [layer])[layer]
 
     def window(self, layer: str) -> tuple[int, int]:
         """The size of picture, (h, w), on which to draw a channel of `layer`.
@@ -434,35 +301,18 @@ class Network:
         that input where the layer has no positions or takes no other size.
         """
         found, own = self.layer(layer), self.input.size
-        if not found.spatial or max(own) <= _SMALLEST_WINDOW:
+        if not found.spatial or max(own) <= SMALLEST_WINDOW:
             return own
-        sides = zip(own, self.fields[found.name].size, strict=True)
-        height, width = (min(whole, max(_SMALLEST_WINDOW, 3 * field)) for whole, field in sides)
-        return (height, width) if self.takes((height, width), found.name) else own
+        wanted = window_for(own, self.fields[found.name])
+        return wanted if self._passes.reach(found, wanted) else own
 
     def takes(self, size: tuple[int, int], layer: str) -> bool:
         """Whether pictures of `size` (h, w) reach `layer` and give it values for all its units."""
-        found = self.layer(layer)
-        picture = torch.zeros(1, self.input.channels, *size, device=self.device)
-        try:
-            with torch.no_grad():
-                values = self.record(picture, [found.name])[found.name]
-        except (SizeError, NetworkError):
-            return False
-        units = -1 if len(found.shape) == 2 else 1  # tokens have their features last
-        return values.ndim == 1 + len(found.shape) and values.shape[units] == found.units
+        return self._passes.reach(self.layer(layer), size)
 
     def weights(self, layer: str) -> Float[Tensor, "units ..."] | None:
         """The weights that make each unit of `layer`, units first; None for layers without."""
-        path = self.layer(layer).weights
-        if path is None:
-            return None
-        module = self.module.get_submodule(path)
-        with frozen(self.module):  # a parametrised weight is computed, in training with a change
-            weight: Tensor = module.weight.detach()  # type: ignore[operator]
-        weight = weight.transpose(0, 1) if getattr(module, "transposed", False) else weight
-        two_sides = self.layer(layer).layout == "two_sided"
-        return torch.cat([-weight / 2, weight / 2]) if two_sides else weight
+        return weights_of(self.module, self.layer(layer))
 
     @property
     def fingerprint(self) -> str:
@@ -484,9 +334,6 @@ class Network:
             "name": self.name,
             "input": self.input.to_json(),
             "labels": list(self.labels),
-            "parameters": sum(p.numel() for p in self.module.parameters()),
+            "parameters": self.parameters,
             "fingerprint": self.fingerprint,
         } | self._told()
-
-
-_SMALLEST_WINDOW = 64  # pixels

@@ -124,7 +124,6 @@ def compare(
         if recipe is not None:
             drawn, _ = class_pictures(network, recipe, seed=seed, spectrum=spectrum)
         censuses = tuple(census(survey.layers[layer], threshold) for layer in hidden)
-        parameters = sum(p.numel() for p in network.module.parameters())
-        sides.append(Side(name, parameters, survey.predictions.accuracy, censuses, drawn))
+        sides.append(Side(name, network.parameters, survey.predictions.accuracy, censuses, drawn))
     name = str(getattr(dataset, "name", type(dataset).__name__))
     return Comparison(name, next(iter(networks.values())).classes, tuple(sides))

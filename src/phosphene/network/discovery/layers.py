@@ -15,9 +15,11 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _NormBase
 from torch.utils.hooks import RemovableHandle
 
+from phosphene.errors import UnknownUnitError
 from phosphene.network.discovery.queries import Followed
 from phosphene.network.layouts import Evidence, Grid, Kind, Layout, layout_of
 from phosphene.network.sites import OUTPUT, Key, Site, call_names, tensors
+from phosphene.types import Unit
 
 NORMS = (_NormBase, nn.GroupNorm, nn.LayerNorm)
 
@@ -54,6 +56,17 @@ class Layer:
     def layout(self) -> Kind:
         """How the network itself has the layer's values."""
         return self.site.layout.kind
+
+    def check(self, unit: Unit) -> None:
+        """Raise `UnknownUnitError` if the layer has no such unit, or not there."""
+        if not 0 <= unit.index < self.units:
+            raise UnknownUnitError(
+                f"layer {self.name!r} has units 0 to {self.units - 1}; {unit.index} was asked for"
+            )
+        if unit.y is not None and not (
+            self.spatial and unit.y < self.shape[1] and (unit.x or 0) < self.shape[2]
+        ):
+            raise UnknownUnitError(f"{unit} is outside layer {self.name!r} of shape {self.shape}")
 
 
 Place = tuple[int, tuple[Key, ...]]

@@ -53,6 +53,22 @@ class Pieces:
         return bool(largest > 0 and (found - expected).abs().max() <= 1e-4 * largest)
 
 
+def pieces_for(
+    field: ReceptiveField,
+    shape: tuple[int, int, int],
+    takes: Callable[[tuple[int, int]], bool],
+    answers: Callable[[Tensor], Tensor],
+) -> Pieces | None:
+    """Pieces that a layer of a network of pictures of `shape` answers to as to the whole, or None.
+
+    The layer `takes` pictures of their size, and its `answers` have been compared.
+    """
+    pieces = cut_for(field)
+    noise = torch.rand(shape, generator=torch.Generator().manual_seed(0))
+    agreed = pieces is not None and takes(pieces.size) and pieces.agree(answers, noise)
+    return pieces if agreed else None
+
+
 def cut_for(field: ReceptiveField) -> Pieces | None:
     """The smallest pieces for a layer with this field; None where hardly smaller, or not known."""
     if field.bound:

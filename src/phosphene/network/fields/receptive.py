@@ -63,57 +63,6 @@ class ReceptiveField:
         return top, left, bottom, right
 
 
-@dataclass(frozen=True)
-class Patch:
-    """A small input on which one position of a layer sees the whole of its receptive field.
-
-    `size` is the input's, (y, x) the position as `Neuron` has it (0, token for tokens), `box`
-    (top, left, bottom, right) what it sees.
-    """
-
-    size: tuple[int, int]
-    y: int
-    x: int
-    box: tuple[int, int, int, int]
-
-
-def smallest_patch(
-    module: torch.nn.Module,
-    layer: Layer,
-    channels: int,
-    field: ReceptiveField,
-    feed: Feed = ANY,
-) -> Patch:
-    """The smallest input, up to a stride's slack, whose centre position sees an uncut field.
-
-    Where there is none that is much smaller than the network's own input, or the layer takes no
-    other size, it is that input with the position in the middle of the layer.
-    """
-    module = _on_cpu(module)
-    height, width = field.size
-    largest = (field.picture[0] * field.picture[1]) // 2
-    for slack in range(_MOST_SLACK):
-        size = (height + slack, width + slack)
-        if field.whole or field.bound or size[0] * size[1] > largest:
-            break
-        with frozen(module), steady(module), torch.no_grad():
-            poison = Poison(module, [layer], (channels, *size), feed)
-            rows = poison.extents(ROWS).get(layer.name)
-            columns = poison.extents(COLUMNS).get(layer.name)
-        if rows is None or columns is None:
-            break
-        y, x = len(rows) // 2, len(columns) // 2
-        (top, bottom), (left, right) = rows[y], columns[x]
-        if bottom - top + 1 == height and right - left + 1 == width:
-            return Patch(size, y if layer.spatial else 0, x, (top, left, bottom + 1, right + 1))
-    y, x = len(field.rows) // 2, len(field.columns) // 2
-    (top, bottom), (left, right) = field.rows[y], field.columns[x]
-    return Patch(field.picture, y if layer.spatial else 0, x, (top, left, bottom + 1, right + 1))
-
-
-_MOST_SLACK = 33  # the stride of most networks' deepest layer, and one
-
-
 def receptive_fields(
     module: torch.nn.Module,
     layers: Collection[Layer],
@@ -129,7 +78,7 @@ def receptive_fields(
     Raises:
         NetworkError: the network does not run at all.
     """
-    module = _on_cpu(module)
+    module = on_cpu(module)
     with frozen(module), steady(module), torch.no_grad():
         poison = Poison(module, layers, shape, feed)
         rows, columns = poison.extents(ROWS), poison.extents(COLUMNS)
@@ -212,7 +161,7 @@ def _unknown(layer: Layer, shape: tuple[int, int, int]) -> ReceptiveField:
     return ReceptiveField(shape[1:], rows, columns, shape[1:], True, "at most")
 
 
-def _on_cpu(module: torch.nn.Module) -> torch.nn.Module:
+def on_cpu(module: torch.nn.Module) -> torch.nn.Module:
     """`module`, or a copy in single precision on the CPU: other kernels may spread a NaN."""
     weights = [p for p in module.parameters() if p.is_floating_point()]
     if all(p.device.type == "cpu" and p.dtype == torch.float32 for p in weights):
