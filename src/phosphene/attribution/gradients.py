@@ -136,20 +136,22 @@ def gradient_x_input(
     objective: Term,
     baseline: Float[Tensor, "#b ..."] | None = None,
     *,
+    rule: Rule = PLAIN,
     at: str | None = None,
 ) -> Values:
     """Gradient times input: map = (picture - baseline) · ∂ score / ∂ picture.
 
     The `baseline` is the level that the network sees as zero unless given, so this is the product
     with the normalised input; at a layer it is zero. In a ReLU network without biases the map sums
-    to the score, at every layer that all of the score passes through.
+    to the score, at every layer that all of the score passes through. Under a `rule` of LRP or RelP
+    it is what they call relevance.
 
     *Source:* Shrikumar et al. 2016, arXiv 1605.01713.
     """
     start = Start.at(network, pictures, at)
     zero = pictures.new_tensor(network.input.zero).view(1, -1, 1, 1)
     base = start.baseline(baseline, zero if at is None else torch.zeros_like(start.values))
-    return _gradient(start, objective) * (start.values - base)
+    return _gradient(start, objective, rule) * (start.values - base)
 
 
 def integrated_gradients(

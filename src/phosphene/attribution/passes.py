@@ -15,7 +15,8 @@ from phosphene.objectives import Term
 def gradients(start: Start, objectives: Sequence[Term], rule: Rule) -> list[Tensor]:
     """The gradient of the start's values for each objective; what is not a number is said."""
     maps = _passes(start, objectives, rule)
-    if rule.forward_gate and rule.backward_gate and any(_no_numbers(found) for found in maps):
+    guided = rule.gates is not None and rule.gates.forward and rule.gates.backward
+    if guided and any(_no_numbers(found) for found in maps):
         maps = _passes(start, objectives, rule, careful=True)
     for objective, found in zip(objectives, maps, strict=True):
         if bad := _no_numbers(found):

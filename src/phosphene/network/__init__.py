@@ -11,6 +11,9 @@ from phosphene.network.loading.load import find_factory, guess_input, load_netwo
 from phosphene.network.loading.weights import load_weights, read_weights
 from phosphene.network.memory import Remembered, remembered
 from phosphene.network.record import Network
+from phosphene.network.rules.linear import ZPLUS, epsilon
+from phosphene.network.rules.rectifiers import Gates
+from phosphene.network.rules.relp import RELP
 from phosphene.network.rules.rule import (
     DECONVNET,
     GUIDED,
@@ -27,7 +30,10 @@ __all__ = [
     "DECONVNET",
     "GUIDED",
     "PLAIN",
+    "RELP",
     "STRAIGHT",
+    "ZPLUS",
+    "Gates",
     "Input",
     "Layer",
     "Network",
@@ -37,6 +43,7 @@ __all__ = [
     "Remembered",
     "Rule",
     "backward_rule",
+    "epsilon",
     "find_factory",
     "fingerprint",
     "frozen",

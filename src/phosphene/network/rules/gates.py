@@ -16,9 +16,9 @@ _POINTWISE = re.compile(
 
 _SATURATING = re.compile(
     r"^(Sigmoid|Hardsigmoid|Tanh|Erf|Erfc|Softplus|Hardtanh|Clamp|Exp|Exp2|Expm1|Sqrt|Rsqrt"
-    r"|ClampMin|ClampMax|Reciprocal|Atan|Log|Log1P)Backward|^_Rectify"
+    r"|ClampMin|ClampMax|Reciprocal|Atan|Log|Log1P)Backward|^Rectify"
 )
-_RECTIFIED = re.compile(r"^_Rectify")
+_RECTIFIED = re.compile(r"^Rectify")
 _EXPONENTIAL = re.compile(r"^Exp\w*Backward")
 _SQUARE = re.compile(r"^(Pow|Mul)\w*Backward")
 

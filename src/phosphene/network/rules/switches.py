@@ -94,7 +94,7 @@ def switched(values: Iterable[Tensor], pictures: Tensor) -> str | None:
 
 
 def _said(node: Any) -> str | None:
-    name, kind, metadata = node.name(), _kind(node), node.metadata
+    name, kind, metadata = node.name(), kind_of(node), node.metadata
     if MASKED in metadata:
         return (
             f"{metadata[MASKED]!r} ({name!r}) takes a mask that is made of the picture, and the "
@@ -112,14 +112,15 @@ def _said(node: Any) -> str | None:
     return next((f"{said} ({name!r})" for said, holds in _WRITTEN_OUT.items() if holds(node)), None)
 
 
-def _kind(node: Any) -> str:
+def kind_of(node: Any) -> str:
+    """What an autograd node is the derivative of, in small letters alone."""
     bare = re.sub(r"Backwards?\w*$", "", str(node.name()))
     return bare.replace("_", "").lower()
 
 
 def _hidden_mask(node: Any) -> bool:
     """Whether an operation that no Python call was seen for takes a mask."""
-    kind = _kind(node)
+    kind = kind_of(node)
     if SEEN in node.metadata or kind not in _WITH_A_MASK:
         return False
     if kind not in {"mul", "div"}:
@@ -135,7 +136,7 @@ def _hidden_mask(node: Any) -> bool:
 
 def _against_constant(node: Any) -> bool:
     """Whether what the largest is taken of was joined with a constant just before."""
-    kind = _kind(node)
+    kind = kind_of(node)
     if kind not in _LARGEST_OF:
         return False
     waiting = [parent for parent, _ in node.next_functions]
@@ -143,7 +144,7 @@ def _against_constant(node: Any) -> bool:
         parent = waiting.pop()
         if parent is None:
             continue
-        below = _kind(parent)
+        below = kind_of(parent)
         sources = [source for source, _ in parent.next_functions]
         if below in {"cat", "stack"}:
             apart = below == "cat" and "pool" in kind and parent._saved_dim == 1  # own channels
