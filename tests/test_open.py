@@ -17,12 +17,12 @@ from phosphene.attribution import METHODS, called, method
 from phosphene.canvas import Description, PixelCanvas, Spectrum
 from phosphene.cli import main
 from phosphene.maximize import Optimizer, Recipe, ascend, draw, paint
+from phosphene.network.recorded import Recording
 from phosphene.objectives import L2, Channel, Term
 from phosphene.objectives.algebra import LayerTerm
 from phosphene.streams import Streams
 from phosphene.training import seeded
 from phosphene.transforms import Compose, RandomAffine, Transform
-from phosphene.types import Recording
 from phosphene.zoo import hvass
 
 MODEL = (

@@ -35,7 +35,7 @@ from phosphene.probes import (
     units,
 )
 from phosphene.results import Result
-from phosphene.types import Unit
+from phosphene.units import Unit
 
 
 def make_network() -> Network:

@@ -45,7 +45,7 @@ from phosphene.results import Result
 from phosphene.study import Settings
 from phosphene.training import Training
 from phosphene.transforms import Compose, Identity, RandomAffine, Transform
-from phosphene.types import Unit
+from phosphene.units import Unit
 from phosphene.values import Value
 from phosphene.zoo.trained import Trained
 

@@ -18,10 +18,10 @@ from phosphene.canvas import (
     Pixels,
     Spectrum,
 )
+from phosphene.canvas.live import Canvas
 from phosphene.canvas.squash import to_logits
 from phosphene.errors import ChannelError, InputError, SizeError, SpecError
 from phosphene.streams import Streams
-from phosphene.types import Canvas
 
 KINDS = [kind() for kind in Description.named().values()]
 SHAPES = [(1, 28, 28), (3, 31, 40), (2, 5, 5), (1, 1, 1), (4, 6, 3)]

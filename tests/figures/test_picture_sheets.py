@@ -26,7 +26,7 @@ from phosphene.maximize import Drawing
 from phosphene.objectives import Channel, Energy, Neuron
 from phosphene.survey import Survey
 from phosphene.training import TrainingStep
-from phosphene.types import Unit
+from phosphene.units import Unit
 
 pytestmark = pytest.mark.slow  # together more than a few seconds
 

@@ -51,7 +51,7 @@ from phosphene.probes import (
     scalings,
     shifts,
 )
-from phosphene.types import Unit
+from phosphene.units import Unit
 
 pytestmark = pytest.mark.slow  # together more than a few seconds
 

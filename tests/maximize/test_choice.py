@@ -16,7 +16,7 @@ from phosphene.maximize.usual import MEASURED, REMEMBERED
 from phosphene.network import Input, Network
 from phosphene.objectives import Channel, Energy, Neuron, Unfamiliar, Unusual
 from phosphene.transforms import Identity
-from phosphene.types import Unit
+from phosphene.units import Unit
 
 Pictures = Callable[[], torch.Tensor]
 

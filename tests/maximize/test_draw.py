@@ -17,7 +17,7 @@ from phosphene.maximize import Drawing, Optimizer, Recipe, batch_size, draw
 from phosphene.network import Input, Network
 from phosphene.objectives import unit_maps
 from phosphene.transforms import Identity, RandomAffine
-from phosphene.types import LOGITS, Unit
+from phosphene.units import LOGITS, Unit
 
 RECIPES = [
     Recipe(aim, canvas, steps=6, transform=transform)

@@ -13,7 +13,7 @@ from phosphene.network import Input, Network
 from phosphene.objectives import L2, Channel, Logit, Neuron, Term
 from phosphene.streams import Streams
 from phosphene.transforms import Compose, Identity, RandomAffine, Transform
-from phosphene.types import Unit
+from phosphene.units import Unit
 
 OPTIMIZERS = ("Adam", "AdamW", "NAdam", "RMSprop", "SGD", "NormalizedGradient")
 

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 import tiny
 from phosphene.errors import NetworkError, UnknownLayerError, UnknownUnitError
 from phosphene.network import Input, Network
-from phosphene.types import LOGITS, Unit
+from phosphene.units import LOGITS, Unit
 
 GREY = Input(1, (8, 8))
 

@@ -16,7 +16,7 @@ from phosphene.maximize import Recipe, draw
 from phosphene.network import Input, Network
 from phosphene.objectives import Channel, Logit, LogProbability, Probability
 from phosphene.probes import fool
-from phosphene.types import LOGITS, Unit
+from phosphene.units import LOGITS, Unit
 
 SIZE = Input(1, (8, 8))
 

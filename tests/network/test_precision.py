@@ -8,7 +8,7 @@ from phosphene.maximize import Recipe, draw
 from phosphene.network import Input, Network
 from phosphene.objectives import Logit
 from phosphene.training import seeded
-from phosphene.types import LOGITS, Unit
+from phosphene.units import LOGITS, Unit
 from phosphene.zoo import hvass
 
 

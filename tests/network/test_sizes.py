@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from laws import unchanged
 from phosphene.errors import NetworkError
 from phosphene.network import Input, Network
-from phosphene.types import LOGITS
+from phosphene.units import LOGITS
 
 
 def seeded(*modules: nn.Module) -> nn.Sequential:

@@ -22,7 +22,7 @@ from phosphene.network.turn import turn
 from phosphene.objectives import Channel
 from phosphene.probes import ablate
 from phosphene.streams import Streams
-from phosphene.types import Unit
+from phosphene.units import Unit
 
 Asked = Callable[[Network, Tensor], Any]
 

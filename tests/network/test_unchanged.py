@@ -23,7 +23,7 @@ from phosphene.network import (
 )
 from phosphene.objectives import Channel
 from phosphene.streams import Streams
-from phosphene.types import Unit
+from phosphene.units import Unit
 
 pytestmark = pytest.mark.slow  # together more than a few seconds
 

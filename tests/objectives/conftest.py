@@ -5,7 +5,8 @@ import torch
 from torch import Tensor, nn
 
 from phosphene.network import Input, Network
-from phosphene.types import LOGITS, Recording
+from phosphene.network.recorded import Recording
+from phosphene.units import LOGITS
 
 
 class Tokens(nn.Module):

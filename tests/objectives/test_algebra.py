@@ -7,6 +7,7 @@ import torch
 
 from phosphene import objectives
 from phosphene.errors import ObjectiveError
+from phosphene.network.recorded import Recording
 from phosphene.objectives import (
     L1,
     L2,
@@ -30,7 +31,6 @@ from phosphene.objectives import (
     Unusual,
     Values,
 )
-from phosphene.types import Recording
 
 SINGLE = [
     Channel("maps", 1),

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from phosphene.errors import ObjectiveError
+from phosphene.network.recorded import Recording
 from phosphene.objectives import (
     Blend,
     Channel,
@@ -17,7 +18,6 @@ from phosphene.objectives import (
     Term,
     Values,
 )
-from phosphene.types import Recording
 
 MAPS = torch.linspace(-1, 2, 4 * 3 * 5 * 4).view(4, 3, 5, 4)
 

@@ -11,6 +11,7 @@ from phosphene.canvas import Pixels
 from phosphene.errors import ObjectiveError, UnknownLayerError
 from phosphene.maximize import Optimizer, ascend
 from phosphene.network import Network
+from phosphene.network.recorded import Recording
 from phosphene.objectives import (
     L1,
     L2,
@@ -36,7 +37,7 @@ from phosphene.objectives import (
     unit_maps,
 )
 from phosphene.streams import Streams
-from phosphene.types import LOGITS, Recording, Unit
+from phosphene.units import LOGITS, Unit
 
 MAPS = Values.of(torch.linspace(-1, 1, 3 * 4 * 6 * 5).view(3, 4, 6, 5))
 USUAL = Values.of(torch.tensor([0.1, -0.2, 0.0, 0.3])), Values.of(torch.full((4,), 0.5))

@@ -20,11 +20,12 @@ from phosphene.errors import (
 )
 from phosphene.maximize import Optimizer
 from phosphene.network import Input, Network
+from phosphene.network.recorded import Recording
 from phosphene.objectives import Logit, LogProbability, Probability
 from phosphene.probes import against, fool
 from phosphene.probes.film import CONVINCED, MOST
 from phosphene.probes.fooling import Aim, usual_rate
-from phosphene.types import LOGITS, Recording
+from phosphene.units import LOGITS
 
 CLASSIFIERS = ("rectified", "residual", "functional", "dense")
 

@@ -23,7 +23,7 @@ from phosphene.probes import Restarts, restart
 from phosphene.probes.restarts import cluster
 from phosphene.streams import Streams
 from phosphene.transforms import Identity
-from phosphene.types import Unit
+from phosphene.units import Unit
 
 QUICK = Recipe(canvas=Fourier(), steps=6, transform=WIDE)
 

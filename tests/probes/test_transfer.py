@@ -13,7 +13,7 @@ from phosphene.errors import InputError, NetworkError, ObjectiveError, SizeError
 from phosphene.maximize import Recipe, draw
 from phosphene.network import Input, Network
 from phosphene.probes import Transfer, class_pictures, fool, morph, shown_to, transfer
-from phosphene.types import Unit
+from phosphene.units import Unit
 
 
 def linear(weights: Tensor, name: str) -> Network:

@@ -15,7 +15,7 @@ from phosphene.figures import attributions_sheet, export_site, unit_sheet
 from phosphene.maximize import Recipe
 from phosphene.network import Input, Network
 from phosphene.study import Settings, Study, build
-from phosphene.types import Unit
+from phosphene.units import Unit
 
 pytestmark = pytest.mark.slow  # together more than a few seconds
 

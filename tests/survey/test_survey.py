@@ -15,7 +15,7 @@ from phosphene.data import Batch, Unreadable, batches
 from phosphene.errors import DataError, UnknownLayerError
 from phosphene.network import Input, Network
 from phosphene.survey import LayerSurvey, Moments, Survey
-from phosphene.types import LOGITS
+from phosphene.units import LOGITS
 
 LAYERS = ["conv", "relu", "tokens", "fc"]
 K, CLASSES = 5, 7

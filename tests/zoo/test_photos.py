@@ -13,7 +13,7 @@ from phosphene.data import ImageFolder, batches
 from phosphene.errors import SpecError, WeightsError
 from phosphene.network import Input, Network
 from phosphene.probes import look
-from phosphene.types import Unit
+from phosphene.units import Unit
 from phosphene.zoo import EfficientNetLite, photographs, photos, pictured
 from phosphene.zoo.efficientnet_lite import SameConv2d, load_published
 from phosphene.zoo.photos import squares

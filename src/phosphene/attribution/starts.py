@@ -10,8 +10,8 @@ from torch import Tensor
 from phosphene.errors import InputError
 from phosphene.network import Network, nothing_recomputed
 from phosphene.network import replace as replaced
+from phosphene.network.recorded import Recording
 from phosphene.objectives import Term
-from phosphene.types import Recording
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,10 @@ from torch import Tensor
 from phosphene.canvas.bounded import Bounded
 from phosphene.canvas.description import Description
 from phosphene.canvas.fourier import Fourier
+from phosphene.canvas.live import Canvas
 from phosphene.canvas.spectrum import Spectrum
 from phosphene.errors import InputError
 from phosphene.streams import Streams
-from phosphene.types import Canvas
 
 CENTRED = 0.1
 """Of the variance: 30 and 55 % of two sets of handwritten digits, 1 and 2 % of photographs."""

@@ -11,11 +11,11 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from phosphene.canvas.description import Description
+from phosphene.canvas.live import Canvas
 from phosphene.canvas.spectrum import Spectrum
 from phosphene.errors import ChannelError, InputError, SizeError, SpecError, reading
 from phosphene.network import fingerprint, frozen
 from phosphene.streams import Streams
-from phosphene.types import Canvas
 
 
 class Autoencoder(nn.Module, ABC):

@@ -9,11 +9,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from phosphene.canvas.live import Canvas
 from phosphene.canvas.spectrum import Spectrum
 from phosphene.canvas.squash import to_pictures
 from phosphene.errors import ChannelError, InputError, SizeError, nearest
 from phosphene.streams import Streams
-from phosphene.types import Canvas
 from phosphene.values import Value
 
 STARTS = ("noise", "grey", "black")

@@ -18,7 +18,7 @@ from phosphene.network import Input, Network
 from phosphene.probes import look
 from phosphene.study import CHANNELS, Settings, Study, build, keep_probe
 from phosphene.training import Training, seeded, train
-from phosphene.types import Unit
+from phosphene.units import Unit
 from phosphene.zoo import efficientnet_lite0, hvass, photographs, pictured
 
 CLASSES = (

@@ -21,7 +21,7 @@ from phosphene.figures import attributions_sheet, layer_sheet, unit_sheet
 from phosphene.figures.sheets.attributions import METHODS
 from phosphene.figures.site.folder import slug
 from phosphene.figures.site.viewer import Viewer
-from phosphene.types import Unit
+from phosphene.units import Unit
 from phosphene.words import NO_BREAK, number, percent
 
 

@@ -44,7 +44,7 @@ from phosphene.network.loading.catalogue import DEFAULT
 from phosphene.probes.strokes import border
 from phosphene.results import Result, sheet
 from phosphene.study import agree, keep_probe
-from phosphene.types import Unit
+from phosphene.units import Unit
 from phosphene.zoo import ARTICLES
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".pdf"}

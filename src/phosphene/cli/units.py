@@ -16,7 +16,7 @@ from phosphene.evaluation import nearest_neighbours
 from phosphene.figures import filters_sheet, weights_sheet
 from phosphene.maximize import Recipe, draw
 from phosphene.probes import Restarts, Weights, dissect, misread, restart, units, weights
-from phosphene.types import Unit
+from phosphene.units import Unit
 
 
 def units_command(

@@ -6,7 +6,7 @@ from torch import Tensor
 
 from phosphene.network import Network
 from phosphene.objectives import Term, of_unit
-from phosphene.types import Unit
+from phosphene.units import Unit
 
 
 def aim_at(network: Network, meant: Unit | str | Term) -> Term:

@@ -10,7 +10,7 @@ from phosphene.maximize.usual import Usual
 from phosphene.network import Layer, Network, Patch
 from phosphene.objectives import Channel, Energy, Neuron, Term
 from phosphene.transforms import Identity, RandomAffine, Transform
-from phosphene.types import Unit
+from phosphene.units import Unit
 from phosphene.words import literal
 
 SMALL = RandomAffine()

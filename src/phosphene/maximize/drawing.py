@@ -20,7 +20,7 @@ from phosphene.network import PLAIN, STRAIGHT, Network, Rule
 from phosphene.objectives import Channel, Combination, Neuron, Term, unit_maps
 from phosphene.results import Result
 from phosphene.streams import Streams, derived
-from phosphene.types import Unit
+from phosphene.units import Unit
 from phosphene.words import number
 
 

@@ -10,13 +10,13 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from phosphene.canvas.live import Canvas
 from phosphene.errors import NetworkError, ObjectiveError
 from phosphene.maximize.optimizers import Optimizer
 from phosphene.network import PLAIN, Network, Rule, backward_rule, frozen
 from phosphene.objectives import Term
 from phosphene.streams import Streams
 from phosphene.transforms import Transform
-from phosphene.types import Canvas
 
 
 @dataclass(frozen=True)

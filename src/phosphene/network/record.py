@@ -21,11 +21,12 @@ from phosphene.network.fields.windows import SMALLEST_WINDOW, Patch, smallest_pa
 from phosphene.network.freezing import frozen, steady
 from phosphene.network.inputs import Input
 from phosphene.network.look import Known, look_at, place_of
+from phosphene.network.recorded import Recording
 from phosphene.network.recording import Passes
 from phosphene.network.state import Fingerprints, check_state
 from phosphene.network.turn import once, turn
 from phosphene.tasks import Task
-from phosphene.types import LOGITS, Recording, Unit
+from phosphene.units import LOGITS, Unit
 
 
 class Network:

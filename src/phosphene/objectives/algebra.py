@@ -16,7 +16,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from phosphene.errors import ObjectiveError, PhospheneError
-from phosphene.types import Recording
+from phosphene.network.recorded import Recording
 from phosphene.values import Value
 
 

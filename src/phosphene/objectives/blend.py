@@ -7,8 +7,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from phosphene.errors import ObjectiveError
+from phosphene.network.recorded import Recording
 from phosphene.objectives.algebra import Term
-from phosphene.types import Recording
 
 
 @dataclass(frozen=True)

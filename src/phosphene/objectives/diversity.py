@@ -7,9 +7,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from phosphene.errors import ObjectiveError
+from phosphene.network.recorded import Recording
 from phosphene.objectives.algebra import LayerTerm
 from phosphene.objectives.terms import unit_maps
-from phosphene.types import Recording
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from phosphene.errors import ObjectiveError, PhospheneError, reading
+from phosphene.network.recorded import Recording
 from phosphene.objectives.algebra import LayerTerm
-from phosphene.types import Recording
 from phosphene.values import Value
 from phosphene.words import literal
 

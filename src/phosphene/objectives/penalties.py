@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from jaxtyping import Float
 from torch import Tensor
 
+from phosphene.network.recorded import Recording
 from phosphene.objectives.algebra import Term
-from phosphene.types import Recording
 
 
 class Penalty(Term):

@@ -8,9 +8,10 @@ from jaxtyping import Float
 from torch import Tensor
 
 from phosphene.errors import ObjectiveError
+from phosphene.network.recorded import Recording
 from phosphene.objectives.algebra import LayerTerm, Term
 from phosphene.tasks import log_probabilities, probabilities
-from phosphene.types import LOGITS, Recording, Unit
+from phosphene.units import LOGITS, Unit
 from phosphene.words import literal
 
 PerImage = int | tuple[int, ...]

@@ -8,10 +8,10 @@ from jaxtyping import Float
 from torch import Tensor
 
 from phosphene.errors import ObjectiveError
+from phosphene.network.recorded import Recording
 from phosphene.objectives.algebra import LayerTerm
 from phosphene.objectives.likeness import Values
 from phosphene.objectives.terms import PerImage, _pick, unit_maps
-from phosphene.types import Recording
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from phosphene.errors import DataError, UnknownUnitError
 from phosphene.network import Network, replace
 from phosphene.results import Result
 from phosphene.survey import LayerSurvey
-from phosphene.types import LOGITS
+from phosphene.units import LOGITS
 from phosphene.words import percent, plural
 
 Group = tuple[int, ...]

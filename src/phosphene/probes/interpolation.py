@@ -16,7 +16,7 @@ from phosphene.network import Network
 from phosphene.objectives import Blend, Term
 from phosphene.results import Result
 from phosphene.streams import Streams
-from phosphene.types import Unit
+from phosphene.units import Unit
 from phosphene.words import number, plural
 
 

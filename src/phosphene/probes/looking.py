@@ -10,7 +10,7 @@ from torch import Tensor
 
 from phosphene.network import Network
 from phosphene.results import Result
-from phosphene.types import Unit
+from phosphene.units import Unit
 from phosphene.words import class_name, number, percent
 
 

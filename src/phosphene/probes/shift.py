@@ -14,7 +14,7 @@ from phosphene.network import Network
 from phosphene.results import Result
 from phosphene.tasks import probabilities
 from phosphene.transforms import warp
-from phosphene.types import LOGITS, Unit
+from phosphene.units import LOGITS, Unit
 from phosphene.words import class_name, number, percent, plural
 
 Fill = float | Literal["border"]

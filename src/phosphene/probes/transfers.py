@@ -13,7 +13,7 @@ from phosphene.errors import InputError, NetworkError
 from phosphene.maximize import Recipe, batch_size, draw
 from phosphene.network import Network
 from phosphene.results import Result
-from phosphene.types import Unit
+from phosphene.units import Unit
 from phosphene.words import percent
 
 Make = Callable[[Network], tuple[Tensor, Sequence[int]]]

@@ -23,7 +23,7 @@ from phosphene.objectives import Channel, Neuron, Term
 from phosphene.study.images import picture
 from phosphene.study.job import StudyJob
 from phosphene.survey import crop, seen_from
-from phosphene.types import Unit
+from phosphene.units import Unit
 
 
 @dataclass(frozen=True)

@@ -11,13 +11,14 @@ from torch.utils.data import Dataset
 from phosphene.data import Batch, Unreadable, shards
 from phosphene.errors import DataError, NetworkError
 from phosphene.network import Layer, Network
+from phosphene.network.recorded import Recording
 from phosphene.survey.accumulator import Accumulator
 from phosphene.survey.classes import MOST_MEANS, ClassMeans, LabelPredictions, Predictions
 from phosphene.survey.histogram import Histograms
 from phosphene.survey.moments import MOST_COMPARED, BatchMoments, Moments
 from phosphene.survey.reading import Responses, responses
 from phosphene.survey.top import TopExamples
-from phosphene.types import LOGITS, Recording
+from phosphene.units import LOGITS
 
 NO_NUMBER = "NaN or infinity"
 """How the reason begins for which a picture is left out that could be read."""

@@ -26,7 +26,7 @@ from phosphene.network import Network
 from phosphene.objectives import Channel, Energy, Neuron, Term, unit_maps
 from phosphene.survey import Box, Survey, seen_from
 from phosphene.survey import crop as cut
-from phosphene.types import Unit
+from phosphene.units import Unit
 from phosphene.words import class_name, number, plural
 
 SIDE, GAP = 2.2, 0.16

@@ -19,7 +19,7 @@ from phosphene.errors import UnknownUnitError
 from phosphene.network.discovery.queries import Followed
 from phosphene.network.layouts import Evidence, Grid, Kind, Layout, layout_of
 from phosphene.network.sites import OUTPUT, Key, Site, call_names, tensors
-from phosphene.types import Unit
+from phosphene.units import Unit
 
 NORMS = (_NormBase, nn.GroupNorm, nn.LayerNorm)
 

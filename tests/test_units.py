@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from phosphene.errors import UnknownLayerError, UnknownUnitError
-from phosphene.types import Recording, Unit
+from phosphene.network.recorded import Recording
+from phosphene.units import Unit
 
 
 @pytest.mark.parametrize(

@@ -1,18 +1,10 @@
-"""The nouns every other module speaks in: units, pictures, recordings and three signatures.
-
-Pictures are `b c h w` floats in [0, 1] everywhere; only a `Network` knows about normalisation.
-"""
+"""What is pointed at: a unit of a layer, or one of its neurons."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol, runtime_checkable
+from typing import Any, ClassVar
 
-from jaxtyping import Float
-from torch import Tensor
-
-from phosphene.errors import UnknownLayerError, UnknownUnitError, nearest
-from phosphene.tasks import Task
+from phosphene.errors import UnknownUnitError
 from phosphene.values import Value
 
 LOGITS = "<logits>"
@@ -79,55 +71,3 @@ class Unit(Value):
     def __str__(self) -> str:
         where = "" if self.y is None else f"@{self.y},{self.x}"
         return f"{self.layer}:{self.index}{where}"
-
-
-@dataclass(frozen=True)
-class Recording(Mapping[str, Tensor]):
-    """What was seen during one forward pass: the pictures that went in, the values of layers.
-
-    Values are `b c h w` for maps, also where the network has its channels last or patches in a
-    row, `b d` for dense layers and single tokens, `b t d` for sequences without places. `task` is
-    what the class scores among them mean.
-    """
-
-    pictures: Float[Tensor, "b c h w"]
-    layers: Mapping[str, Tensor]
-    task: Task = "softmax"
-
-    def __getitem__(self, layer: str) -> Tensor:
-        try:
-            return self.layers[layer]
-        except KeyError:
-            raise UnknownLayerError(
-                f"layer {layer!r} was not recorded; {nearest(layer, self.layers)}. "
-                "Ask for it in network.record(pictures, layers)"
-            ) from None
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.layers)
-
-    def __len__(self) -> int:
-        return len(self.layers)
-
-
-@runtime_checkable
-class Canvas(Protocol):
-    """A differentiable way to hold b pictures."""
-
-    @property
-    def learning_rate(self) -> float:
-        """A rate at which Adam draws well with these parameters."""
-        ...
-
-    @property
-    def parameters(self) -> Sequence[Tensor]:
-        """The leaf tensors an optimiser changes; the first axis of each is the batch."""
-        ...
-
-    def __call__(self) -> Float[Tensor, "b c h w"]:
-        """The pictures, in [0, 1]."""
-        ...
-
-    def project_(self) -> None:
-        """Bring the parameters back into their domain after a step (a no-op for most)."""
-        ...
