@@ -16,7 +16,7 @@ import typer
 
 from phosphene.cli import options
 from phosphene.cli.model import load_model
-from phosphene.network import Input, Network
+from phosphene.network import Input, Lens, Network
 from phosphene.tasks import TASKS
 
 OPTIONS: dict[str, Any] = {
@@ -111,6 +111,8 @@ class Described:
         )
         if known is not None:
             network.name = known["name"]
+            for lens in map(Lens.from_json, known.get("lenses", ())):
+                network = network.with_lens(lens.name, lens.of, lens.matrix)
         return network
 
     @property

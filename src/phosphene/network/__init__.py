@@ -7,6 +7,7 @@ from phosphene.network.fields.receptive import ReceptiveField, receptive_fields
 from phosphene.network.fields.windows import Patch
 from phosphene.network.freezing import frozen
 from phosphene.network.inputs import Input
+from phosphene.network.lenses import Lens
 from phosphene.network.loading.load import find_factory, guess_input, load_network
 from phosphene.network.loading.weights import load_weights, read_weights
 from phosphene.network.memory import Remembered, remembered
@@ -36,6 +37,7 @@ __all__ = [
     "Gates",
     "Input",
     "Layer",
+    "Lens",
     "Network",
     "Patch",
     "Pieces",

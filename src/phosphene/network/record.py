@@ -1,7 +1,7 @@
 """The `Network` record: any `nn.Module` with what is needed to show it pictures."""
 
 from collections.abc import Collection, Sequence
-from functools import partial
+from functools import partial, reduce
 from typing import Any
 
 import torch
@@ -20,6 +20,7 @@ from phosphene.network.fields.receptive import ReceptiveField, receptive_fields
 from phosphene.network.fields.windows import SMALLEST_WINDOW, Patch, smallest_patch, window_for
 from phosphene.network.freezing import frozen, steady
 from phosphene.network.inputs import Input
+from phosphene.network.lenses import Lens, with_derived
 from phosphene.network.look import Known, look_at, place_of
 from phosphene.network.recorded import Recording
 from phosphene.network.recording import Passes
@@ -44,6 +45,7 @@ class Network:
             where it can be.
         task: what these mean: "softmax", "sigmoid", "binary" or "none", see `phosphene.tasks`.
             Found where it can be, see `reading`.
+        lenses: layers derived from others, see `with_lens`.
 
     Raises:
         WeightsError: a parameter holds NaN or infinity, a buffer NaN; or weights are not there.
@@ -67,6 +69,7 @@ class Network:
         *,
         output: str | None = None,
         task: Task | None = None,
+        lenses: Sequence[Lens] = (),
     ) -> None:
         check_state(module)
         self.module = module
@@ -75,6 +78,7 @@ class Network:
         self.name = name or type(module).__name__
         self.output = output
         self.told_task = task
+        self.lenses = tuple(lenses)
         self.loaded: tuple[str, ...] = ()  # what was unusual about the weights' file
         self._fingerprints = Fingerprints()
         self._patches: dict[str, Patch] = {}
@@ -116,7 +120,11 @@ class Network:
     @property
     def layers(self) -> dict[str, Layer]:
         """All layers by name, in the order in which they finish."""
-        return self._known.layers
+        return self._derived if self.lenses else self._known.layers
+
+    @once
+    def _derived(self) -> dict[str, Layer]:
+        return reduce(with_derived, self.lenses, self._known.layers)
 
     @property
     def default_layers(self) -> list[Layer]:
@@ -160,8 +168,34 @@ class Network:
 
     def read_as(self, task: Task) -> "Network":
         """The same module with its output read as something else."""
+        return self._again(task, self.lenses)
+
+    def with_lens(self, name: str, of: str, directions: Float[Tensor, "k c"]) -> "Network":
+        """The same module with one more layer, `of[name]`: layer `of` along k directions.
+
+        At each place its values are the directions times the c units of `of`, which may be a
+        derived layer itself. Units are addressed as `conv2[pca]:3`, and all that is done with a
+        layer is done with this one. The fingerprint is another than without.
+
+        Raises:
+            UnknownLayerError: no layer `of`, with the nearest.
+            SpecError: the directions don't fit the layer, or it has a lens of that name.
+
+        >>> network = Network(nn.Conv2d(1, 4, 3), Input(1, (8, 8))).with_lens(
+        ...     "sums", of="output", directions=torch.ones(2, 4)
+        ... )
+        >>> network.layers["output[sums]"].shape
+        (2, 6, 6)
+        """
+        lens = Lens.along(name, self.layer(of).name, directions)
+        lens.layer(self.layers)  # refuses what does not fit
+        found = self._again(self.told_task, (*self.lenses, lens))
+        vars(found)["_known"] = self._known
+        return found
+
+    def _again(self, task: Task | None, lenses: Sequence[Lens]) -> "Network":
         told = (self.module, self.input, self.labels, self.name)
-        found = Network(*told, output=self.output, task=task)
+        found = Network(*told, output=self.output, task=task, lenses=lenses)
         found.loaded = self.loaded
         return found
 
@@ -324,9 +358,10 @@ class Network:
         with turn(self.module):
             return self._fingerprints.of(self.module, self.input, *self._told().items())
 
-    def _told(self) -> dict[str, str]:
-        """What was said of the outputs; nothing where all was found."""
-        said = {"output": self.output, "task": self.told_task}
+    def _told(self) -> dict[str, Any]:
+        """What was said of the outputs and of lenses; nothing where all was found."""
+        lenses = [lens.to_json() for lens in self.lenses] or None
+        said = {"output": self.output, "task": self.told_task, "lenses": lenses}
         return {key: value for key, value in said.items() if value is not None}
 
     def to_json(self) -> dict[str, Any]:
