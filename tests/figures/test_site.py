@@ -3,13 +3,13 @@
 import re
 import shutil
 from dataclasses import replace
-from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote
 
 import numpy as np
 import pytest
 
+from markup import Page
 from phosphene.atlas import (
     Atlas,
     Document,
@@ -22,56 +22,11 @@ from phosphene.atlas import (
 )
 from phosphene.errors import StorageError, UnfinishedAtlasError
 from phosphene.figures import export_site, layer_sheet, unit_sheet
+from phosphene.figures.ink.tile import Tile
 from phosphene.figures.site.folder import SiteFolder, slug
+from phosphene.figures.site.places import InFolder
 
 pytestmark = pytest.mark.slow  # together more than a few seconds
-
-VOID = {"meta", "link", "img", "br", "hr", "input", "path", "circle"}
-
-
-class Page(HTMLParser):
-    """A strict reader: tags must nest, attributes must be unique, ids too."""
-
-    def __init__(self, path: Path) -> None:
-        super().__init__(convert_charrefs=True)
-        self.open: list[str] = []
-        self.links: list[str] = []
-        self.sources: list[str] = []
-        self.ids: list[str] = []
-        self.tags: list[str] = []
-        self.words: list[str] = []
-        self.feed(path.read_text(encoding="utf-8"))
-        self.close()
-        assert self.open == [], f"{path} leaves {self.open} open"
-        assert len(set(self.ids)) == len(self.ids)
-        self.text = " ".join(" ".join(self.words).split())
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        named = dict(attrs)
-        assert len(named) == len(attrs), f"{tag} repeats an attribute"
-        assert not any(name.startswith("on") for name in named)
-        self.tags.append(tag)
-        if tag not in VOID:
-            self.open.append(tag)
-        if tag == "img":
-            assert named.get("alt") is not None
-            assert int(named["width"] or 0) > 0
-            assert int(named["height"] or 0) > 0
-        self.links += [named["href"] or ""] if tag in ("a", "link") else []
-        self.sources += [named["src"] or ""] if "src" in named else []
-        self.ids += [named["id"] or ""] if "id" in named else []
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append(tag)
-
-    def handle_endtag(self, tag: str) -> None:
-        if tag in VOID:
-            return
-        assert self.open, f"</{tag}> closes nothing"
-        assert self.open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        self.words.append(data)
 
 
 def export(atlas: Path, folder: Path) -> dict[str, Page]:
@@ -322,7 +277,7 @@ def test_many_findings_of_a_topic_are_folded_away(digits_atlas: Path, tmp_path: 
 def test_the_overview_begins_with_some_of_the_classes(
     most: int, shown: int, digits_atlas: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("phosphene.figures.site.pages.HERO", most)
+    monkeypatch.setattr("phosphene.figures.site.overview.HERO", most)
     index = export(digits_atlas, tmp_path)["index.html"]
     links = [link for link in index.links if re.fullmatch(r"unit-output-\d+\.html", link)]
     assert len(links) == shown
@@ -369,6 +324,7 @@ def test_slugs_are_safe_and_distinct() -> None:
 def test_equal_images_are_written_once(tmp_path: Path) -> None:
     folder = SiteFolder(tmp_path)
     noise = np.random.default_rng(0).integers(0, 256, (80, 80)).astype(np.uint8)
-    assert folder.tile(noise) == folder.tile(noise.copy())
+    place = InFolder(folder)
+    assert place.image(Tile.of(noise)) == place.image(Tile.of(noise.copy()))
     assert len(list((tmp_path / "img").iterdir())) == 1
-    assert folder.tile(noise[:8, :8]).src.startswith("data:image/png")
+    assert place.image(Tile.of(noise[:8, :8])).startswith("data:image/png")

@@ -20,7 +20,7 @@ from phosphene.errors import SpecError, UnknownUnitError
 from phosphene.figures import attributions_sheet, layer_sheet, unit_sheet
 from phosphene.figures.sheets.attributions import METHODS
 from phosphene.figures.site.folder import slug
-from phosphene.figures.site.viewer import Viewer
+from phosphene.figures.views.atlas import AtlasView
 from phosphene.units import Unit
 from phosphene.words import NO_BREAK, number, percent
 
@@ -95,10 +95,9 @@ def show(
 def _sheet(atlas: Atlas, name: str) -> Image:
     """The figure of a unit, a class by its name, or a whole layer."""
     layers = {layer.name: layer for layer in atlas.layers()}
-    labels = Viewer(atlas).outputs
-    last = next(reversed(layers), "")
-    if name not in layers and name in labels and layers[last].units == len(labels):
-        name = f"{last}:{labels.index(name)}"
+    names = AtlasView(atlas).names
+    if name not in layers and name in names.outputs and names.output in layers:
+        name = f"{names.output}:{names.outputs.index(name)}"
     if name in layers or ":" not in name:
         _suggest_unit(name, layers)
         return layer_sheet(atlas, name)
@@ -132,7 +131,7 @@ def _draw_to(path: Path, figure: Image, *, asked: bool) -> None:
 
 def _describe(atlas: Atlas, unit: Unit) -> None:
     record = atlas.unit(unit.layer, unit.index)
-    viewer = Viewer(atlas)
+    names = AtlasView(atlas).names
     table = Table(
         box=None, show_header=False, title=f"[b]{unit.layer}:{unit.index}", title_justify="left"
     )
@@ -140,7 +139,7 @@ def _describe(atlas: Atlas, unit: Unit) -> None:
     table.add_row("values", f"mean {number(record.mean)}, deviation {number(record.deviation)}")
     table.add_row("largest", number(record.maximum))
     if record.preferred_class is not None and record.selectivity is not None:
-        preferred = viewer.class_name(record.preferred_class)
+        preferred = names.label(record.preferred_class)
         table.add_row("prefers", f"{preferred}, selectivity {number(record.selectivity)}")
     if record.twin is not None and record.twin_correlation is not None:
         alike = number(record.twin_correlation)

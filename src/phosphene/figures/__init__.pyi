@@ -40,3 +40,4 @@ from .sheets.study import layer_sheet as layer_sheet
 from .sheets.study import unit_sheet as unit_sheet
 from .sheets.training import training_sheet as training_sheet
 from .site.export import export_site as export_site
+from .site.pages import unit_page as unit_page

@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from PIL import Image, ImageOps
 
 from phosphene.figures.ink.png import AnyImage, enlarge
-from phosphene.figures.site.folder import Tile
+from phosphene.figures.ink.tile import Tile
 
 DPI = 160
 MARGIN = 0.45
@@ -68,7 +68,7 @@ class Paper:
     def picture(self, image: AnyImage, left: float, top: float, side: float) -> float:
         """Put a picture into a square of `side` inches, centred across; the height it takes."""
         height, width = image.shape[:2]
-        tile = Tile("", width, height)
+        tile = Tile(b"", width, height)
         size = tile.fit(round(side * DPI))
         if tile.photo:
             shown = Image.fromarray(image).resize(size, Image.Resampling.LANCZOS)

@@ -52,10 +52,10 @@ def png_bytes(image: AnyImage, scale: int = 1) -> bytes:
     return buffer.getvalue()
 
 
-def data_uri(png: bytes) -> str:
-    """A PNG as the text of an `<img src>`.
+def data_uri(content: bytes, media: str = "image/png") -> str:
+    """A file, such as a PNG, as the text of an `<img src>` or a link.
 
     >>> data_uri(b"abc")
     'data:image/png;base64,YWJj'
     """
-    return "data:image/png;base64," + base64.b64encode(png).decode("ascii")
+    return f"data:{media};base64,{base64.b64encode(content).decode('ascii')}"

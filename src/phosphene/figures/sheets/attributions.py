@@ -21,7 +21,7 @@ from phosphene.figures.ink.palette import full_strength, on_paper, picture_to_im
 from phosphene.figures.ink.paper import MARGIN, SOFT, Paper
 from phosphene.figures.ink.png import AnyImage
 from phosphene.figures.sheets.study import OUTSIDE
-from phosphene.figures.site.viewer import Viewer
+from phosphene.figures.views.atlas import AtlasView
 from phosphene.network import Network
 from phosphene.objectives import Channel, Energy, Neuron, Term, unit_maps
 from phosphene.survey import Box, Survey, seen_from
@@ -97,7 +97,7 @@ def _patches(
 ) -> Callable[[Unit], list[Patch]]:
     """What finds the strongest real patches of a unit."""
     if isinstance(found, Atlas):
-        return partial(_kept, Viewer(found), network)
+        return partial(_kept, AtlasView(found), network)
     if data is None:
         raise InputError(
             "a survey was given without data; expected the pictures that it went over, since it "
@@ -215,16 +215,16 @@ def _objective(network: Network, unit: Unit, places: tuple[int, ...]) -> Term:
     return Neuron(unit.layer, index, rows, columns)
 
 
-def _kept(viewer: Viewer, network: Network, unit: Unit) -> list[Patch]:
+def _kept(view: AtlasView, network: Network, unit: Unit) -> list[Patch]:
     """What an atlas keeps of the patches that excite the unit most; none before it was built."""
     layer = network.layer(unit.layer)
     width = layer.shape[-1] if layer.spatial else 1
     found = []
-    for example in viewer.atlas.examples(unit.layer, unit.index)[:PATCHES]:
-        image = viewer.whole(example.image)
+    for example in view.atlas.examples(unit.layer, unit.index)[:PATCHES]:
+        image = view.image(example.image)
         if image is None:
             continue
-        label = None if image.label is None else viewer.class_name(image.label)
+        label = None if image.label is None else view.names.label(image.label)
         place = (example.y or 0) * width + (example.x or 0)
         found.append(Patch(torch.from_numpy(image.picture), place, _answer(label, example.value)))
     return found

@@ -14,8 +14,12 @@ from phosphene.figures.ink.charts import firing_counts, strongest_classes
 from phosphene.figures.ink.palette import POSITIVE, on_paper
 from phosphene.figures.ink.paper import MARGIN, SOFT, Paper
 from phosphene.figures.ink.png import AnyImage
-from phosphene.figures.site.viewer import Viewer
-from phosphene.words import class_name, number
+from phosphene.figures.views.atlas import AtlasView
+from phosphene.figures.views.layer import LayerView
+from phosphene.figures.views.names import Names
+from phosphene.figures.views.patches import seen
+from phosphene.figures.views.sentences import about_unit, fired, not_shown
+from phosphene.words import number
 
 T = TypeVar("T")
 
@@ -47,13 +51,14 @@ def unit_sheet(atlas: Atlas, layer: str, unit: int) -> Image.Image:
 
 
 def _unit_sheet(atlas: Atlas, layer: str, unit: int) -> Image.Image:
-    viewer, record, place = Viewer(atlas), atlas.unit(layer, unit), atlas.layer(layer)
+    view, record = AtlasView(atlas), atlas.unit(layer, unit)
+    found = LayerView(view, atlas.layer(layer))
     paper = Paper(WIDTH)
-    paper.top += paper.write(f"{layer} · {viewer.unit_name(place, unit)}", size=17.0, weight="bold")
-    paper.top += 0.05 + paper.write(" ".join(viewer.sentences(record)), color=SOFT)
-    _patches(paper, viewer, record)
-    _pictures(paper, viewer, record)
-    _charts(paper, viewer, record)
+    paper.top += paper.write(f"{layer} · {found.unit_name(unit)}", size=17.0, weight="bold")
+    paper.top += 0.05 + paper.write(" ".join(about_unit(found, record)), color=SOFT)
+    _patches(paper, found, unit)
+    _pictures(paper, found, record)
+    _charts(paper, view.names, record)
     return paper.image()
 
 
@@ -70,48 +75,47 @@ def layer_sheet(atlas: Atlas, layer: str) -> Image.Image:
 
 
 def _layer_sheet(atlas: Atlas, layer: str) -> Image.Image:
-    viewer, place = Viewer(atlas), atlas.layer(layer)
-    drawings, strongest = viewer.main_drawings(layer), atlas.strongest(layer)
-    units = viewer.shown(layer)
-    columns = _even(len(units))
+    found = LayerView(AtlasView(atlas), atlas.layer(layer))
+    drawings, strongest = found.main_drawings(), atlas.strongest(layer)
+    columns = _even(len(found.shown))
     paper = Paper(2 * MARGIN + max(6, columns) * (SIDE + GAP) - GAP)
-    paper.top += paper.write(f"{layer} · {place.kind}", size=17.0, weight="bold")
+    paper.top += paper.write(f"{layer} · {found.record.kind}", size=17.0, weight="bold")
     words = "Above: a picture made to excite the unit. Below: the real patch that excites it most."
-    words = f"{words} {viewer.not_shown(place)}".strip()
+    words = f"{words} {not_shown(found)}".strip()
     paper.top += 0.15 + paper.write(words, color=SOFT)
-    for row in _rows(units, columns):
+    for row in _rows(found.shown, columns):
         tallest = 0.0
         for record, left in row:
             drawing, example = drawings.get(record.unit), strongest.get(record.unit)
             if drawing is not None and drawing.image is not None:
                 paper.picture(drawing.image, left, paper.top, SIDE)
-            elif drawing is None and viewer.lost(layer, record.unit, "pictures"):
+            elif drawing is None and found.lost(record.unit, "pictures"):
                 paper.write("damaged", left, paper.top, SIDE, size=7.5, color=SOFT)
             elif record.firing_rate == 0:
                 paper.write("never fires", left, paper.top, SIDE, size=7.5, color=SOFT)
-            patch = None if example is None else viewer.patch(example)
-            if patch is not None:
-                paper.picture(_solid(patch.crop), left, paper.top + SIDE + 0.05, SIDE)
-            elif viewer.lost(layer, record.unit, "examples"):
+            real = seen(found.view, [] if example is None else [example])
+            if real.patches:
+                paper.picture(_solid(real.patches[0].crop), left, paper.top + SIDE + 0.05, SIDE)
+            elif real.lost or found.lost(record.unit, "examples"):
                 paper.write("damaged", left, paper.top + SIDE + 0.05, SIDE, size=7.5, color=SOFT)
             below = paper.top + 2 * SIDE + 0.1
-            name = viewer.unit_name(place, record.unit)
+            name = found.unit_name(record.unit)
             tallest = max(tallest, paper.write(name, left, below, SIDE, size=7.5))
         paper.top += 2 * SIDE + 0.3 + tallest
     return paper.image()
 
 
-def _patches(paper: Paper, viewer: Viewer, record: UnitRecord) -> None:
-    patches = viewer.patches(record.layer, record.unit)
-    _lost(paper, viewer, record, "examples")
-    if not patches:
+def _patches(paper: Paper, layer: LayerView, unit: int) -> None:
+    found = layer.seen(unit)
+    _lost(paper, found.lost)
+    if not found.patches:
         return
-    made = viewer.map_rule(record.layer, record.unit)
+    made = layer.map_rule(unit)
     paper.heading(f"Strongest real images, over their {made.maps}s")
     if made.reason:
         words = f"Guided backpropagation cannot explain this layer: {made.reason}."
         paper.top += paper.write(words, size=7.5, color=SOFT) + 0.08
-    for row in _rows(patches):
+    for row in _rows(found.patches):
         tallest = 0.0
         for patch, left in row:
             height = paper.picture(_solid(patch.crop), left, paper.top, SIDE)
@@ -122,15 +126,15 @@ def _patches(paper: Paper, viewer: Viewer, record: UnitRecord) -> None:
         paper.top += tallest + 0.15
 
 
-def _lost(paper: Paper, viewer: Viewer, record: UnitRecord, table: str) -> None:
+def _lost(paper: Paper, sentences: Sequence[str]) -> None:
     """Say what is damaged where it would have stood."""
-    for said in viewer.lost(record.layer, record.unit, table):
+    for said in sentences:
         paper.top += 0.05 + paper.write(said, color=SOFT)
 
 
-def _pictures(paper: Paper, viewer: Viewer, record: UnitRecord) -> None:
-    drawings = viewer.drawings(record.layer, record.unit)
-    _lost(paper, viewer, record, "pictures")
+def _pictures(paper: Paper, layer: LayerView, record: UnitRecord) -> None:
+    drawings = layer.drawings(record.unit)
+    _lost(paper, layer.lost(record.unit, "pictures"))
     for drawing in drawings:
         if drawing.image is None:
             paper.heading("No picture")
@@ -145,9 +149,9 @@ def _pictures(paper: Paper, viewer: Viewer, record: UnitRecord) -> None:
         if drawing.faded is not None:
             shown.append((on_paper(drawing.faded), "The same, faded where little was asked of it"))
     headings = ["synthetic pictures"] if shown else []
-    weights = viewer.weights_image(record)
+    weights = layer.weights_image(record)
     if weights is not None:
-        limit = number(viewer.weights_limit(record.layer))
+        limit = number(layer.limit)
         shown.append((on_paper(weights), f"Its weights, range ±{limit} for the whole layer"))
         headings.append("weights")
     if shown:
@@ -161,20 +165,20 @@ def _pictures(paper: Paper, viewer: Viewer, record: UnitRecord) -> None:
         paper.top += tallest + 0.15
 
 
-def _charts(paper: Paper, viewer: Viewer, record: UnitRecord) -> None:
+def _charts(paper: Paper, names: Names, record: UnitRecord) -> None:
     top, middle = paper.top, paper.width / 2
     paper.heading("Responses")
-    left_end = _histogram(paper, viewer, record, middle - 2 * MARGIN)
+    left_end = _histogram(paper, record, middle - 2 * MARGIN)
     right_end = top
     if any(record.class_means):
         paper.top = top
-        right_end = _profile(paper, viewer, record, middle)
+        right_end = _profile(paper, names, record, middle)
     paper.top = max(left_end, right_end)
 
 
-def _histogram(paper: Paper, viewer: Viewer, record: UnitRecord, width: float) -> float:
+def _histogram(paper: Paper, record: UnitRecord, width: float) -> float:
     counts = np.array(record.histogram_counts)
-    firing = np.array(firing_counts(record.histogram_counts, viewer.firing(record)))
+    firing = np.array(firing_counts(record.histogram_counts, fired(record)))
     edges = record.histogram_low + record.histogram_width * np.arange(len(counts))
     axes = paper.chart(MARGIN, paper.top, width, 1.3)
     for heights, colour in ((counts, _GREY), (firing, _BLUE)):
@@ -187,7 +191,7 @@ def _histogram(paper: Paper, viewer: Viewer, record: UnitRecord, width: float) -
     return below + paper.write(words, top=below, width=width, size=7.5, color=SOFT)
 
 
-def _profile(paper: Paper, viewer: Viewer, record: UnitRecord, left: float) -> float:
+def _profile(paper: Paper, called: Names, record: UnitRecord, left: float) -> float:
     """Bars on a scale of inches, so that each stands beside its name however long that is."""
     paper.heading("Mean response per class", left)
     names, numbers = 1.5, 0.7
@@ -195,7 +199,7 @@ def _profile(paper: Paper, viewer: Viewer, record: UnitRecord, left: float) -> f
     top = paper.top
     for i, mean in strongest_classes(record.class_means, CLASSES):
         colour = _BLUE if i == record.preferred_class else _GREY
-        height = paper.write(class_name(viewer.labels, i), left, top, names - 0.1, size=7.5)
+        height = paper.write(called.label(i), left, top, names - 0.1, size=7.5)
         paper.write(number(mean), paper.width - MARGIN - numbers + 0.12, top, size=7.5, color=SOFT)
         axes.barh(top + height / 2, mean, 0.1, color=colour)
         top += height + 0.05

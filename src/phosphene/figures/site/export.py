@@ -1,17 +1,14 @@
 """The static site: an overview, a page per layer, a page per unit; no script, no server."""
 
 from collections.abc import Callable, Iterator
-from importlib.resources import files
 from pathlib import Path
-
-from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from phosphene.atlas import Atlas, blaming_damage
 from phosphene.figures.site.folder import SiteFolder
-from phosphene.figures.site.pages import Pages, layer_href, probe_href, unit_href
-from phosphene.figures.site.viewer import Viewer
-from phosphene.version import __version__
-from phosphene.words import number, percent, plural
+from phosphene.figures.site.pages import Pages
+from phosphene.figures.site.places import InFolder
+from phosphene.figures.views.atlas import AtlasView
+from phosphene.figures.views.layer import LayerView
 
 Progress = Callable[[int, int], None]
 
@@ -31,55 +28,28 @@ def export_site(atlas: Atlas, folder: Path, progress: Progress | None = None) ->
         DamagedError, TruncatedAtlasError: too little of the atlas is left.
     """
     with blaming_damage(atlas):
-        return _export(Viewer(atlas), SiteFolder(Path(folder)), progress)
+        return _export(AtlasView(atlas), SiteFolder(Path(folder)), progress)
 
 
-def _export(viewer: Viewer, place: SiteFolder, progress: Progress | None) -> Path:
-    total = 1 + sum(1 + len(viewer.examined(layer.name)) for layer in viewer.layers)
-    total += len(viewer.probes)
-    place.write(
-        "style.css", files("phosphene.figures.site").joinpath("static/style.css").read_bytes()
-    )
-    for done, (name, page) in enumerate(_pages(viewer, place), start=1):
-        place.write(name, page)
+def _export(view: AtlasView, folder: SiteFolder, progress: Progress | None) -> Path:
+    total = 1 + sum(1 + len(view.atlas.examined(layer.name)) for layer in view.layers)
+    total += len(view.probes)
+    for done, (name, page) in enumerate(_pages(view, InFolder(folder)), start=1):
+        folder.write(name, page)
         if progress is not None:
             progress(done, total)
-    place.remove_stale()
-    return place.folder / "index.html"
+    folder.remove_stale()
+    return folder.folder / "index.html"
 
 
-def _pages(viewer: Viewer, place: SiteFolder) -> Iterator[tuple[str, str]]:
+def _pages(view: AtlasView, place: InFolder) -> Iterator[tuple[str, str]]:
     """Names and texts of all pages; the index comes last, when everything it links to is there."""
-    pages, jinja = Pages(viewer, place), _environment(viewer)
-    layer_template = jinja.get_template("layer.html")
-    unit_template = jinja.get_template("unit.html")
-    for layer in viewer.layers:
-        yield layer_href(layer), layer_template.render(pages.layer(layer))
-        for record in viewer.shown(layer.name):
-            yield unit_href(layer, record.unit), unit_template.render(pages.unit(layer, record))
-    probe_template = jinja.get_template("probe.html")
-    for probe in viewer.probes:
-        yield probe_href(probe), probe_template.render(pages.probe(probe))
-    yield "index.html", jinja.get_template("index.html").render(pages.index())
-
-
-def _environment(viewer: Viewer) -> Environment:
-    jinja = Environment(
-        loader=PackageLoader("phosphene.figures.site"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    jinja.filters.update(number=number, percent=percent, plural=plural)
-    jinja.globals.update(
-        network=viewer.network,
-        reading=viewer.reading,
-        version=__version__,
-        layer_href=layer_href,
-        unit_href=unit_href,
-        probe_href=probe_href,
-        unit_name=viewer.unit_name,
-        class_name=viewer.class_name,
-    )
-    return jinja
+    pages = Pages(view, place)
+    for record in view.layers:
+        layer = LayerView(view, record)
+        yield place.layer(layer.name), pages.layer(layer)
+        for unit in layer.shown:
+            yield place.unit(layer.name, unit.unit), pages.unit(layer, unit)
+    for probe in view.probes:
+        yield place.probe(probe.name), pages.probe(probe)
+    yield place.overview(), pages.overview()

@@ -3,51 +3,15 @@
 import contextlib
 import hashlib
 import re
-import struct
-from dataclasses import dataclass
 from pathlib import Path
 
 from phosphene.errors import StorageError
-from phosphene.figures.ink.png import AnyImage, data_uri, png_bytes
 
 GENERATOR = '<meta name="generator" content="phosphene'
-INLINE_BYTES = 4096
-PHOTO_PIXELS = 64
 
 _OUR_PAGE = re.compile(r"(layer|unit|probe)-.+\.html")
 _OUR_NUMBERS = re.compile(r"probe-.+\.json")
 _OUR_IMAGE = re.compile(r"[0-9a-f]{32}\.png")
-
-
-@dataclass(frozen=True)
-class Tile:
-    """An image as a page shows it: where its bytes are and how many pixels it has."""
-
-    src: str
-    width: int
-    height: int
-
-    @property
-    def photo(self) -> bool:
-        """Large enough to be scaled smoothly; below that every pixel is kept crisp."""
-        return max(self.width, self.height) >= PHOTO_PIXELS
-
-    @property
-    def file(self) -> bool:
-        """Whether the image is a file of its own, which a browser may fetch late."""
-        return not self.src.startswith("data:")
-
-    def fit(self, target: int) -> tuple[int, int]:
-        """Width and height on the page, at most `target` unless a pixel would be lost.
-
-        Small images grow by whole multiples so that all their pixels are equally large.
-
-        >>> Tile("", 28, 28).fit(100), Tile("", 5, 3).fit(84), Tile("", 448, 224).fit(112)
-        ((84, 84), (80, 48), (112, 56))
-        """
-        longest = max(self.width, self.height)
-        scale = target / longest if self.photo else max(1, target // longest)
-        return round(self.width * scale), round(self.height * scale)
 
 
 class SiteFolder:
@@ -81,25 +45,8 @@ class SiteFolder:
             raise _unwritable(self.folder, error) from error
         return path
 
-    def sheet(self, png: bytes) -> Tile:
-        """A finished figure, a file of its own: half as wide as it has pixels, for sharp print."""
-        (width, height) = struct.unpack_from(">II", png, 16)  # the first chunk of every PNG
-        return Tile(self._image(png), width // 2, height // 2)
-
-    def tile(self, image: AnyImage) -> Tile:
-        """An image for a page: a few kilobytes inline, anything larger in `img/`."""
-        png = png_bytes(image)
-        height, width = image.shape[:2]
-        if len(png) <= INLINE_BYTES:
-            return Tile(data_uri(png), width, height)
-        return Tile(self._image(png), width, height)
-
-    def mask(self, image: AnyImage) -> Tile:
-        """What fades an image. Always inline: from disk, browsers take no mask out of a file."""
-        height, width = image.shape[:2]
-        return Tile(data_uri(png_bytes(image)), width, height)
-
-    def _image(self, png: bytes) -> str:
+    def image(self, png: bytes) -> str:
+        """Put an image into `img/`, each once, under a name made of its content."""
         name = f"img/{hashlib.blake2b(png, digest_size=16).hexdigest()}.png"
         if self.folder / name not in self.written:
             self.write(name, png)

@@ -1,0 +1,146 @@
+"""What the pages of a layer, a unit and a probe are told; the templates decide how it looks."""
+
+from typing import Any
+
+from phosphene.atlas import ProbeRecord, UnitRecord
+from phosphene.figures.ink.charts import class_profile, histogram
+from phosphene.figures.ink.png import AnyImage
+from phosphene.figures.ink.tile import Tile
+from phosphene.figures.views.atlas import AtlasView
+from phosphene.figures.views.drawings import Drawing
+from phosphene.figures.views.layer import LayerView
+from phosphene.figures.views.patches import Patch, Seen, seen
+from phosphene.figures.views.sentences import about_unit, cost_and_layout, fired, not_shown
+from phosphene.words import literal
+
+Context = dict[str, Any]
+
+
+def probe_context(view: AtlasView, probe: ProbeRecord) -> Context:
+    """What a probe found: words, its figure, and how it was asked."""
+    job = view.atlas.provenance(probe)
+    asked = {k: v for k, v in job.params.items() if k != "probe" and v not in (None, [], {})}
+    return {
+        "probe": probe,
+        "sheet": Tile.sheet(probe.sheet),
+        "job": job,
+        "asked": {k.replace("_", " "): _told(v) for k, v in asked.items()},
+    }
+
+
+def layer_context(layer: LayerView) -> Context:
+    """All units of one layer."""
+    view, atlas = layer.view, layer.view.atlas
+    drawings, strongest = layer.main_drawings(), atlas.strongest(layer.name)
+    position = view.layers.index(layer.record)
+    cards = []
+    for record in layer.shown:
+        found = seen(view, [strongest[record.unit]] if record.unit in strongest else [])
+        cards.append(_card(layer, record, drawings.get(record.unit), found))
+    return {
+        "layer": layer.record,
+        "inside": cost_and_layout(layer.record),
+        "cards": cards,
+        "not_shown": not_shown(layer),
+        "limit": layer.limit,
+        "weights_channels": _weights_channels(layer, layer.units[0]) if layer.units else None,
+        "silent": sum(record.firing_rate == 0 for record in layer.units),
+        "twins": sum(record.twin is not None for record in layer.units),
+        # What none of the cards can tell.
+        "lost": [
+            lost.sentence
+            for lost in atlas.damaged(layer.name)
+            if lost.table == "units" or lost.unit is None
+        ],
+        "left_out": view.document("left out", {}).get(layer.name, ()),
+        "before": view.layers[position - 1] if position else None,
+        "after": next(iter(view.layers[position + 1 :]), None),
+    }
+
+
+def unit_context(layer: LayerView, record: UnitRecord) -> Context:
+    """Everything about one unit."""
+    numbers = [other.unit for other in layer.shown]
+    position = numbers.index(record.unit)
+    found, drawings = layer.seen(record.unit), layer.drawings(record.unit)
+    return {
+        "layer": layer.record,
+        "record": record,
+        "twin_shown": record.twin in layer.examined,
+        "sentences": about_unit(layer, record),
+        "patches": [_patch(patch) for patch in found.patches],
+        "map_rule": layer.map_rule(record.unit),
+        "lost": {"examples": found.lost, "pictures": layer.lost(record.unit, "pictures")},
+        "drawings": [
+            {"drawing": drawing, "tile": _tile(drawing.image), "mask": _tile(drawing.alpha)}
+            for drawing in drawings
+        ],
+        "histogram": histogram(
+            record.histogram_counts,
+            record.histogram_low,
+            record.histogram_width,
+            firing=fired(record),
+        ),
+        "profile": class_profile(
+            record.class_means, layer.view.names.labels, record.preferred_class
+        )
+        if any(record.class_means)
+        else None,
+        "weights": _tile(layer.weights_image(record)),
+        "kernels": _tile(layer.kernels_image(record)),
+        "limit": layer.limit,
+        "weights_channels": _weights_channels(layer, record),
+        "before": numbers[position - 1] if position else None,
+        "after": next(iter(numbers[position + 1 :]), None),
+    }
+
+
+def _card(layer: LayerView, record: UnitRecord, drawing: Drawing | None, found: Seen) -> Context:
+    patch = next(iter(found.patches), None)
+    return {
+        "record": record,
+        "weights": _tile(layer.weights_image(record)),
+        "drawing": drawing,
+        "drawn": _tile(drawing.image) if drawing else None,
+        "patch": patch,
+        "real": _tile(patch.crop) if patch else None,
+        "lost": layer.lost(record.unit, "pictures")
+        or layer.lost(record.unit, "examples")
+        or found.lost,
+    }
+
+
+def _patch(patch: Patch) -> Context:
+    """A patch with its tiles; the box on the whole image as percentages of its sides."""
+    height, width = patch.whole.shape[:2]
+    top, left, bottom, right = patch.box
+    return {
+        "patch": patch,
+        "real": _tile(patch.crop if patch.cut else patch.whole),
+        "guided": _tile(patch.guided),
+        "whole": _tile(patch.whole) if patch.cut else None,
+        "frame": {
+            "top": 100 * top / height,
+            "left": 100 * left / width,
+            "height": 100 * (bottom - top) / height,
+            "width": 100 * (right - left) / width,
+        },
+    }
+
+
+def _weights_channels(layer: LayerView, record: UnitRecord) -> int | None:
+    weights = layer.weights(record)
+    return None if weights is None else len(weights)
+
+
+def _tile(image: AnyImage | None) -> Tile | None:
+    return None if image is None else Tile.of(image)
+
+
+def _told(value: Any) -> str:
+    """A parameter as a person writes it: no quotes around text, commas between items."""
+    if isinstance(value, dict):
+        return ", ".join(f"{k}: {_told(v)}" for k, v in value.items())
+    if isinstance(value, list):
+        return ", ".join(_told(item) for item in value)
+    return literal(value) if isinstance(value, float) else str(value)

@@ -1,0 +1,99 @@
+"""The synthetic pictures of a unit, with what can be said of each."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float, UInt8
+from numpy import ndarray
+
+from phosphene.atlas import Job, LayerRecord, PictureRecord
+from phosphene.figures.ink.captions import strength
+from phosphene.figures.ink.palette import faded, picture_to_image
+from phosphene.figures.ink.png import AnyImage
+from phosphene.figures.views.atlas import AtlasView
+from phosphene.words import number
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """One synthetic picture; `image` is None where the unit could not be woken.
+
+    `alpha` is how opaque its places are, white on transparent, and `faded` the picture with it.
+    """
+
+    image: AnyImage | None
+    alpha: UInt8[ndarray, "h2 w2 2"] | None
+    faded: UInt8[ndarray, "h w 4"] | None
+    title: str
+    canvas: str
+    activation: str
+    share: str
+    compared: str
+    attempts: Sequence[str]
+    settings: Mapping[str, str]
+
+
+def drawing(view: AtlasView, layer: LayerRecord, record: PictureRecord) -> Drawing:
+    """One synthetic picture with what can be said of it."""
+    share, compared = strength(record.activation, record.strongest_real)
+    image = None if record.silent else picture_to_image(record.picture)
+    alpha = None if image is None else record.alpha
+    return Drawing(
+        image=image,
+        alpha=None if alpha is None else _mask(alpha),
+        faded=None if alpha is None or image is None else faded(image, alpha),
+        title=_title(record, layer, of_class=layer.name == view.names.output),
+        canvas=record.canvas,
+        activation=number(record.activation),
+        share=share,
+        compared=compared,
+        attempts=record.attempts,
+        settings=_settings(record, view.made(record)),
+    )
+
+
+def telling(records: Sequence[PictureRecord]) -> list[tuple[str, str]]:
+    """The kinds of pictures of a layer, `(kind, canvas)`, those that tell most first.
+
+    A kind goes by the median, over the units, of its activation beside that of the strongest real
+    image; units that no real image excites and pictures that woke nothing say nothing.
+    """
+    shares: dict[tuple[str, str], list[float]] = {}
+    for record in records:
+        reached = shares.setdefault((record.kind, record.canvas), [])
+        if not record.silent and record.strongest_real is not None and record.strongest_real > 0:
+            reached.append(record.activation / record.strongest_real)
+    medians = {kind: float(np.median(found)) if found else 0.0 for kind, found in shares.items()}
+    return sorted(medians, key=lambda kind: -medians[kind])
+
+
+def _title(record: PictureRecord, layer: LayerRecord, *, of_class: bool) -> str:
+    if record.kind != "channel":
+        return f"Excites one {record.kind}"
+    if of_class:
+        return "Raises the score of the class"
+    if len(layer.shape) != 3:
+        return "Excites the unit"
+    anywhere = record.settings.get("objective", {}).get("type") == "Energy"
+    return "Excites the channel wherever it fires" if anywhere else "Excites the whole channel"
+
+
+def _settings(record: PictureRecord, job: Job | None) -> dict[str, str]:
+    """What made a picture: its own settings, then those of the job."""
+    if job is None:
+        made: dict[str, Any] = {"job": "what is known of it is damaged"}
+    else:
+        made = {"seed": job.seed, "phosphene": job.version, "job": job.title}
+    return {key: _plain(value) for key, value in (record.settings | made).items()}
+
+
+def _mask(alpha: Float[ndarray, "h w"]) -> UInt8[ndarray, "h w 2"]:
+    shares = picture_to_image(alpha[None])
+    return np.dstack([np.full_like(shares, 255), shares])
+
+
+def _plain(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
