@@ -7,7 +7,7 @@ value that they make.
 
 import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -96,7 +96,7 @@ class Described:
         else:
             sides = {"height", "width"}
             input = {k: v for k, v in known["input"].items() if k not in sides}
-            input = Input.from_json(input).to_json()
+            input = asdict(Input.from_json(input))
             labels = tuple(known["labels"])
             said = {key: known.get(key) for key in ("output", "task")}
         input |= options.input_of(self.input, self.mean, self.std, self.range, self.order)
