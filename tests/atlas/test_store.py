@@ -15,6 +15,7 @@ from phosphene.atlas import (
     ExampleRecord,
     Finding,
     ImageRecord,
+    Job,
     LayerRecord,
     PictureRecord,
     ProbeRecord,
@@ -345,15 +346,19 @@ def test_of_two_who_do_a_job_at_once_the_first_is_kept(path: Path) -> None:
         assert [job.title for job in slow.jobs()] == ["quick"]
 
 
-def test_the_one_job_of_its_kind_takes_the_place_of_those_it_knows(path: Path) -> None:
-    fill(path, Document("layers", 1), key="one")
+def test_the_one_job_of_its_kind_takes_the_place_of_those_it_replaces(path: Path) -> None:
+    def more(atlas: Atlas, key: str, layers: int) -> None:
+        def replaces(other: Job) -> bool:
+            return bool(other.params["layers"] < layers)
+
+        with atlas.job(key, "kind", key, {"layers": layers}, replaces=replaces) as job:
+            job.document("layers", layers)
+
     with Atlas.build(path) as atlas:
-        with atlas.job("two", "kind", "title", replaces=["one"]) as job:
-            job.document("layers", 2)
-        with atlas.job("three", "kind", "title", replaces=["one"]) as job:
-            job.document("layers", 3)
-        assert atlas.states() == {"two": "done"}
-        assert atlas.document("layers") == 2
+        for key, layers in (("one", 1), ("three", 3), ("two", 2)):
+            more(atlas, key, layers)
+        assert atlas.states() == {"three": "done"}
+        assert atlas.document("layers") == 3
 
 
 @pytest.mark.parametrize(

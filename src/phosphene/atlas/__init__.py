@@ -1,5 +1,6 @@
 """The atlas: everything found out about one network, in one file."""
 
+from phosphene.atlas.claims import claim, claimed
 from phosphene.atlas.codec import quantise
 from phosphene.atlas.damage import Damage
 from phosphene.atlas.records import (
@@ -35,6 +36,8 @@ __all__ = [
     "UnitRecord",
     "Verdict",
     "blaming_damage",
+    "claim",
+    "claimed",
     "drop_damaged",
     "expecting",
     "job_key",

@@ -61,13 +61,24 @@ CHECKSUMS = UNCHECKED + "".join(
 UPGRADES = {1: PROBES, 2: CHECKSUMS}
 """What an atlas of each earlier version lacks to be one of the next."""
 
+CLAIMS = """
+CREATE TABLE claims (
+  key TEXT PRIMARY KEY,
+  kind TEXT NOT NULL,
+  owner TEXT NOT NULL,
+  until REAL NOT NULL
+) STRICT;
+"""
+"""Who is at which job, and until when that holds unless it is said again: none when closed."""
+
 ADDED = {
     ("layers", "layout"): "ALTER TABLE layers ADD COLUMN layout TEXT;\n",
     ("layers", "multiply_adds"): "ALTER TABLE layers ADD COLUMN multiply_adds INTEGER;\n",
     ("layers", "field_bound"): "ALTER TABLE layers ADD COLUMN field_bound TEXT;\n",
     ("pictures", "alpha"): "ALTER TABLE pictures ADD COLUMN alpha BLOB;\n",
+    ("claims", "key"): CLAIMS,
 }
-"""Columns that came later and may be empty, with what adds them.
+"""Columns and tables that came later and may be empty, with what adds them.
 
 They make no new version: who does not know them reads the others, and where they are missing they
 count as empty.

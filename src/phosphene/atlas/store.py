@@ -3,7 +3,7 @@
 import hashlib
 import time
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -95,7 +95,7 @@ class Atlas(Reader):
         params: Mapping[str, Any] | None = None,
         seed: int | None = None,
         *,
-        replaces: Collection[str] | None = None,
+        replaces: Callable[[Job], bool] | None = None,
     ) -> Iterator["JobWriter"]:
         """Run one piece of work: all it adds is kept when the block ends, or nothing of it.
 
@@ -104,8 +104,8 @@ class Atlas(Reader):
         meanwhile, theirs stays and nothing of this block is kept. An exception is noted as a
         failed job unless an earlier run of the job was done, and goes on its way.
 
-        With `replaces` the job is the one of its kind: it takes the place of those of these keys,
-        and nothing of it is kept where another job of its kind has come.
+        With `replaces` the job is the one of its kind: it takes the place of each other that this
+        says of, and nothing of it is kept where there is one of which it does not.
         """
         self._require_writable()
         start = time.perf_counter()
@@ -199,15 +199,16 @@ class Atlas(Reader):
         wanted = "SELECT seconds, finished FROM jobs WHERE key = ? AND state = 'done'"
         return self._query(wanted, key)
 
-    def _replaced(self, key: str, kind: str, replaces: Collection[str] | None) -> bool:
+    def _replaced(self, key: str, kind: str, replaces: Callable[[Job], bool] | None) -> bool:
         """Drop what the one job of its kind replaces; False where there is one it does not."""
         if replaces is None:
             return True
-        others = "SELECT key FROM jobs WHERE kind = ? AND key != ? AND state = 'done'"
-        rivals = {rival for (rival,) in self._query(others, kind, key)}
-        for rival in sorted(rivals & {*replaces}):
-            self._execute("DELETE FROM jobs WHERE key = ?", rival)
-        return rivals <= {*replaces}
+        rivals = [job for job in self.jobs(kind) if job.key != key and job.state == "done"]
+        if not all(map(replaces, rivals)):
+            return False
+        for rival in rivals:
+            self._execute("DELETE FROM jobs WHERE key = ?", rival.key)
+        return True
 
     def _insert(self, writer: "JobWriter") -> None:
         with translated(self.path):

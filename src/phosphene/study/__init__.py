@@ -1,6 +1,7 @@
 """From a network and data to an atlas: jobs, resuming, findings, and what probes found."""
 
-from phosphene.study.building import Progress, build, plan
+from phosphene.study.building import Progress, build
+from phosphene.study.order import plan
 from phosphene.study.plan import CHANNELS, NEURONS, Settings, Study, choose
 from phosphene.study.probing import keep_probe
 from phosphene.study.vocabulary import Vocabulary, agree, decided

@@ -1,24 +1,28 @@
-"""Run the jobs of a study into an atlas; what is there already is not done again."""
+"""Run the jobs of a study into an atlas; what is there already is not done again.
 
+Any number of builds may work on one atlas at once. Each takes the next job that nobody has claimed
+and that needs nothing unfinished, so that together they do what one would have done. One with other
+layers widens the study for all: see docs/decisions.md.
+"""
+
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from phosphene.atlas import Atlas
-from phosphene.errors import AtlasMismatchError, InputError, NetworkError, ObjectiveError
-from phosphene.maximize import batch_size
-from phosphene.study.differences import differing
-from phosphene.study.findings import Conclude
-from phosphene.study.job import StudyJob
+from phosphene.atlas import Atlas, claim, claimed
+from phosphene.errors import (
+    AtlasError,
+    AtlasMismatchError,
+    InputError,
+    NetworkError,
+    ObjectiveError,
+)
+from phosphene.study.agreement import require_same, require_same_settings, wider
+from phosphene.study.job import EVERYTHING, StudyJob, UnitsJob
+from phosphene.study.order import plan
 from phosphene.study.plan import Study
-from phosphene.study.probing import PROBE
-from phosphene.study.units import OF_LAYERS, Examples, Pictures
-from phosphene.study.usual import MeasureUsual
-from phosphene.study.whole import Describe, MeasureSpectrum, Pass, Shown
-from phosphene.words import plural
-
-UNITS_PER_JOB = 64
-"""The most units a job takes on: what a kill can cost at worst."""
+from phosphene.study.probing import POLL_SECONDS, PROBE
 
 
 @dataclass(frozen=True)
@@ -35,93 +39,126 @@ class Progress:
     failed: int = 0
 
 
-def plan(study: Study) -> list[StudyJob]:
-    """The jobs of a study, in the order in which they can be done."""
-    whole = (Describe, Pass, Shown, MeasureSpectrum, MeasureUsual)
-    jobs: list[StudyJob] = [kind(study) for kind in whole]
-    for layer in study.layers:
-        size = min(UNITS_PER_JOB, batch_size(study.network, layer.name))
-        recipes = study.recipes(layer)
-        shown = study.units(layer)
-        for start in range(0, len(shown), size):
-            units = shown[start : start + size]
-            jobs.append(Examples(study, layer, units))
-            jobs.extend(Pictures(study, layer, units, recipe) for recipe in recipes)
-    return [*jobs, Conclude(study, tuple(job.key for job in jobs))]
-
-
 def build(study: Study, path: str | Path, *, replace: bool = False) -> Iterator[Progress]:
     """Build the atlas of `study` at `path`, or go on with one that was begun; yields progress.
 
     Each job is kept as it ends. Stop the iteration, or kill the process, and the next build goes
-    on from there; the outcome is the same. With `replace`, what other settings made is dropped.
+    on from there; the outcome is the same. Layers that the atlas already has are kept, and several
+    builds may work on it at once. With `replace`, what other settings made is dropped.
     What cannot be done for one layer (its units have no gradient, say) is noted as a failed job
     with the reason, told among the findings and tried again by the next build; the rest is done.
 
     Raises:
         AtlasMismatchError: the file holds the study of another network, of other data, or, unless
-            `replace` is set, one with other settings.
+            `replace` is set, one with other settings; or it is set while another build is at work
+            with such settings.
         NotAnAtlasError, NewerAtlasError, TruncatedAtlasError, StorageError: see `Atlas.build`.
     """
     with Atlas.build(path) as atlas:
-        _require_same(atlas, study)
-        jobs = plan(study)
-        if not replace:
-            _refuse_to_drop(atlas, study, jobs)
-        studied = {job.key for job in atlas.jobs() if job.kind != PROBE}
-        atlas.drop(studied - {job.key for job in jobs})
-        resumed = sum(atlas.done(job.key) for job in jobs)
-        failed = {job.key for job in atlas.jobs() if job.state == "failed"}
-        tried_again, left = bool(failed & {job.key for job in jobs}), 0
-        for finished, job in enumerate(jobs):
-            yield Progress(finished, len(jobs), job.title, resumed, left)
-            again = isinstance(job, Conclude) and tried_again  # it tells of what failed
-            if again or not atlas.done(job.key):
-                try:
-                    for share in _run(job, atlas):
-                        done = finished + min(share, 1.0)
-                        yield Progress(done, len(jobs), job.title, resumed, left)
-                except _OF_ONE_LAYER:
-                    if not isinstance(job, OF_LAYERS):
-                        raise
-                    left += 1
-        yield Progress(len(jobs), len(jobs), "done", resumed, left)
+        require_same(atlas, study)
+        if replace:
+            _drop_others(atlas, study)
+        yield from _Build(atlas, study).run()
 
 
 _OF_ONE_LAYER = (NetworkError, ObjectiveError, InputError)
 """What a layer may be unfit for; a full disk or data that cannot be read end the build."""
 
 
-def _run(job: StudyJob, atlas: Atlas) -> Iterator[float]:
-    seed = job.study.settings.seed
-    with atlas.job(job.key, job.kind, job.title, job.params, seed) as writer:
-        yield from job.run(atlas, writer)
+class _Build:
+    """One caller's part in building an atlas."""
+
+    def __init__(self, atlas: Atlas, study: Study) -> None:
+        self.atlas = atlas
+        self._plan(study)
+        before = [job for job in atlas.jobs() if job.kind != PROBE]
+        self.resumed = sum(job.state == "done" and job.key in self.jobs for job in before)
+        failed = {job.key for job in before if job.state == "failed"}
+        if failed & self.jobs.keys():  # they are tried again, and the findings tell of them
+            failed |= {key for key, job in self.jobs.items() if job.needs == EVERYTHING}
+        atlas.drop(failed)
+
+    def run(self) -> Iterator[Progress]:
+        """Work until the atlas has all that is planned."""
+        while pending := self._pending():
+            yield from self._some(pending)
+        yield self._progress(0, "done")
+
+    def _plan(self, study: Study) -> None:
+        """Plan what the atlas and this study ask for together."""
+        self.study = wider(self.atlas, study)
+        self.jobs = {job.key: job for job in plan(self.study)}
+        self.known: frozenset[str] = frozenset()
+        self._refuse_others()
+
+    def _refuse_others(self) -> None:
+        """Refuse what another build has made with other settings since this last looked."""
+        states = self.atlas.states()
+        if states.keys() - self.known - self.jobs.keys():
+            require_same(self.atlas, self.study)
+            require_same_settings(self.atlas, self.study, self.jobs)
+        self.known = frozenset(states)
+
+    def _pending(self) -> list[StudyJob]:
+        """The jobs that are left, once the plan is as wide as the atlas."""
+        if wider(self.atlas, self.study) is not self.study:
+            self._plan(self.study)
+        self._refuse_others()
+        states = self.atlas.states()
+        self.left = 0
+        pending = []
+        for key, job in self.jobs.items():
+            state = states.get(key)
+            impossible = state == "failed" and isinstance(job, UnitsJob)
+            self.left += impossible
+            if state != "done" and not impossible:
+                pending.append(job)
+        return pending
+
+    def _some(self, pending: list[StudyJob]) -> Iterator[Progress]:
+        """Do the first job that nobody is at, or wait for those who are."""
+        kinds = {job.kind for job in pending}
+        taken = claimed(self.atlas)
+        for job in pending:
+            if job.key in taken or job.waits_for(kinds):
+                continue
+            with claim(self.atlas, job.key, job.kind) as ours:
+                if ours and not self.atlas.done(job.key):
+                    yield from self._do(job, len(pending))
+                    return
+        yield self._progress(len(pending), pending[0].title)
+        time.sleep(POLL_SECONDS)
+
+    def _do(self, job: StudyJob, pending: int) -> Iterator[Progress]:
+        yield self._progress(pending, job.title)
+        try:
+            for share in self._run(job):
+                yield self._progress(pending - min(share, 1.0), job.title)
+        except _OF_ONE_LAYER:
+            if not isinstance(job, UnitsJob):
+                raise
+        except AtlasError:
+            self._refuse_others()  # they may be why
+            raise
+
+    def _run(self, job: StudyJob) -> Iterator[float]:
+        seed, replaces = job.study.settings.seed, job.replaces if job.sole else None
+        with self.atlas.job(
+            job.key, job.kind, job.title, job.told, seed, replaces=replaces
+        ) as writer:
+            yield from job.run(self.atlas, writer)
+
+    def _progress(self, pending: float, title: str) -> Progress:
+        total = len(self.jobs)
+        return Progress(total - pending, total, title, self.resumed, self.left)
 
 
-def _refuse_to_drop(atlas: Atlas, study: Study, jobs: list[StudyJob]) -> None:
-    planned = {job.key for job in jobs}
-    other = [
-        job
-        for job in atlas.jobs()
-        if job.state == "done" and job.kind != PROBE and job.key not in planned
-    ]
-    if other:
+def _drop_others(atlas: Atlas, study: Study) -> None:
+    """Drop what other settings made; raises `AtlasMismatchError` while a build makes more of it."""
+    planned = {job.key for job in plan(study)}
+    if any(kind != PROBE for key, kind in claimed(atlas).items() if key not in planned):
         raise AtlasMismatchError(
-            f"{atlas.path} was built with other settings: {differing(atlas, study)}. This "
-            f"study would drop {plural(len(other), 'finished job')}. Give the settings it was "
-            "built with, another --out, or --replace"
+            f"another build of {atlas.path} is at work with other settings; wait until it is done, "
+            "or give another --out"
         )
-
-
-def _require_same(atlas: Atlas, study: Study) -> None:
-    for name, fingerprint, what in (
-        ("network", study.network.fingerprint, "another network (or other weights)"),
-        ("data", study.data_fingerprint, "other data"),
-    ):
-        found = atlas.documents().get(name)
-        if found is not None and found["fingerprint"] != fingerprint:
-            raise AtlasMismatchError(
-                f"{atlas.path} holds the study of {what}: {found['name']}. "
-                "Give another --out, or delete the file to start anew. A model without --weights "
-                "is another network each time"
-            )
+    atlas.drop({job.key for job in atlas.jobs() if job.kind != PROBE} - planned)

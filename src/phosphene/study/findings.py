@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,7 +13,8 @@ from torch.nn import functional as F
 from phosphene.atlas import Atlas, Finding, JobWriter, LayerRecord, Skipped, UnitRecord
 from phosphene.data import batches
 from phosphene.evaluation import nearest_neighbours
-from phosphene.study.job import StudyJob
+from phosphene.study.job import EVERYTHING, StudyJob
+from phosphene.study.plan import Study
 from phosphene.survey import MOST_COMPARED, NO_NUMBER
 from phosphene.words import number, percent
 
@@ -31,8 +32,14 @@ _NAMED = 5
 class Conclude(StudyJob):
     """Findings from everything the other jobs, `keys`, left in the atlas."""
 
-    kind: ClassVar[str] = "findings"
+    kind = "findings"
+    needs = EVERYTHING
+    sole = True
     keys: tuple[str, ...]
+
+    @classmethod
+    def planned(cls, study: Study, earlier: Sequence[StudyJob]) -> Iterator[StudyJob]:
+        yield cls(study, tuple(job.key for job in earlier))
 
     @property
     def title(self) -> str:

@@ -1,17 +1,26 @@
 """What all pieces of work of a study have in common.
 
-Each job reads the study and what earlier jobs left in the atlas, and adds its records. What it
-does follows from its parameters, the seed, the network and the data alone, so a job that was
+Each job reads the study and what the jobs it needs left in the atlas, and adds its records. What
+it does follows from its parameters, the seed, the network and the data alone, so a job that was
 done need not be done again, and one that was cut short starts afresh.
+
+A kind of job is a class that names its `kind`; that is all it takes to be part of every study.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from phosphene.atlas import Atlas, JobWriter, job_key
+from phosphene.atlas import Atlas, Job, JobWriter, job_key
+from phosphene.network import Layer
 from phosphene.study.plan import Study
+
+KINDS: dict[str, type["StudyJob"]] = {}
+"""The kinds of jobs that a study is made of, by name."""
+
+EVERYTHING = frozenset({"*"})
+"""The needs of a job that comes after all others."""
 
 
 @dataclass(frozen=True)
@@ -20,6 +29,21 @@ class StudyJob(ABC):
 
     study: Study
     kind: ClassVar[str]
+    needs: ClassVar[frozenset[str]] = frozenset({"describe"})
+    """The kinds of jobs whose results it reads, or `EVERYTHING`."""
+    sole: ClassVar[bool] = False
+    """Whether an atlas holds one of its kind, which a study of more layers replaces."""
+    revision: ClassVar[int] = 0
+    """Counted up when the method changes, so that its results are not mixed with earlier ones."""
+
+    def __init_subclass__(cls) -> None:
+        if "kind" in vars(cls):
+            KINDS[cls.kind] = cls
+
+    @classmethod
+    def planned(cls, study: Study, earlier: Sequence["StudyJob"]) -> Iterator["StudyJob"]:
+        """The jobs of this kind in a study, given those of the kinds it needs."""
+        yield cls(study)
 
     @property
     @abstractmethod
@@ -32,16 +56,49 @@ class StudyJob(ABC):
         return {}
 
     @property
+    def told(self) -> dict[str, Any]:
+        """The parameters as the atlas keeps them, with the revision where there is one."""
+        return self.params | ({"revision": self.revision} if self.revision else {})
+
+    @property
     def key(self) -> str:
         """Names the job; the same work has the same key."""
         return job_key(
             self.kind,
-            self.params,
+            self.told,
             self.study.settings.seed,
             self.study.network.fingerprint,
             self.study.data_fingerprint,
         )
 
+    @classmethod
+    def waits_for(cls, left: Collection[str]) -> bool:
+        """Whether one of the kinds of jobs that are `left` has to be done before."""
+        before = {*left} - {cls.kind}
+        return bool(before if cls.needs == EVERYTHING else before & cls.needs)
+
+    def replaces(self, other: Job) -> bool:
+        """Whether it takes the place of another of its kind, which has no more layers."""
+        names = {layer.name for layer in self.study.layers}
+        return names.issuperset(other.params.get("layers", ()))
+
+    @property
+    def place(self) -> tuple[int, int]:
+        """Where in the study it is at work: jobs on one place stand together in a plan."""
+        return -1, 0
+
     @abstractmethod
     def run(self, atlas: Atlas, writer: JobWriter) -> Iterator[float]:
         """Do the work and add what it found."""
+
+
+@dataclass(frozen=True)
+class UnitsJob(StudyJob):
+    """A piece of work on some units of one layer; for some layers it may be impossible."""
+
+    layer: Layer
+    units: Sequence[int]
+
+    @property
+    def place(self) -> tuple[int, int]:
+        return self.study.layers.index(self.layer), self.units[0]

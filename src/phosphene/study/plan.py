@@ -1,6 +1,7 @@
 """What a study does: which layers, which pictures, with which settings, as a value."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
@@ -79,6 +80,16 @@ class Study:
         object.__setattr__(self, "data_fingerprint", fingerprint(self.data))
         object.__setattr__(self, "layers", choose(self.network, self.settings.layers))
         object.__setattr__(self, "chosen", choose_units(self.layers, self.settings.units))
+
+    def over(self, names: Collection[str]) -> "Study":
+        """The same study of the layers of these names, in the order the network runs them."""
+        every = tuple(self.network.layers.values())
+        chosen = choose_units(every, self.settings.units)
+        other = copy(self)
+        layers = tuple(layer for layer in every if layer.name in names)
+        object.__setattr__(other, "layers", layers)
+        object.__setattr__(other, "chosen", {k: v for k, v in chosen.items() if k in names})
+        return other
 
     @property
     def classes(self) -> tuple[str, ...]:

@@ -1,15 +1,19 @@
 """Keep what probes found beside the study of the same network."""
 
 import io
+import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from PIL import Image
 
-from phosphene.atlas import Atlas, ProbeRecord, job_key
+from phosphene.atlas import Atlas, ProbeRecord, claim, job_key
 from phosphene.errors import AtlasMismatchError
 from phosphene.network import Network
 from phosphene.results import Result, sheet
+
+POLL_SECONDS = 0.1
+"""How long to wait before looking whether another has done the work."""
 
 PROBE = "probe"
 """The kind of job that a probe is. Builds leave it alone: it is part of no study's plan."""
@@ -44,13 +48,16 @@ def keep_probe(
     asked = {"probe": kind, **params}
     key = job_key(PROBE, asked, seed, network.fingerprint, data)
     name = f"{kind}-{key[:8]}"
-    if not atlas.done(key):
-        with atlas.job(key, PROBE, title, asked, seed) as writer:
-            answer = ask()
-            record = ProbeRecord(
-                name, kind, title, answer.summary, answer.to_json(), _png(draw(answer))
-            )
-            writer.add(record)
+    while not atlas.done(key):
+        with claim(atlas, key, PROBE) as ours:
+            if not ours:  # somebody is just putting the same question
+                time.sleep(POLL_SECONDS)
+            elif not atlas.done(key):
+                with atlas.job(key, PROBE, title, asked, seed) as writer:
+                    answer = ask()
+                    figures = answer.to_json()
+                    drawn = _png(draw(answer))
+                    writer.add(ProbeRecord(name, kind, title, answer.summary, figures, drawn))
     return atlas.probe(name)
 
 

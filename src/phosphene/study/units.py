@@ -4,7 +4,7 @@ import re
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,26 +16,43 @@ from phosphene.atlas import Atlas, ExampleRecord, JobWriter, PictureRecord
 from phosphene.attribution import gradient
 from phosphene.canvas import Spectrum
 from phosphene.errors import NetworkError, ObjectiveError, RectifierError
-from phosphene.maximize import Drawing, Recipe, Usual, draw
+from phosphene.maximize import Drawing, Recipe, Usual, batch_size, draw
 from phosphene.maximize.transparency import coarse
 from phosphene.network import GUIDED, PLAIN, Layer, Network, Rule
 from phosphene.objectives import Channel, Neuron, Term
 from phosphene.study.images import picture
-from phosphene.study.job import StudyJob
+from phosphene.study.job import StudyJob, UnitsJob
+from phosphene.study.plan import Study
 from phosphene.survey import crop, seen_from
 from phosphene.units import Unit
 
+UNITS_PER_JOB = 64
+"""The most units a job takes on: what a kill can cost at worst."""
+
+
+def shares(study: Study) -> Iterator[tuple[Layer, Sequence[int]]]:
+    """The units that a study shows, cut into what one job takes on."""
+    for layer in study.layers:
+        size = min(UNITS_PER_JOB, batch_size(study.network, layer.name))
+        units = study.units(layer)
+        for start in range(0, len(units), size):
+            yield layer, units[start : start + size]
+
 
 @dataclass(frozen=True)
-class Examples(StudyJob):
+class Examples(UnitsJob):
     """The top pictures of some units, what each unit saw in them, and its map there.
 
     By which rule the maps were made, and why, is the document `rule` of the job's key.
     """
 
-    kind: ClassVar[str] = "examples"
-    layer: Layer
-    units: Sequence[int]
+    kind = "examples"
+    needs = frozenset({"pass"})
+
+    @classmethod
+    def planned(cls, study: Study, earlier: Sequence[StudyJob]) -> Iterator[StudyJob]:
+        for layer, units in shares(study):
+            yield cls(study, layer, units)
 
     @property
     def title(self) -> str:
@@ -86,13 +103,18 @@ class Examples(StudyJob):
 
 
 @dataclass(frozen=True)
-class Pictures(StudyJob):
+class Pictures(UnitsJob):
     """The synthetic pictures of some units by one recipe."""
 
-    kind: ClassVar[str] = "pictures"
-    layer: Layer
-    units: Sequence[int]
+    kind = "pictures"
+    needs = frozenset({"pass", "spectrum", "usual"})
     recipe: Recipe
+
+    @classmethod
+    def planned(cls, study: Study, earlier: Sequence[StudyJob]) -> Iterator[StudyJob]:
+        for layer, units in shares(study):
+            for recipe in study.recipes(layer):
+                yield cls(study, layer, units, recipe)
 
     @property
     def title(self) -> str:
@@ -199,7 +221,3 @@ def _map_rule(network: Network, layer: Layer) -> tuple[Rule | None, str | None]:
 
 def _first_words(error: Exception) -> str:
     return re.split(r"; |\. ", str(error))[0]  # what follows is what to do instead
-
-
-OF_LAYERS = (Examples, Pictures)
-"""The jobs that are about one layer alone."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 from torch.utils.data import Subset
 
@@ -28,7 +28,7 @@ class MeasureUsual(StudyJob):
     Fewer than `LEAST` say nothing; then it is what the network itself remembers.
     """
 
-    kind: ClassVar[str] = "usual"
+    kind = "usual"
 
     @property
     def title(self) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 from torch import Tensor
@@ -23,7 +23,9 @@ from phosphene.survey import LabelPredictions, LayerSurvey, Survey
 class Describe(StudyJob):
     """Network, data and layers with their receptive fields."""
 
-    kind: ClassVar[str] = "describe"
+    kind = "describe"
+    needs = frozenset()
+    sole = True
 
     @property
     def title(self) -> str:
@@ -69,7 +71,8 @@ class Describe(StudyJob):
 class Pass(StudyJob):
     """The one pass over the data: statistics of all units, top pictures, accuracy."""
 
-    kind: ClassVar[str] = "pass"
+    kind = "pass"
+    sole = True
 
     @property
     def title(self) -> str:
@@ -126,7 +129,9 @@ class Shown(StudyJob):
     Many units answer to the same picture, so all are kept by one job, once.
     """
 
-    kind: ClassVar[str] = "shown"
+    kind = "shown"
+    needs = frozenset({"pass"})
+    sole = True
 
     @property
     def title(self) -> str:
@@ -158,7 +163,7 @@ class Shown(StudyJob):
 class MeasureSpectrum(StudyJob):
     """The spectrum of the data, on which canvases stand."""
 
-    kind: ClassVar[str] = "spectrum"
+    kind = "spectrum"
 
     @property
     def title(self) -> str:
