@@ -1,16 +1,14 @@
 """What is gathered from shards and merged is what is gathered from all of them."""
 
-import io
-import json
 import random
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from itertools import pairwise
+from pathlib import Path
 from pkgutil import iter_modules
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 from numpy.testing import assert_allclose
@@ -35,6 +33,7 @@ from phosphene.survey import (
     responses,
 )
 from phosphene.survey.spread import Spread
+from phosphene.survey.state import load_state, save_state
 
 COUNT, UNITS, CLASSES, K = 41, 3, 4, 5
 
@@ -147,35 +146,6 @@ def merged(kind: Kind, parts: Sequence[Any]) -> Any:
     return whole
 
 
-def travelled(state: Any) -> Any:
-    """A state after a journey as JSON and arrays."""
-    arrays: list[np.ndarray[Any, Any]] = []
-
-    def out(value: Any) -> Any:
-        match value:
-            case torch.Tensor():
-                arrays.append(value.numpy())
-                return {"array": f"arr_{len(arrays) - 1}"}
-            case dict():
-                return {name: out(part) for name, part in value.items()}
-            case _:
-                return value
-
-    text, file = json.dumps(out(state)), io.BytesIO()
-    np.savez(file, *arrays)
-    file.seek(0)
-    kept = np.load(file, allow_pickle=False)
-
-    def back(value: Any) -> Any:
-        if not isinstance(value, dict):
-            return value
-        if value.keys() == {"array"}:
-            return torch.from_numpy(kept[value["array"]])
-        return {name: back(part) for name, part in value.items()}
-
-    return back(json.loads(text))
-
-
 def same(one: Any, other: Any) -> bool:
     """Whether two states are equal, bit by bit; JSON's lists equal tuples."""
     match one:
@@ -214,20 +184,21 @@ def moments(found: Any) -> Moments:
 
 
 @pytest.mark.parametrize("seed", range(12))
-def test_a_cut_gives_the_same_bits_whoever_gathers_the_shards(kind: Kind, seed: int) -> None:
+def test_a_cut_gives_the_same_bits_whoever_gathers_the_shards(
+    kind: Kind, seed: int, tmp_path: Path
+) -> None:
+    """Each shard is gathered elsewhere, in any order, and the merging is interrupted after each."""
     pieces = cut(seed)
     expected = merged(kind, [gathered(kind, of, 4) for of in pieces])
-    elsewhere = {}
     for place in random.Random(seed).sample(range(len(pieces)), len(pieces)):
-        elsewhere[place] = travelled(gathered(kind, pieces[place], 4).state())
-    whole = kind.make()
+        save_state(gathered(kind, pieces[place], 4), tmp_path / f"{place}", "key")
+    save_state(kind.make(), tmp_path / "whole", "key")
     for place in range(len(pieces)):
-        part = kind.make()
-        part.restore(elsewhere[place])
+        whole, part = kind.make(), kind.make()
+        assert load_state(whole, tmp_path / "whole", "key")
+        assert load_state(part, tmp_path / f"{place}", "key")
         whole.merge(part)
-        interrupted = travelled(whole.state())
-        whole = kind.make()
-        whole.restore(interrupted)
+        save_state(whole, tmp_path / "whole", "key")
     assert same(whole.state(), expected.state())
 
 
@@ -247,7 +218,17 @@ def test_a_state_replaces_what_was_held(kind: Kind) -> None:
     assert same(gathered(kind, torch.arange(9), 3).state(), some.state()), "it shares no memory"
 
 
-def test_the_most_confused_and_the_examples_are_spread_over_all_shards() -> None:
+def test_a_file_of_something_else_is_no_state(tmp_path: Path) -> None:
+    some, path = Spread(3), tmp_path / "state"
+    assert not load_state(some, path, "key")
+    save_state(gathered(KINDS[Spread], torch.arange(9), 3), path, "another")
+    assert not load_state(some, path, "key")
+    path.write_bytes(path.read_bytes()[:-1] + b"\0\0")
+    assert not load_state(some, path, "another")
+    assert some.members == []
+
+
+def test_examples_are_spread_over_all_shards() -> None:
     spread, whole = Spread(3), Spread(3)
     for members in ([5, 6, 7, 8], [0, 9], [1, 2, 3, 4]):
         part = Spread(3)

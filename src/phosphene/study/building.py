@@ -147,6 +147,7 @@ class _Build:
             job.key, job.kind, job.title, job.told, seed, replaces=replaces
         ) as writer:
             yield from job.run(self.atlas, writer)
+        job.tidy(self.atlas)
 
     def _progress(self, pending: float, title: str) -> Progress:
         total = len(self.jobs)

@@ -91,6 +91,9 @@ class StudyJob(ABC):
     def run(self, atlas: Atlas, writer: JobWriter) -> Iterator[float]:
         """Do the work and add what it found."""
 
+    def tidy(self, atlas: Atlas) -> None:  # noqa: B027 - most put nothing there
+        """Remove what it put beside the atlas to go on from, now that what it found is kept."""
+
 
 @dataclass(frozen=True)
 class UnitsJob(StudyJob):

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,13 +11,14 @@ from torch import Tensor
 
 from phosphene.atlas import Atlas, JobWriter, LayerRecord, Skipped, UnitRecord
 from phosphene.canvas import Spectrum
-from phosphene.data import batches, item_name
+from phosphene.data import batches, item_name, shards
 from phosphene.errors import DataError
 from phosphene.network import Layer
 from phosphene.study.images import image_records, members_of
 from phosphene.study.job import StudyJob
 from phosphene.study.plan import Study
 from phosphene.survey import LabelPredictions, LayerSurvey, Survey
+from phosphene.survey.state import load_state, save_state
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,11 @@ class Describe(StudyJob):
 
 @dataclass(frozen=True)
 class Pass(StudyJob):
-    """The one pass over the data: statistics of all units, top pictures, accuracy."""
+    """The one pass over the data: statistics of all units, top pictures, accuracy.
+
+    What was found is kept after each shard of the data in a file beside the atlas, which is gone
+    when the pass is done.
+    """
 
     kind = "pass"
     sole = True
@@ -91,9 +97,15 @@ class Pass(StudyJob):
         name = partial(item_name, study.data)
         survey = Survey(study.network, layers, classes, study.settings.examples, name=name)
         count = study.describe_data()["count"]
-        for batch in batches(study.data, study.batch, study.settings.workers):
-            survey.add(batch)
-            yield (survey.count + len(survey.skipped)) / max(1, count)
+        load_state(survey, self._kept(atlas), self.key)
+        for shard in shards(study.data, study.batch, study.settings.workers, survey.seen):
+            part = survey.empty()
+            for batch in shard:
+                part.add(batch)
+                yield (survey.seen + part.seen) / count
+            survey.merge(part)
+            if survey.seen < count:
+                save_state(survey, self._kept(atlas), self.key)
         if survey.count == 0:
             raise DataError(f"none of the {count} pictures of {study.data_name} could be read")
         writer.add(*(Skipped(item.path, item.reason) for item in survey.skipped))
@@ -120,6 +132,13 @@ class Pass(StudyJob):
         predictions = survey.predictions
         if predictions is not None and predictions.count:
             writer.document("evaluation", _evaluation(survey, len(study.classes)))
+
+    def tidy(self, atlas: Atlas) -> None:
+        self._kept(atlas).unlink(missing_ok=True)
+
+    @staticmethod
+    def _kept(atlas: Atlas) -> Path:
+        return atlas.path.with_name(f"{atlas.path.name}.pass")
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,78 @@
+"""A pass that is cut short loses one shard of the data."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from phosphene.atlas import Atlas
+from phosphene.data import ArrayDataset, Example
+from phosphene.study import Study, build
+from phosphene.study.building import Progress
+
+
+class Watched(ArrayDataset):
+    """Knows which of its pictures were read."""
+
+    def __getitem__(self, index: int) -> Example:
+        vars(self).setdefault("read", []).append(index)
+        return super().__getitem__(index)
+
+
+@pytest.fixture
+def watched(study: Study, monkeypatch: pytest.MonkeyPatch) -> Study:
+    """A study of 40 pictures in shards of twelve, each three batches."""
+    monkeypatch.setattr("phosphene.data.batching.SHARD", 13)
+    data = study.data
+    assert isinstance(data, ArrayDataset)
+    watched = Watched(data.pictures, data.labels, name=data.name, classes=data.classes)
+    settings = replace(study.settings, layers=("0",), recipes=(), batch=4)
+    return Study(study.network, watched, settings)
+
+
+def the_pass(study: Study, path: Path) -> Iterator[Progress]:
+    return (step for step in build(study, path) if step.title.startswith("looking"))
+
+
+def fingerprint(path: Path) -> str:
+    with Atlas.open(path) as atlas:
+        return atlas.fingerprint()
+
+
+@pytest.mark.parametrize(("stop", "left"), [(2, 0), (4, 0), (5, 12), (7, 12), (9, 24), (11, 36)])
+def test_it_goes_on_after_the_last_whole_shard(
+    watched: Study, tmp_path: Path, stop: int, left: int
+) -> None:
+    [*_] = build(watched, tmp_path / "whole.atlas")
+    path = tmp_path / "a.atlas"
+    begun = build(watched, path)
+    titles = [next(begun).title]
+    while sum(title.startswith("looking") for title in titles) < stop:
+        titles.append(next(begun).title)
+    begun.close()
+    assert (tmp_path / "a.atlas.pass").exists() is (left > 0)
+    watched.data.read.clear()
+    [*_] = build(watched, path)
+    assert watched.data.read[0] == left
+    assert fingerprint(path) == fingerprint(tmp_path / "whole.atlas")
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["a.atlas", "whole.atlas"]
+
+
+def test_what_another_pass_left_is_not_gone_on_from(watched: Study, tmp_path: Path) -> None:
+    path = tmp_path / "a.atlas"
+    steps = the_pass(watched, path)
+    for _ in range(8):
+        next(steps)
+    steps.close()
+    other = replace(watched, settings=replace(watched.settings, batch=3))
+    other.data.read.clear()
+    [*_] = build(other, path)
+    assert other.data.read[0] == 0
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["a.atlas"]
+
+
+def test_a_pass_of_one_shard_leaves_nothing_beside_the_atlas(study: Study, tmp_path: Path) -> None:
+    small = replace(study, settings=replace(study.settings, layers=("0",), recipes=()))
+    for _ in build(small, tmp_path / "a.atlas"):
+        assert not (tmp_path / "a.atlas.pass").exists()
