@@ -48,6 +48,14 @@ def answer(network: Network, drawing: Drawing, recipe: Recipe) -> float:
     return float(values[0, index, patch.y, patch.x] if values.ndim == 4 else values[0, index])
 
 
+def test_one_unit_has_one_name_and_one_picture(network: Network) -> None:
+    assert network.unit(f"{LOGITS}:1") == Unit("fc", 1)
+    recipe = Recipe(canvas=Pixels(spread=0.5), steps=2)
+    (by_role,), (by_name,) = (draw(network, [text], recipe) for text in (f"{LOGITS}:1", "fc:1"))
+    assert by_role.unit == by_name.unit
+    assert torch.equal(by_role.picture, by_name.picture)
+
+
 @pytest.mark.parametrize("size", [(9, 14), (24, 20)], ids=str)
 def test_a_channel_on_a_canvas_of_another_size(size: tuple[int, int], network: Network) -> None:
     recipe = Recipe(canvas=Pixels(spread=0.5), steps=4, size=size)

@@ -1,5 +1,6 @@
 """The `Network` record: any `nn.Module` with what is needed to show it pictures."""
 
+import dataclasses
 from collections.abc import Collection, Sequence
 from functools import partial, reduce
 from typing import Any
@@ -243,14 +244,17 @@ class Network:
         return self.layers[name]
 
     def unit(self, named: object) -> Unit:
-        """The unit that is meant by a `Unit`, or by a text such as `conv2:17`.
+        """The unit that is meant by a `Unit`, or by a text such as `conv2:17`, by its own name.
+
+        `<logits>:3` is unit 3 of whichever layer has the classes: one unit has one name.
 
         Raises:
             UnknownLayerError, UnknownUnitError: there is none, with the nearest names.
         """
         unit = Unit.of(named)
-        self.layer(unit.layer).check(unit)
-        return unit
+        layer = self.layer(unit.layer)
+        layer.check(unit)
+        return dataclasses.replace(unit, layer=layer.name)
 
     def record(
         self, pictures: Float[Tensor, "b c h w"], layers: Collection[str], stop: bool = True
