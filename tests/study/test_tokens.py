@@ -6,14 +6,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from torch import Tensor, nn
 
 import modern
 import tiny
 from phosphene.atlas import Atlas
+from phosphene.attribution import METHODS
 from phosphene.data import ArrayDataset
 from phosphene.figures import attributions_sheet, export_site, unit_sheet
 from phosphene.maximize import Recipe
 from phosphene.network import Input, Network
+from phosphene.objectives import Neuron, Term
 from phosphene.study import Settings, Study, build
 from phosphene.units import Unit
 
@@ -78,6 +81,47 @@ def test_pages_and_sheets_are_made(opened: tuple[str, Atlas], tmp_path: Path) ->
     picture = photographs()[0].picture
     sheet = attributions_sheet(made(name), picture, [Unit(LAYERS[name][0], 1)], atlas)
     assert np.asarray(sheet).std() > 10
+
+
+class Pooled(nn.Module):
+    """Five tokens made of sixteen, which lie nowhere in the picture."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.patches = nn.Conv2d(3, 6, 4, 4)
+        self.pool = nn.Linear(16, 5)
+        self.tokens = nn.Linear(6, 7)
+        self.output = nn.Linear(7, 5)
+
+    def forward(self, x: Tensor) -> Tensor:
+        tokens = self.tokens(self.pool(self.patches(x).flatten(2)).transpose(1, 2))
+        return self.output(tokens.relu().mean(1))
+
+
+def test_maps_of_tokens_without_a_grid_are_of_the_token_that_answers_most(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network, data = Network(tiny.seeded(Pooled), Input(3, (16, 16)), tuple("abcde")), photographs()
+    assert network.layer("tokens").shape == (5, 7)
+    settings = Settings(("tokens",), (Recipe("channel", steps=1),), examples=4)
+    for _ in build(Study(network, data, settings), tmp_path / "a.atlas"):
+        pass
+    asked: list[Term] = []
+
+    def spy(network: Network, pictures: Tensor, objective: Term) -> Tensor:
+        asked.append(objective)
+        return torch.zeros_like(pictures)
+
+    def token(picture: Tensor) -> int:
+        return int(network.record(picture[None], ["tokens"])["tokens"][0, :, 1].argmax())
+
+    monkeypatch.setitem(METHODS, "spy", spy)
+    with Atlas.open(tmp_path / "a.atlas") as atlas:
+        attributions_sheet(network, data[0].picture, ["tokens:1"], atlas, methods=["spy"])
+        best = tuple(token(data[e.image].picture) for e in atlas.examples("tokens", 1))
+    whole = Neuron("tokens", 1, (0,), (token(data[0].picture),))
+    assert asked == [whole, Neuron("tokens", 1, (0,) * len(best), best)]
+    assert any(best)
 
 
 def test_layers_keep_how_the_network_has_them_and_what_they_cost(

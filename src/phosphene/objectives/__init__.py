@@ -15,6 +15,7 @@ from phosphene.objectives.terms import (
     Norm,
     PerImage,
     Probability,
+    at_places,
     of_unit,
     unit_maps,
 )
@@ -44,6 +45,7 @@ __all__ = [
     "Unfamiliar",
     "Unusual",
     "Values",
+    "at_places",
     "of_unit",
     "unit_maps",
 ]

@@ -1,5 +1,6 @@
 """What can be asked of a unit: channels, neurons, classes, directions, whole layers."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -8,6 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from phosphene.errors import ObjectiveError
+from phosphene.network import Layer
 from phosphene.network.recorded import Recording
 from phosphene.objectives.algebra import LayerTerm, Term
 from phosphene.tasks import log_probabilities, probabilities
@@ -238,6 +240,17 @@ def of_unit(unit: Unit) -> Term:
     if unit.y is None:
         return Channel(unit.layer, unit.index)
     return Neuron(unit.layer, unit.index, unit.y, unit.x)
+
+
+def at_places(layer: Layer, index: int, places: Sequence[int]) -> Term:
+    """The objective that asks for one unit at a place of its own in each of several pictures.
+
+    Places are numbers of positions, row by row, or of tokens; a dense layer has only one.
+    """
+    if len(layer.shape) == 1:
+        return Channel(layer.name, index)
+    rows, columns = zip(*map(layer.at, places), strict=True)
+    return Neuron(layer.name, index, y=rows, x=columns)
 
 
 def _units(layer: str, index: PerImage) -> str:

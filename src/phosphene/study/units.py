@@ -19,7 +19,7 @@ from phosphene.errors import NetworkError, ObjectiveError, RectifierError
 from phosphene.maximize import Drawing, Recipe, Usual, batch_size, draw
 from phosphene.maximize.transparency import coarse
 from phosphene.network import GUIDED, PLAIN, Layer, Network, Rule
-from phosphene.objectives import Channel, Neuron, Term
+from phosphene.objectives import Channel, Term, at_places
 from phosphene.study.images import picture
 from phosphene.study.job import StudyJob, UnitsJob
 from phosphene.study.plan import Study
@@ -82,10 +82,10 @@ class Examples(UnitsJob):
             pictures = torch.stack([seen[index] for index in images])
             maps = torch.zeros_like(pictures)
             if rule is not None:
-                maps = _maps(network, pictures, _at(self.layer, unit, places), rule)
+                maps = _maps(network, pictures, at_places(self.layer, unit, places), rule)
             boxes = [seen_from(self.layer, field, place) for place in places]
             for rank, (box, cut) in enumerate(zip(boxes, crop(maps, boxes), strict=True)):
-                place = divmod(places[rank], self.layer.shape[2]) if self.layer.spatial else None
+                place = self.layer.at(places[rank]) if self.layer.spatial else None
                 writer.add(
                     ExampleRecord(
                         layer=self.layer.name,
@@ -172,15 +172,6 @@ def _named(units: Sequence[int]) -> dict[str, list[int]]:
     if isinstance(units, range):
         return {"units": [units.start, units.stop]}
     return {"chosen": list(units)}
-
-
-def _at(layer: Layer, unit: int, places: Sequence[int]) -> Term:
-    """The objective that asks for `unit` at its own place in each picture."""
-    if len(layer.shape) == 1:
-        return Channel(layer.name, unit)
-    width = layer.shape[2] if layer.spatial else layer.shape[0]
-    rows, columns = zip(*(divmod(place, width) for place in places), strict=True)
-    return Neuron(layer.name, unit, y=rows, x=columns)
 
 
 def _alpha(drawing: Drawing) -> Float[ndarray, "h2 w2"] | None:

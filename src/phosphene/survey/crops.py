@@ -15,7 +15,7 @@ Box = tuple[int, int, int, int]
 def seen_from(layer: Layer, field: ReceptiveField, place: int) -> Box:
     """The box of pixels that position number `place` of `layer` sees."""
     if layer.spatial:
-        return field.box(place // layer.shape[2], place % layer.shape[2])
+        return field.box(*layer.at(place))
     return field.box(place, place) if len(field.rows) > 1 else field.box(0, 0)
 
 

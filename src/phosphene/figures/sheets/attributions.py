@@ -11,7 +11,7 @@ from PIL import Image
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from phosphene.atlas import Atlas
+from phosphene.atlas import Atlas, ExampleRecord
 from phosphene.attribution import Attribution, called, method
 from phosphene.data import Example, read
 from phosphene.errors import InputError, RectifierError
@@ -22,8 +22,8 @@ from phosphene.figures.ink.paper import MARGIN, SOFT, Paper
 from phosphene.figures.ink.png import AnyImage
 from phosphene.figures.sheets.study import OUTSIDE
 from phosphene.figures.views.atlas import AtlasView
-from phosphene.network import Network
-from phosphene.objectives import Channel, Energy, Neuron, Term, unit_maps
+from phosphene.network import Layer, Network
+from phosphene.objectives import Energy, at_places, unit_maps
 from phosphene.survey import Box, Survey, seen_from
 from phosphene.survey import crop as cut
 from phosphene.units import Unit
@@ -52,7 +52,7 @@ class Patch(NamedTuple):
 def attributions_sheet(
     network: Network,
     picture: Float[Tensor, "c h w"],
-    units: Sequence[Unit],
+    units: Sequence[Unit | str],
     found: Survey | Atlas,
     data: Dataset[object] | None = None,
     *,
@@ -86,9 +86,8 @@ def attributions_sheet(
         max(NARROWEST, 2 * MARGIN + (1 + len(asked)) * (SIDE + GAP) - GAP),
     )
     patches = _patches(network, found, data)
-    for unit in units:
-        best = patches(network.unit(unit))
-        _strip(paper, network, picture, unit, methods=asked, best=best)
+    for unit in map(network.unit, units):
+        _strip(paper, network, picture, unit, methods=asked, best=patches(unit))
     return paper.image()
 
 
@@ -116,8 +115,9 @@ def _strip(
     best: Sequence[Patch],
 ) -> None:
     place, value = _strongest(network, picture, unit)
-    everywhere = unit.y is None and value > 0 and network.layer(unit.layer).spatial
-    at = Energy(unit.layer, unit.index) if everywhere else _objective(network, unit, (place,))
+    layer = network.layer(unit.layer)
+    everywhere = unit.y is None and value > 0 and layer.spatial
+    at = Energy(unit.layer, unit.index) if everywhere else at_places(layer, unit.index, (place,))
     fires = "answers" if value > 0 else "does not fire and answers"
     up_to = "up to " if everywhere else ""
     paper.heading(f"{unit_name(network, unit)}, which {fires} {up_to}{number(value)} here")
@@ -152,7 +152,7 @@ def _maps(
     """What the unit answers to at the place of each patch, over the whole of its picture."""
     if not best:
         return torch.zeros(0, *network.input.shape)
-    at = _objective(network, unit, tuple(patch.place for patch in best))
+    at = at_places(network.layer(unit.layer), unit.index, [patch.place for patch in best])
     return attribution(network, torch.stack([patch.picture for patch in best]), at).cpu()
 
 
@@ -205,29 +205,27 @@ def _strongest(network: Network, picture: Tensor, unit: Unit) -> tuple[int, floa
     return place, float(values[place])
 
 
-def _objective(network: Network, unit: Unit, places: tuple[int, ...]) -> Term:
-    """The unit at one place for each of several pictures."""
-    layer, index = network.layer(unit.layer), (unit.index,) * len(places)
-    if not layer.spatial:
-        return Channel(unit.layer, index)
-    width = layer.shape[2]
-    rows, columns = (tuple(p // width for p in places), tuple(p % width for p in places))
-    return Neuron(unit.layer, index, rows, columns)
-
-
 def _kept(view: AtlasView, network: Network, unit: Unit) -> list[Patch]:
     """What an atlas keeps of the patches that excite the unit most; none before it was built."""
-    layer = network.layer(unit.layer)
-    width = layer.shape[-1] if layer.spatial else 1
-    found = []
+    layer, found = network.layer(unit.layer), []
     for example in view.atlas.examples(unit.layer, unit.index)[:PATCHES]:
         image = view.image(example.image)
         if image is None:
             continue
         label = None if image.label is None else view.names.label(image.label)
-        place = (example.y or 0) * width + (example.x or 0)
-        found.append(Patch(torch.from_numpy(image.picture), place, _answer(label, example.value)))
+        place, told = _place(view, layer, example), _answer(label, example.value)
+        found.append(Patch(torch.from_numpy(image.picture), place, told))
     return found
+
+
+def _place(view: AtlasView, layer: Layer, example: ExampleRecord) -> int:
+    """The number of the position at which a patch excites its unit most."""
+    if example.y is not None and example.x is not None:
+        return example.y * layer.shape[-1] + example.x
+    if len(layer.shape) == 1:
+        return 0
+    tokens = view.atlas.document(f"top {example.layer}")["places"]  # rows know no tokens
+    return int(tokens[example.unit][example.rank])
 
 
 def _surveyed(network: Network, survey: Survey, data: Dataset[object], unit: Unit) -> list[Patch]:

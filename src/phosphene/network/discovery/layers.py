@@ -57,6 +57,10 @@ class Layer:
         """How the network itself has the layer's values."""
         return self.site.layout.kind
 
+    def at(self, place: int) -> tuple[int, int]:
+        """Row and column of position number `place`, counted row by row; tokens are one row."""
+        return divmod(place, self.shape[0] if len(self.shape) == 2 else self.shape[-1])
+
     def check(self, unit: Unit) -> None:
         """Raise `UnknownUnitError` if the layer has no such unit, or not there."""
         if not 0 <= unit.index < self.units:
