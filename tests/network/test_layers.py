@@ -187,7 +187,7 @@ def test_unknown_units_are_answered_with_the_range(unit: Unit, says: str) -> Non
 def test_known_units_are_given_back() -> None:
     network = tiny.network("rectified")
     for unit in (Unit("conv1", 4), Unit("conv1", 0, 9, 7), Unit("fc2", 3)):
-        assert network.unit(unit) is unit
+        assert network.unit(unit) == unit
 
 
 def test_the_fingerprint_follows_weights_and_input() -> None:
