@@ -51,5 +51,5 @@ from .study import build as build
 from .survey import Survey as Survey
 from .transforms import Identity as Identity
 from .transforms import RandomAffine as RandomAffine
-from .types import Unit as Unit
+from .units import Unit as Unit
 from .version import __version__ as __version__
