@@ -31,9 +31,8 @@ from phosphene.figures import (
     transfer_sheet,
     weights_sheet,
 )
-from phosphene.figures.ink.layout import filling, rows
+from phosphene.figures.ink.layout import SIDE, WIDTH, filling, rows
 from phosphene.figures.ink.paper import DPI, MARGIN, Paper
-from phosphene.figures.sheets.study import SIDE, WIDTH
 from phosphene.maximize import Drawing, Recipe
 from phosphene.probes import (
     Ablation,

@@ -8,8 +8,8 @@ from torch import Tensor
 from drawn import edges_are_blank, holds
 from phosphene.evaluation import Confirmed
 from phosphene.figures import picture_to_image
+from phosphene.figures.ink.layout import LARGE
 from phosphene.figures.ink.paper import DPI
-from phosphene.figures.sheets.study import LARGE
 from phosphene.objectives import Channel, Norm
 from phosphene.probes import (
     Caricature,

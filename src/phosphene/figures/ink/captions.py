@@ -3,6 +3,15 @@
 from phosphene.words import NO_BREAK, number, percent
 
 
+def points(lost: float) -> str:
+    """Accuracy lost, in percentage points of all pictures.
+
+    >>> points(0.0125), points(-0.5)
+    ('1.25 points', '−50 points')
+    """
+    return f"{number(100 * lost)} points"
+
+
 def strength(activation: float, strongest_real: float | None) -> tuple[str, str]:
     """A synthetic picture's activation as a share of the strongest real image's: short, in words.
 

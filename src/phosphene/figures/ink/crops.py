@@ -7,6 +7,9 @@ from numpy import ndarray
 from phosphene.figures.ink.palette import picture_to_image
 from phosphene.figures.ink.png import mosaic
 
+OUTSIDE = (233, 230, 223)
+"""The colour of what a patch shows beyond its image."""
+
 Box = tuple[int, int, int, int]
 """top, left, bottom, right in pixels; a receptive field at a border reaches outside."""
 

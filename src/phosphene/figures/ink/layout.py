@@ -3,20 +3,27 @@
 import math
 from collections.abc import Sequence
 from statistics import fmean
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 from jaxtyping import Float, UInt8
-from matplotlib.axes import Axes
 from numpy import ndarray
 
 from phosphene.figures.ink.palette import NEGATIVE, POSITIVE, on_paper, signed_to_rgba
-from phosphene.figures.ink.paper import LINE, MARGIN, SOFT, Paper
+from phosphene.figures.ink.paper import INK, LINE, MARGIN, SOFT, Paper
 from phosphene.figures.ink.png import AnyImage
-from phosphene.figures.sheets.study import GAP, SIDE, WIDTH
 from phosphene.words import signed
 
+if TYPE_CHECKING:
+    import matplotlib.axes
+
 T = TypeVar("T")
+
+COLUMNS = 9
+SIDE, GAP = 0.875, 0.21
+LARGE = 1.4
+WIDTH = 2 * MARGIN + COLUMNS * SIDE + (COLUMNS - 1) * GAP
+"""Inches of a sheet: pictures in a row, a side of theirs and what is between, larger ones, all."""
 
 SMALL = 7.5
 BLUE, RED = ("#{:02x}{:02x}{:02x}".format(*colour) for colour in (POSITIVE, NEGATIVE))
@@ -71,7 +78,7 @@ def gallery(paper: Paper, items: Sequence[Captioned], side: float = SIDE) -> Non
 
 def cells(
     paper: Paper, colours: UInt8[ndarray, "n m 3"], left: float, top: float, side: float
-) -> Axes:
+) -> "matplotlib.axes.Axes":
     """Cells of `side` inches in their colours; the chart's units are rows and columns."""
     height, width = colours.shape[:2]
     axes = paper.chart(left, top, width * side, height * side)
@@ -81,6 +88,14 @@ def cells(
     axes.set_xticks([])
     axes.set_yticks([])
     return axes
+
+
+def framed(axes: "matplotlib.axes.Axes", row: int, column: int) -> None:
+    """Put a frame around one of the cells."""
+    from matplotlib.patches import Rectangle  # noqa: PLC0415 - slow to import
+
+    corner = column - 0.5, row - 0.5
+    axes.add_patch(Rectangle(corner, 1, 1, fill=False, edgecolor=INK, linewidth=1.1))
 
 
 def depths(shares: Float[ndarray, "n m"]) -> UInt8[ndarray, "n m 3"]:

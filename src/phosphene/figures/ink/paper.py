@@ -7,15 +7,16 @@ drawn, small ones enlarged by whole multiples, so that every pixel of theirs sta
 import io
 import textwrap
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from matplotlib import font_manager
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from PIL import Image, ImageOps
 
 from phosphene.figures.ink.png import AnyImage, enlarge
 from phosphene.figures.ink.tile import Tile
+
+if TYPE_CHECKING:
+    import matplotlib.axes
+    import matplotlib.figure
 
 DPI = 160
 MARGIN = 0.45
@@ -32,15 +33,23 @@ _OTHER_SCRIPTS = (
 """Tried for letters that DejaVu Sans lacks, where one of them is installed."""
 
 
+def _blank() -> "matplotlib.figure.Figure":
+    from matplotlib.figure import Figure  # noqa: PLC0415 - slow to import
+
+    return Figure(dpi=DPI, facecolor="white")
+
+
 @dataclass
 class Paper:
     """A sheet `width` inches wide; `top` is where the next thing goes."""
 
     width: float
     top: float = MARGIN
-    _figure: Figure = field(default_factory=lambda: Figure(dpi=DPI, facecolor="white"))
+    _figure: "matplotlib.figure.Figure" = field(default_factory=_blank)
     _texts: list[tuple[float, float, str, dict[str, Any]]] = field(default_factory=list)
-    _charts: dict[Axes, tuple[float, float, float, float]] = field(default_factory=dict)
+    _charts: dict["matplotlib.axes.Axes", tuple[float, float, float, float]] = field(
+        default_factory=dict
+    )
     _pictures: list[tuple[Image.Image, int, int]] = field(default_factory=list)
 
     def write(
@@ -82,7 +91,7 @@ class Paper:
         """Put a picture in place pixel by pixel, however large it is."""
         self._pictures.append((image, round(left * DPI), round(top * DPI)))
 
-    def chart(self, left: float, top: float, width: float, height: float) -> Axes:
+    def chart(self, left: float, top: float, width: float, height: float) -> "matplotlib.axes.Axes":
         """Bare axes to draw a chart in."""
         axes = self._figure.add_axes((0, 0, 1, 1), label=str(len(self._charts)))
         axes.spines[["top", "right", "left"]].set_visible(False)
@@ -91,7 +100,7 @@ class Paper:
         self._charts[axes] = (left, top, width, height)
         return axes
 
-    def stretch(self, axes: Axes, height: float) -> None:
+    def stretch(self, axes: "matplotlib.axes.Axes", height: float) -> None:
         """Give a chart another height, once it is known what it must hold."""
         left, top, width, _ = self._charts[axes]
         self._charts[axes] = (left, top, width, height)
@@ -104,6 +113,8 @@ class Paper:
             axes.set_position(
                 (left / self.width, 1 - (top + h) / height, w / self.width, h / height)
             )
+        from matplotlib import font_manager  # noqa: PLC0415 - slow to import
+
         installed = font_manager.get_font_names()
         fonts = ["DejaVu Sans", *(name for name in _OTHER_SCRIPTS if name in installed)]
         for left, top, words, style in self._texts:

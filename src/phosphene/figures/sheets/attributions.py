@@ -15,12 +15,11 @@ from phosphene.atlas import Atlas, ExampleRecord
 from phosphene.attribution import Attribution, called, method
 from phosphene.data import Example, read
 from phosphene.errors import InputError, RectifierError
-from phosphene.figures.ink.crops import covers, crop
+from phosphene.figures.ink.crops import OUTSIDE, covers, crop
 from phosphene.figures.ink.layout import SMALL, titled
 from phosphene.figures.ink.palette import full_strength, on_paper, picture_to_image, signed_to_rgba
 from phosphene.figures.ink.paper import MARGIN, SOFT, Paper
 from phosphene.figures.ink.png import AnyImage
-from phosphene.figures.sheets.study import OUTSIDE
 from phosphene.figures.views.atlas import AtlasView
 from phosphene.network import Layer, Network
 from phosphene.objectives import Energy, at_places, unit_maps

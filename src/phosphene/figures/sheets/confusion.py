@@ -8,9 +8,8 @@ from PIL import Image
 from torch import Tensor
 
 from phosphene.errors import InputError
-from phosphene.figures.ink.layout import SMALL, cells, depths, titled
+from phosphene.figures.ink.layout import SMALL, WIDTH, cells, depths, titled
 from phosphene.figures.ink.paper import INK, MARGIN, SOFT, Paper
-from phosphene.figures.sheets.study import WIDTH
 from phosphene.words import class_name, percent, plural
 
 CELL = 0.42

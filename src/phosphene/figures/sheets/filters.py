@@ -10,10 +10,18 @@ from PIL import Image
 from torch import Tensor
 
 from phosphene.errors import NetworkError, nearest
-from phosphene.figures.ink.layout import Captioned, gallery, magnitude, rows, ruler, titled
+from phosphene.figures.ink.layout import (
+    COLUMNS,
+    SIDE,
+    Captioned,
+    gallery,
+    magnitude,
+    rows,
+    ruler,
+    titled,
+)
 from phosphene.figures.ink.palette import on_paper, picture_to_image, signed_to_rgba
 from phosphene.figures.ink.png import mosaic
-from phosphene.figures.sheets.study import COLUMNS, SIDE
 from phosphene.maximize import Drawing, StrongestPatch, strongest_patches
 from phosphene.network import Network
 from phosphene.words import class_name, number, plural

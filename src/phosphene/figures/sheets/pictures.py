@@ -7,11 +7,20 @@ from PIL import Image
 from torch import Tensor
 
 from phosphene.errors import InputError
-from phosphene.figures.ink.layout import SMALL, Captioned, gallery, titled
+from phosphene.figures.ink.layout import (
+    COLUMNS,
+    GAP,
+    LARGE,
+    SIDE,
+    SMALL,
+    WIDTH,
+    Captioned,
+    gallery,
+    titled,
+)
 from phosphene.figures.ink.palette import picture_to_image
 from phosphene.figures.ink.paper import DPI, LINE, MARGIN, Paper
 from phosphene.figures.ink.png import enlarge
-from phosphene.figures.sheets.study import COLUMNS, GAP, LARGE, SIDE, WIDTH
 from phosphene.maximize import Drawing
 from phosphene.network import Network
 from phosphene.results import sheet

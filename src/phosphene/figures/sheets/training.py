@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-from matplotlib.ticker import PercentFormatter
 from PIL import Image
 
 from phosphene.errors import InputError
@@ -44,7 +43,7 @@ def training_sheet(steps: Sequence[TrainingStep], title: str = "Training") -> Im
         axes.scatter(
             [i for i, _ in validated], [v for _, v in validated], s=16, color=RED, zorder=3
         )
-    axes.yaxis.set_major_formatter(PercentFormatter(1))
+    axes.yaxis.set_major_formatter(lambda share, _: percent(share))
     axes.set_xticks([places[0], places[-1]], [number(places[0]), f"{places[-1]:,}"])
     axes.grid(axis="y", color=LINE, linewidth=0.6)
     paper.top += 2.5

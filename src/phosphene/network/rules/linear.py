@@ -25,6 +25,7 @@ from phosphene.errors import InputError, RectifierError
 from phosphene.network.rules.replaced import Replaced
 from phosphene.network.rules.rule import Rule
 from phosphene.network.rules.shares import NORMS, SHARES, unshared
+from phosphene.words import literal
 
 Affine = Callable[[Tensor, Tensor, Tensor | None], Tensor]
 """A linear layer as a function of its input, weight and bias."""
@@ -49,7 +50,7 @@ def epsilon(size: float = 1e-6) -> Rule:
         return _replaced(x, y.detach(), pull)
 
     return Rule(
-        f"epsilon {size:g}",
+        f"epsilon {literal(size)}",
         table={"linear": _of_linear(share)},
         uncaught=partial(unshared, shares=SHARES | NORMS),
     )

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 from colorsys import hls_to_rgb
+from typing import TYPE_CHECKING
 
-from matplotlib.axes import Axes
 from PIL import Image
 
 from phosphene.figures.ink.layout import BLUE, GREY, SMALL, spaced, titled
@@ -11,6 +11,9 @@ from phosphene.figures.ink.paper import LINE, MARGIN, SOFT, Paper
 from phosphene.probes import FlipRates, Flips
 from phosphene.results import sheet
 from phosphene.words import class_name, number, percent, plural
+
+if TYPE_CHECKING:
+    import matplotlib.axes
 
 MOST_NAMED = 12
 """Lines with a name; there is room for so many, one above the other."""
@@ -86,7 +89,7 @@ def _panel(paper: Paper, found: Flips, *, left: float, width: float, highest: fl
     return below + paper.write(words, left, below, width, SMALL) + 0.05
 
 
-def _lines(axes: Axes, found: Flips, highest: float, across: float) -> None:
+def _lines(axes: "matplotlib.axes.Axes", found: Flips, highest: float, across: float) -> None:
     """The lines, on a chart that is `across` inches wide."""
     colours = {index: colour for _, index, colour in _named(found)}
     for i, (share, seen) in enumerate(zip(found.share_by_class, found.class_count, strict=True)):
@@ -129,7 +132,12 @@ def _colour(rank: int) -> str:
 
 
 def _name(
-    paper: Paper, axes: Axes, named: Sequence[tuple[float, str, str]], *, right: float, top: float
+    paper: Paper,
+    axes: "matplotlib.axes.Axes",
+    named: Sequence[tuple[float, str, str]],
+    *,
+    right: float,
+    top: float,
 ) -> None:
     """Write names beside the lines' ends, apart from each other, with leaders to them."""
     low, high = axes.get_ylim()

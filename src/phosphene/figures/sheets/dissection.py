@@ -2,9 +2,8 @@
 
 from PIL import Image
 
-from phosphene.figures.ink.layout import SMALL, bars, titled
+from phosphene.figures.ink.layout import SMALL, WIDTH, bars, titled
 from phosphene.figures.ink.paper import MARGIN, SOFT
-from phosphene.figures.sheets.study import WIDTH
 from phosphene.probes import Dissection
 from phosphene.results import sheet
 from phosphene.words import class_name, number

@@ -1,85 +1,28 @@
-"""What probes measured, as one figure each: transfer and moves."""
+"""What is made of a picture wherever it is moved."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import fields
+from typing import TYPE_CHECKING
 
 import numpy as np
-from jaxtyping import Float, UInt8
-from matplotlib import colormaps
-from matplotlib.axes import Axes
-from matplotlib.patches import Rectangle
+from jaxtyping import UInt8
 from numpy import ndarray
 from PIL import Image
-from torch import Tensor
 
-from phosphene.figures.ink.layout import BLUE, GREY, SMALL, cells, depths, titled
+from phosphene.figures.ink.layout import BLUE, GREY, SMALL, cells, depths, framed, titled
 from phosphene.figures.ink.palette import picture_to_image
-from phosphene.figures.ink.paper import INK, LINE, MARGIN, SOFT, Paper
-from phosphene.figures.sheets.study import WIDTH
-from phosphene.probes import Move, MoveMap, Transfer
+from phosphene.figures.ink.paper import LINE, MARGIN, SOFT, Paper
+from phosphene.probes import Move, MoveMap
 from phosphene.results import sheet
-from phosphene.words import class_name, number, percent
+from phosphene.words import class_name, percent
+
+if TYPE_CHECKING:
+    import matplotlib.axes
+
 
 MOST_COLOURS = 8
 """Classes with a colour of their own in a map; the rest share a grey."""
-
-
-@sheet.register
-def transfer_sheet(transfer: Transfer, names: Sequence[str] | None = None) -> Image.Image:
-    """Two matrices of numbers on colour: the share convinced, and the mean probability.
-
-    Rows are the network the pictures were made for, columns the one they were shown to; the
-    diagonal is framed. `names` are names to use in place of the networks' own.
-    """
-    called = transfer.names if names is None else names
-    side, room = 0.75, 1.3
-    wide = room + side * len(called)
-    paper = Paper(max(WIDTH, 2 * MARGIN + 2 * wide + 0.4))
-    paper.top += paper.write("Transfer", size=17.0, weight="bold")
-    words = f"{transfer.summary} Rows: the network they were made for. "
-    words += "Columns: the network they were shown to."
-    paper.top += 0.05 + paper.write(words, color=SOFT)
-    top = paper.top
-    panels: tuple[tuple[str, Tensor, Callable[[float], str]], ...] = (
-        ("Share read as their target", transfer.convinced, percent),
-        ("Mean probability of the target", transfer.probability, number),
-    )
-    ends = []
-    for i, (title, values, say) in enumerate(panels):
-        paper.top = top
-        left = MARGIN + i * (wide + 0.4)
-        paper.heading(title, left)
-        ends.append(
-            _matrix(paper, values.numpy(), names=called, say=say, left=left, room=room, side=side)
-        )
-    paper.top = max(ends)
-    return paper.image()
-
-
-def _matrix(
-    paper: Paper,
-    values: Float[ndarray, "n n"],
-    *,
-    names: Sequence[str],
-    say: Callable[[float], str],
-    left: float,
-    room: float,
-    side: float,
-) -> float:
-    heads = [
-        paper.write(name, left + room + j * side + 0.04, width=side, size=SMALL, color=SOFT)
-        for j, name in enumerate(names)
-    ]
-    top = paper.top + max(heads) + 0.04
-    axes = cells(paper, depths(values), left + room, top, side)
-    for i, name in enumerate(names):
-        paper.write(name, left, top + i * side + 0.06, room - 0.1, SMALL)
-        axes.add_patch(_frame(i, i))
-        for j, value in enumerate(values[i].tolist()):
-            colour = "white" if value > 0.6 else INK
-            axes.text(j, i, say(value), ha="center", va="center", size=8.5, color=colour)
-    return top + side * len(names)
 
 
 @sheet.register
@@ -119,7 +62,7 @@ def _maps(
     for i, (image, words) in enumerate(shown):
         place = left + i * (count * side + between)
         axes = cells(paper, image, place, top, side)
-        axes.add_patch(_frame(count // 2, count // 2))
+        framed(axes, count // 2, count // 2)
         _ticks(axes, count)
         below = top + len(image) * side + 0.24
         width = max(1.2, count * side)
@@ -128,7 +71,7 @@ def _maps(
     return max(ends) + 0.05 + paper.write(words, left, max(ends) + 0.05, size=SMALL, color=SOFT)
 
 
-def _ticks(axes: Axes, count: int) -> None:
+def _ticks(axes: "matplotlib.axes.Axes", count: int) -> None:
     radius = count // 2
     places, names = [0, radius, count - 1], [f"−{radius}", "0", f"+{radius}"]
     if radius:
@@ -162,6 +105,8 @@ def _curve(
 
 def _colours(moves: MoveMap) -> dict[int, str]:
     """Blue for the true class, other colours for those read most often."""
+    from matplotlib import colormaps  # noqa: PLC0415 - slow to import
+
     read = Counter(moves.predicted.flatten().tolist())
     others = [c for c, _ in read.most_common() if c != moves.label][: MOST_COLOURS - 1]
     palette = [
@@ -187,7 +132,3 @@ def _legend(paper: Paper, moves: MoveMap, colours: dict[int, str], names: Sequen
             words = f"{name}: {percent(count / total)} of the moves"
             tallest = max(tallest, paper.write(words, left + 0.2, width=pitch - 0.4, size=SMALL))
         paper.top += tallest + 0.06
-
-
-def _frame(row: int, column: int) -> Rectangle:
-    return Rectangle((column - 0.5, row - 0.5), 1, 1, fill=False, edgecolor=INK, linewidth=1.1)

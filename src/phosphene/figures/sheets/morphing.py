@@ -4,9 +4,8 @@ import numpy as np
 import torch
 from PIL import Image
 
-from phosphene.figures.ink.layout import BLUE, SMALL, cells, depths, titled
+from phosphene.figures.ink.layout import BLUE, SMALL, WIDTH, cells, depths, titled
 from phosphene.figures.ink.paper import INK, MARGIN, SOFT, Paper
-from phosphene.figures.sheets.study import WIDTH
 from phosphene.probes import MorphDistances
 from phosphene.results import sheet
 from phosphene.words import class_name, number, plural

@@ -11,7 +11,9 @@ from PIL import Image
 
 from phosphene.atlas import Atlas, UnitRecord, blaming_damage
 from phosphene.figures.ink.charts import firing_counts, strongest_classes
-from phosphene.figures.ink.palette import POSITIVE, on_paper
+from phosphene.figures.ink.crops import OUTSIDE
+from phosphene.figures.ink.layout import BLUE, COLUMNS, GAP, GREY, LARGE, SIDE, WIDTH
+from phosphene.figures.ink.palette import on_paper
 from phosphene.figures.ink.paper import MARGIN, SOFT, Paper
 from phosphene.figures.ink.png import AnyImage
 from phosphene.figures.views.atlas import AtlasView
@@ -23,15 +25,7 @@ from phosphene.words import number
 
 T = TypeVar("T")
 
-COLUMNS = 9
-SIDE, GAP = 0.875, 0.21
-LARGE = 1.4
-WIDTH = 2 * MARGIN + COLUMNS * SIDE + (COLUMNS - 1) * GAP
 CLASSES = 12
-
-OUTSIDE = (233, 230, 223)
-_BLUE = "#{:02x}{:02x}{:02x}".format(*POSITIVE)
-_GREY = "#b9bbbf"
 
 
 def unit_sheet(atlas: Atlas, layer: str, unit: int) -> Image.Image:
@@ -181,7 +175,7 @@ def _histogram(paper: Paper, record: UnitRecord, width: float) -> float:
     firing = np.array(firing_counts(record.histogram_counts, fired(record)))
     edges = record.histogram_low + record.histogram_width * np.arange(len(counts))
     axes = paper.chart(MARGIN, paper.top, width, 1.3)
-    for heights, colour in ((counts, _GREY), (firing, _BLUE)):
+    for heights, colour in ((counts, GREY), (firing, BLUE)):
         axes.bar(edges, heights**0.5, record.histogram_width, align="edge", color=colour)
     if edges[0] <= 0 <= edges[-1] + record.histogram_width:
         axes.axvline(0, color=SOFT, linewidth=0.7, linestyle=":")
@@ -198,7 +192,7 @@ def _profile(paper: Paper, called: Names, record: UnitRecord, left: float) -> fl
     axes = paper.chart(left + names, paper.top, paper.width - MARGIN - left - names - numbers, 1.0)
     top = paper.top
     for i, mean in strongest_classes(record.class_means, CLASSES):
-        colour = _BLUE if i == record.preferred_class else _GREY
+        colour = BLUE if i == record.preferred_class else GREY
         height = paper.write(called.label(i), left, top, names - 0.1, size=7.5)
         paper.write(number(mean), paper.width - MARGIN - numbers + 0.12, top, size=7.5, color=SOFT)
         axes.barh(top + height / 2, mean, 0.1, color=colour)
