@@ -17,7 +17,18 @@ from PIL import Image
 from phosphene.errors import PhospheneError
 
 
-class Result(ABC):
+class Displayed:
+    """Shows itself in a notebook as the figure that `sheet` draws of it."""
+
+    def _repr_png_(self) -> tuple[bytes, dict[str, int]]:
+        image = sheet(self)
+        buffer = io.BytesIO()
+        image.save(buffer, format="PNG")
+        # Sheets have twice as many pixels as a screen shows, so that print and zoom stay sharp.
+        return buffer.getvalue(), {"width": image.width // 2, "height": image.height // 2}
+
+
+class Result(Displayed, ABC):
     """An answer: `summary` in plain words, its figures as JSON, and a picture in a notebook."""
 
     @property
@@ -36,13 +47,6 @@ class Result(ABC):
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}: {self.summary}>"
-
-    def _repr_png_(self) -> tuple[bytes, dict[str, int]]:
-        image = sheet(self)
-        buffer = io.BytesIO()
-        image.save(buffer, format="PNG")
-        # Sheets have twice as many pixels as a screen shows, so that print and zoom stay sharp.
-        return buffer.getvalue(), {"width": image.width // 2, "height": image.height // 2}
 
 
 @singledispatch

@@ -202,7 +202,9 @@ class TestSilence:
             "from noise, gradients straight through rectifiers",
         ]
         # No gradient reached it before: the first attempts ended where they began.
-        assert [float(note.split("reached ")[1]) for note in drawing.attempts[:2]] == [0, 0]
+        assert [
+            float(note.split("reached ")[1].replace("−", "-")) for note in drawing.attempts[:2]
+        ] == [0, 0]
         assert drawing.activation == pytest.approx(answer(network, drawing, recipe))
         assert drawing.activation > 50
         assert drawing.attempts[-1] == f"{_STRAIGHT}: reached {drawing.activation:.3g}"
@@ -220,7 +222,7 @@ class TestSilence:
         network, recipe = self.sleeper(-200.0), Recipe(canvas=Pixels(), steps=0)
         black = torch.zeros(1, 1, 8, 8)
         (drawing,) = draw(network, [Unit("2", 0)], recipe, starts=black)
-        reached = [float(note.split("reached ")[1]) for note in drawing.attempts]
+        reached = [float(note.split("reached ")[1].replace("−", "-")) for note in drawing.attempts]
         assert reached[-1] == -200 < max(reached) < 0
         assert drawing.activation == pytest.approx(max(reached), rel=5e-3)
         assert drawing.activation == pytest.approx(answer(network, drawing, recipe), rel=1e-5)
@@ -243,12 +245,8 @@ def test_more_steps_excite_more(network: Network) -> None:
 
 
 class TestRefusals:
-    def test_units_of_two_layers(self, network: Network) -> None:
-        with pytest.raises(ObjectiveError, match=r"one layer.*\['conv1', 'conv2'\]"):
-            draw(network, [Unit("conv1", 0), Unit("conv2", 0)], Recipe())
-
     def test_no_units(self, network: Network) -> None:
-        with pytest.raises(ObjectiveError, match="one layer"):
+        with pytest.raises(ObjectiveError, match="no units were given"):
             draw(network, [], Recipe())
 
     def test_units_that_are_not_there(self, network: Network) -> None:

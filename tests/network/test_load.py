@@ -146,9 +146,9 @@ def test_parts_of_an_input_go_before_what_is_found() -> None:
 
 def test_inputs_that_cannot_be_told() -> None:
     pooled = nn.Sequential(nn.Conv2d(3, 2, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten())
-    with pytest.raises(SpecError, match=r"sizes \[28, 32.*\] all run; give it, .* 3x224x224"):
+    with pytest.raises(SpecError, match=r"sizes \[28, 32.*\] all run; give it: .* 3x224x224"):
         guess_input(pooled)
-    with pytest.raises(SpecError, match=r"none of the sizes .* runs; give it"):
+    with pytest.raises(SpecError, match=r"none of the sizes .* runs; give it: "):
         guess_input(head(1, 17))
-    with pytest.raises(SpecError, match="has no convolution; give it"):
+    with pytest.raises(SpecError, match="has no convolution; give it: "):
         guess_input(tiny.dense())

@@ -117,8 +117,13 @@ class Reader:
         self.layer(layer)
         return self._select(UNITS, "WHERE layer = ? ORDER BY unit", layer)
 
-    def unit(self, layer: str, unit: int) -> UnitRecord:
-        """One unit's statistics; raises `UnknownUnitError`, `UnknownLayerError`."""
+    def unit(self, layer: str, unit: int | None = None) -> UnitRecord:
+        """One unit's statistics, of `("conv2", 17)` or `"conv2:17"`.
+
+        Raises `UnknownUnitError`, `UnknownLayerError`.
+        """
+        if unit is None:
+            layer, unit = self._parsed(layer)
         self._require_unit(layer, unit)
         found = self._alone(UNITS, "WHERE layer = ? AND unit = ?", layer, unit)
         if not found:
@@ -127,6 +132,15 @@ class Reader:
                 "let `phosphene build` finish, or ask it for this layer"
             )
         return found
+
+    @staticmethod
+    def _parsed(text: str) -> tuple[str, int]:
+        layer, colon, number = text.rpartition(":")
+        if not colon or not number.isdecimal():
+            raise UnknownUnitError(
+                f"{text!r} names no unit of an atlas; write layer:number such as conv2:17"
+            )
+        return layer, int(number)
 
     def examples(self, layer: str, unit: int) -> tuple[ExampleRecord, ...]:
         """The images that excite a unit most, strongest first."""

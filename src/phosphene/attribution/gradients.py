@@ -23,6 +23,7 @@ from phosphene.attribution.starts import Start
 from phosphene.errors import InputError
 from phosphene.network import DECONVNET, GUIDED, PLAIN, Network, Rule
 from phosphene.objectives import Term
+from phosphene.spellings import natural
 
 Maps = Float[Tensor, "b c h w"]
 
@@ -33,6 +34,7 @@ Attribution = Callable[[Network, Tensor, Term], Tensor]
 """The signature all methods share: (network, pictures, objective) -> maps."""
 
 
+@natural
 def gradient(
     network: Network,
     pictures: Maps,
@@ -68,6 +70,7 @@ def gradient(
     return _gradient(Start.at(network, pictures, at), objective, rule)
 
 
+@natural
 def each_gradient(
     network: Network,
     pictures: Maps,
@@ -110,6 +113,7 @@ def _of_pieces(network: Network, cut: Cut, rule: Rule) -> Maps:
     return cut.paste(maps)
 
 
+@natural
 def deconvnet(
     network: Network, pictures: Maps, objective: Term, *, at: str | None = None
 ) -> Values:
@@ -121,6 +125,7 @@ def deconvnet(
     return gradient(network, pictures, objective, rule=DECONVNET, at=at)
 
 
+@natural
 def guided(network: Network, pictures: Maps, objective: Term, *, at: str | None = None) -> Values:
     """Guided backpropagation: positive gradient, through rectifiers that were open.
 
@@ -130,6 +135,7 @@ def guided(network: Network, pictures: Maps, objective: Term, *, at: str | None 
     return gradient(network, pictures, objective, rule=GUIDED, at=at)
 
 
+@natural
 def gradient_x_input(
     network: Network,
     pictures: Maps,
@@ -154,6 +160,7 @@ def gradient_x_input(
     return _gradient(start, objective, rule) * (start.values - base)
 
 
+@natural
 def integrated_gradients(
     network: Network,
     pictures: Maps,

@@ -5,7 +5,7 @@ from phosphene.data.dataset import ArrayDataset, ImageDataset, fingerprint
 from phosphene.data.embedded import digits
 from phosphene.data.example import Example, Unreadable, read
 from phosphene.data.folder import ImageFolder
-from phosphene.data.images import read_image
+from phosphene.data.images import in_size, read_image
 from phosphene.data.matching import (
     Match,
     Relabelled,
@@ -17,6 +17,7 @@ from phosphene.data.matching import (
     relabelled,
 )
 from phosphene.data.mnist_files import download_mnist, mnist
+from phosphene.data.modes import plain
 from phosphene.data.resize import Resize, resize_of
 from phosphene.data.spec import load_data
 
@@ -35,12 +36,14 @@ __all__ = [
     "digits",
     "download_mnist",
     "fingerprint",
+    "in_size",
     "item_name",
     "known_labels",
     "load_data",
     "match_classes",
     "mnist",
     "output_names",
+    "plain",
     "read",
     "read_image",
     "relabelled",

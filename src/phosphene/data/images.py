@@ -78,18 +78,32 @@ def decode(
     except Exception as error:  # Pillow's decoders raise nearly anything on damaged bytes
         reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
         return Unreadable(printable(path), printable(reason))
+    try:
+        return in_size(image, channels, size, resize, printable(path))
+    except UnreadableImageError as error:
+        return Unreadable(printable(path), str(error))
+
+
+def in_size(
+    image: Image.Image,
+    channels: int,
+    size: tuple[int, int] | None = None,
+    resize: Resize | None = None,
+    name: str = "the image",
+) -> Float[Tensor, "c h w"]:
+    """The picture of an opened image, as `read_image` makes it of a file called `name`.
+
+    Raises `UnreadableImageError` and `DataError` as it does.
+    """
     if channels in MODES:
         image = image.convert(MODES[channels])
     elif len(image.getbands()) != channels:
         found = len(image.getbands())
         raise DataError(
-            f"{printable(path)} has {found} channels ({image.mode}), not {channels}; "
-            "any file can be read with 1 (grey) or 3 (RGB)"
+            f"{name} has {found} channels ({image.mode}), not {channels}; "
+            "any can be read with 1 (grey) or 3 (RGB)"
         )
-    try:
-        return picture(image if size is None else fit(image, size, resize, _cropped))
-    except UnreadableImageError as error:
-        return Unreadable(printable(path), str(error))
+    return picture(image if size is None else fit(image, size, resize, _cropped))
 
 
 def _cropped(image: Image.Image, size: tuple[int, int], resize: int | None) -> Image.Image:

@@ -1,6 +1,6 @@
 """Draw what units look for, a whole layer in one batch."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import prod
 from typing import Any
@@ -18,7 +18,8 @@ from phosphene.maximize.transparency import opacity, traced
 from phosphene.maximize.usual import Usual
 from phosphene.network import PLAIN, STRAIGHT, Network, Rule
 from phosphene.objectives import Channel, Combination, Neuron, Term, unit_maps
-from phosphene.results import Result
+from phosphene.results import Displayed, Result
+from phosphene.spellings import Meant, Model, network_of, units_of
 from phosphene.streams import Streams, derived
 from phosphene.units import Unit
 from phosphene.words import number
@@ -61,17 +62,29 @@ class Drawing(Result):
         }
 
 
+class Drawings(Displayed, list[Drawing]):
+    """Drawings in the order in which they were asked for, which a notebook shows as one figure."""
+
+    @property
+    def summary(self) -> str:
+        """What each of them says."""
+        return " ".join(drawing.summary for drawing in self)
+
+    def __repr__(self) -> str:
+        return f"[{', '.join(map(repr, self))}]"
+
+
 def draw(
-    network: Network,
-    units: Sequence[Unit | str],
+    network: Model,
+    units: Meant,
     recipe: Recipe = STANDARD,
     *,
     seed: int = 0,
     spectrum: Spectrum | None = None,
     usual: Usual | None = None,
     starts: Float[Tensor, "units c h w"] | None = None,
-) -> list[Drawing]:
-    """Draw `units`, all of one layer, in one batch; texts such as "conv2:17" name units too.
+) -> Drawings:
+    """Draw `units`, each layer's in one batch: one or several, as `phosphene.spellings` reads them.
 
     What the recipe leaves open is chosen for the layer, the spectrum of the data and what is
     `usual` for it: see `chosen`.
@@ -81,13 +94,28 @@ def draw(
 
     Raises:
         UnknownLayerError, UnknownUnitError: with the nearest names.
-        ObjectiveError: units of more than one layer, or no list of units.
+        ObjectiveError: no units, or starts for more or fewer than there are.
     """
-    wanted = _units(network, units)
-    layers = {unit.layer for unit in wanted}
-    if len(layers) != 1:
-        raise ObjectiveError(f"units of one layer are drawn at a time; {sorted(layers)} were given")
-    easel = _Easel(network, chosen(network, layers.pop(), recipe, spectrum, usual), seed)
+    network = network_of(network)
+    wanted = units_of(network, units)
+    if starts is not None and len(starts) != len(wanted):
+        raise ObjectiveError(
+            f"{len(starts)} starts were given for {len(wanted)} units; give one for each"
+        )
+    found: dict[Unit, Drawing] = {}
+    for layer in dict.fromkeys(unit.layer for unit in wanted):
+        places = [i for i, unit in enumerate(wanted) if unit.layer == layer]
+        easel = _Easel(network, chosen(network, layer, recipe, spectrum, usual), seed)
+        found |= _drawn(
+            easel, [wanted[i] for i in places], None if starts is None else starts[places]
+        )
+    return Drawings(found[unit] for unit in wanted)
+
+
+def _drawn(
+    easel: "_Easel", wanted: Sequence[Unit], starts: Float[Tensor, "units c h w"] | None
+) -> dict[Unit, Drawing]:
+    """Each unit's best attempt; who is silent is tried again."""
     found: dict[Unit, Drawing] = {}
     for attempt in _ATTEMPTS:
         waiting = [i for i, unit in enumerate(wanted) if unit not in found or found[unit].silent]
@@ -100,17 +128,7 @@ def draw(
             found[unit] = _better(found.get(unit), drawing)
             note = f"{attempt.name}: reached {number(value)}"
             found[unit] = replace(found[unit], attempts=(*found[unit].attempts, note))
-    return [found[unit] for unit in wanted]
-
-
-def _units(network: Network, named: object) -> list[Unit]:
-    """The units that are named, each of which `network` has."""
-    if isinstance(named, str | Unit) or not isinstance(named, Iterable):
-        raise ObjectiveError(
-            f"{named!r:.80} is no list of units; write draw(network, ['conv2:17'], recipe), "
-            "also for one unit"
-        )
-    return [network.unit(unit) for unit in named]
+    return found
 
 
 def batch_size(network: Network, layer: str, memory: int = 2**30) -> int:

@@ -1,5 +1,6 @@
 """A network and what can be asked of it without changing it."""
 
+from phosphene.network.discovery.guess import guess_input
 from phosphene.network.discovery.layers import Layer
 from phosphene.network.edit import replace
 from phosphene.network.fields.pieces import Pieces
@@ -8,7 +9,7 @@ from phosphene.network.fields.windows import Patch
 from phosphene.network.freezing import frozen
 from phosphene.network.inputs import Input
 from phosphene.network.lenses import Lens
-from phosphene.network.loading.load import find_factory, guess_input, load_network
+from phosphene.network.loading.load import find_factory, load_network
 from phosphene.network.loading.weights import load_weights, read_weights
 from phosphene.network.memory import Remembered, remembered
 from phosphene.network.record import Network

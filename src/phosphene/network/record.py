@@ -9,9 +9,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from phosphene.errors import NetworkError, UnknownLayerError
+from phosphene.errors import NetworkError, UnknownLayerError, UnknownUnitError, nearest
 from phosphene.network.discovery.cost import multiply_adds
 from phosphene.network.discovery.failures import why_no_layer
+from phosphene.network.discovery.guess import guess_input
 from phosphene.network.discovery.layers import Layer
 from phosphene.network.discovery.logits import Reading, Unread
 from phosphene.network.edges import weights_of
@@ -39,7 +40,7 @@ class Network:
 
     Args:
         module: the network.
-        input: channels, size and normalisation of its input.
+        input: channels, size and normalisation of its input; sought by trial unless given.
         labels: names of the classes, in the order of the outputs; may be empty.
         name: what to call it in figures.
         output: which layer, or which part of what it gives back, holds the class scores. Found
@@ -49,6 +50,7 @@ class Network:
         lenses: layers derived from others, see `with_lens`.
 
     Raises:
+        SpecError: no input is given, and it cannot be told.
         WeightsError: a parameter holds NaN or infinity, a buffer NaN; or weights are not there.
         NetworkError: weights were made in inference mode.
 
@@ -64,7 +66,7 @@ class Network:
     def __init__(
         self,
         module: nn.Module,
-        input: Input,
+        input: Input | None = None,
         labels: Sequence[str] = (),
         name: str | None = None,
         *,
@@ -74,7 +76,7 @@ class Network:
     ) -> None:
         check_state(module)
         self.module = module
-        self.input = input
+        self.input = guess_input(module) if input is None else input
         self.labels = tuple(labels)
         self.name = name or type(module).__name__
         self.output = output
@@ -244,17 +246,27 @@ class Network:
         return self.layers[name]
 
     def unit(self, named: object) -> Unit:
-        """The unit that is meant by a `Unit`, or by a text such as `conv2:17`, by its own name.
+        """The unit that is meant by a `Unit`, a text such as `conv2:17`, or the name of a class.
 
         `<logits>:3` is unit 3 of whichever layer has the classes: one unit has one name.
 
         Raises:
             UnknownLayerError, UnknownUnitError: there is none, with the nearest names.
         """
+        if isinstance(named, str) and ":" not in named and self.classifies:
+            return self._class_unit(named)
         unit = Unit.of(named)
         layer = self.layer(unit.layer)
         layer.check(unit)
         return dataclasses.replace(unit, layer=layer.name)
+
+    def _class_unit(self, name: str) -> Unit:
+        if name not in self.classes:
+            raise UnknownUnitError(
+                f"{name!r} is neither a unit, written layer:number, nor a class of {self.name}; "
+                f"{nearest(name, (*self.classes, *self.layers))}"
+            )
+        return Unit(self.logits.name, self.classes.index(name))
 
     def record(
         self, pictures: Float[Tensor, "b c h w"], layers: Collection[str], stop: bool = True

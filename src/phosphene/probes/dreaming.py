@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from phosphene.canvas import Pixels
 from phosphene.errors import InputError
 from phosphene.maximize import Optimizer, Recipe, on_screen, paint
-from phosphene.maximize.aims import score
+from phosphene.maximize.scoring import score
 from phosphene.network import Network
 from phosphene.objectives import Norm, Term
 from phosphene.results import Result

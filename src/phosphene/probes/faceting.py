@@ -9,13 +9,12 @@ from torch import Tensor
 from phosphene.canvas import Spectrum
 from phosphene.errors import ObjectiveError
 from phosphene.maximize import Recipe, on_screen, paint
-from phosphene.maximize.aims import aim_at, score
 from phosphene.maximize.recipe import STANDARD
-from phosphene.network import Network
+from phosphene.maximize.scoring import score
 from phosphene.objectives import Diversity, Term
 from phosphene.results import Result
+from phosphene.spellings import Meant, Model, network_of, objective_of
 from phosphene.streams import Streams
-from phosphene.units import Unit
 from phosphene.words import number, plural
 
 
@@ -55,8 +54,8 @@ class Facets(Result):
 
 
 def facets(
-    network: Network,
-    unit: Unit | str | Term,
+    network: Model,
+    unit: Meant,
     layer: str,
     *,
     count: int = 4,
@@ -78,7 +77,8 @@ def facets(
     """
     if count < 2:
         raise ObjectiveError(f"{count} pictures cannot differ from one another; ask for two")
-    objective = aim_at(network, unit)
+    network = network_of(network)
+    objective = objective_of(network, unit)
     unlike = Diversity(network.layer(layer).name)
     names = [f"{objective}/{i}" for i in range(count)]
 

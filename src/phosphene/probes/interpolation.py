@@ -10,13 +10,12 @@ from torch import Tensor
 from phosphene.canvas import Spectrum
 from phosphene.errors import ObjectiveError
 from phosphene.maximize import Recipe, on_screen, paint
-from phosphene.maximize.aims import aim_at, score
 from phosphene.maximize.recipe import STANDARD
-from phosphene.network import Network
+from phosphene.maximize.scoring import score
 from phosphene.objectives import Blend, Term
 from phosphene.results import Result
+from phosphene.spellings import Meant, Model, network_of, objective_of
 from phosphene.streams import Streams
-from phosphene.units import Unit
 from phosphene.words import number, plural
 
 
@@ -54,9 +53,9 @@ class Interpolation(Result):
 
 
 def interpolate(
-    network: Network,
-    first: Unit | str | Term,
-    second: Unit | str | Term,
+    network: Model,
+    first: Meant,
+    second: Meant,
     *,
     count: int = 7,
     recipe: Recipe = STANDARD,
@@ -76,7 +75,8 @@ def interpolate(
     """
     if count < 2:
         raise ObjectiveError(f"{count} pictures lead nowhere; ask for two ends at least")
-    ends = [aim_at(network, end) for end in (first, second)]
+    network = network_of(network)
+    ends = [objective_of(network, end) for end in (first, second)]
     shares = tuple(i / (count - 1) for i in range(count))
     blend = Blend(ends[0], ends[1], shares)
     streams = Streams.seeded(seed, [f"{ends[0]} to {ends[1]}"] * count)

@@ -1,6 +1,5 @@
 """One picture for each of several objectives: directions, differences, any sum of terms."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,12 +10,14 @@ from torch import Tensor
 from phosphene.canvas import Spectrum
 from phosphene.errors import ObjectiveError
 from phosphene.maximize import Recipe, on_screen, paint
-from phosphene.maximize.aims import score
 from phosphene.maximize.recipe import STANDARD
+from phosphene.maximize.scoring import score
 from phosphene.network import Network
 from phosphene.objectives import Direction, Term, unit_maps
 from phosphene.results import Result
+from phosphene.spellings import Meant, Model, network_of, objective_of
 from phosphene.streams import Streams
+from phosphene.units import Unit
 from phosphene.words import number, plural
 
 
@@ -48,8 +49,8 @@ class Pictured(Result):
 
 
 def picture(
-    network: Network,
-    objectives: Sequence[Term],
+    network: Model,
+    objectives: Meant,
     recipe: Recipe = STANDARD,
     *,
     seed: int = 0,
@@ -66,10 +67,10 @@ def picture(
 
     *Source:* Olah et al. 2017, "Feature Visualization", on sums and directions.
     """
-    if not len(objectives):
-        raise ObjectiveError("no objectives were given to draw a picture for; give at least one")
+    network = network_of(network)
+    wanted = _each(network, objectives)
     pictures, scores = [], []
-    for i, objective in enumerate(objectives):
+    for i, objective in enumerate(wanted):
         start = None if starts is None else starts[i % len(starts)][None]
         streams = Streams.seeded(seed, [repr(objective)])
         made = on_screen(
@@ -77,7 +78,16 @@ def picture(
         )
         scores.append(float(score(network, objective, made)[0]))
         pictures.append(made[0].cpu())
-    return Pictured(network.name, tuple(objectives), torch.stack(pictures), tuple(scores))
+    return Pictured(network.name, tuple(wanted), torch.stack(pictures), tuple(scores))
+
+
+def _each(network: Network, objectives: Meant) -> list[Term]:
+    """One objective for each that was given, also where one alone was."""
+    if isinstance(objectives, Term | Unit | str):
+        return [objective_of(network, objectives)]
+    if not len(objectives):
+        raise ObjectiveError("no objectives were given to draw a picture for; give at least one")
+    return [objective_of(network, objective) for objective in objectives]
 
 
 @torch.no_grad()

@@ -15,6 +15,7 @@ from phosphene.maximize import Recipe, batch_size, on_screen, paint
 from phosphene.network import Network
 from phosphene.objectives import Neuron, of_unit, unit_maps
 from phosphene.results import Result
+from phosphene.spellings import Meant, Model, network_of, unit_of
 from phosphene.streams import Streams
 from phosphene.units import Unit
 from phosphene.words import number, plural
@@ -95,8 +96,8 @@ class Restarts(Result):
 
 
 def restart(
-    network: Network,
-    unit: Unit,
+    network: Model,
+    unit: Meant,
     recipe: Recipe = Recipe(),
     *,
     starts: int = 50,
@@ -120,7 +121,8 @@ def restart(
     *Source:* Hvass Laboratories, TensorFlow Tutorial 13-B, exercises; Rousseeuw 1987,
     "Silhouettes".
     """
-    network.unit(unit)
+    network = network_of(network)
+    unit = unit_of(network, unit)
     if starts < 1 or recipe.canvas.start != "noise":
         raise InputError(
             f"{starts} starts from {recipe.canvas.start!r} were asked for; "

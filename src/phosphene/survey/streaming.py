@@ -106,13 +106,14 @@ class Survey(Accumulator):
     def __init__(
         self,
         network: Network,
-        layers: Sequence[str],
+        layers: str | Sequence[str],
         classes: int | None = None,
         k: int = 9,
         *,
         keep: int = 9,
         name: Callable[[int], str] = "picture {}".format,
     ) -> None:
+        layers = [layers] if isinstance(layers, str) else layers
         self.network, self.name = network, name
         self.k, self.keep, self._told_classes = k, keep, classes
         reads = network.classifies and classes is None

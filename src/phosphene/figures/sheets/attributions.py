@@ -23,6 +23,7 @@ from phosphene.figures.ink.png import AnyImage
 from phosphene.figures.views.atlas import AtlasView
 from phosphene.network import Layer, Network
 from phosphene.objectives import Energy, at_places, unit_maps
+from phosphene.spellings import Meant, Shown, pictures_of, units_of
 from phosphene.survey import Box, Survey, seen_from
 from phosphene.survey import crop as cut
 from phosphene.units import Unit
@@ -50,8 +51,8 @@ class Patch(NamedTuple):
 
 def attributions_sheet(
     network: Network,
-    picture: Float[Tensor, "c h w"],
-    units: Sequence[Unit | str],
+    picture: Shown,
+    units: Meant,
     found: Survey | Atlas,
     data: Dataset[object] | None = None,
     *,
@@ -85,8 +86,10 @@ def attributions_sheet(
         max(NARROWEST, 2 * MARGIN + (1 + len(asked)) * (SIDE + GAP) - GAP),
     )
     patches = _patches(network, found, data)
-    for unit in map(network.unit, units):
-        _strip(paper, network, picture, unit, methods=asked, best=patches(unit))
+    (looked_at,) = pictures_of(network, picture)
+    for unit in units_of(network, units):
+        best = patches(unit)
+        _strip(paper, network, looked_at, unit, methods=asked, best=best)
     return paper.image()
 
 

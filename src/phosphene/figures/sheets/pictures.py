@@ -18,7 +18,7 @@ from phosphene.figures.ink.layout import (
     gallery,
     titled,
 )
-from phosphene.figures.ink.palette import picture_to_image
+from phosphene.figures.ink.palette import full_strength, on_paper, picture_to_image, signed_to_rgba
 from phosphene.figures.ink.paper import DPI, LINE, MARGIN, Paper
 from phosphene.figures.ink.png import enlarge
 from phosphene.maximize import Drawing
@@ -71,6 +71,60 @@ def _(drawing: Drawing) -> Image.Image:
     """One drawing by itself; what there is, also of a silent unit."""
     image = picture_to_image(drawing.picture.numpy())
     return _sheet([(image, drawing.summary)], str(drawing.unit), "", None)
+
+
+@sheet.register
+def _(drawings: list) -> Image.Image:  # type: ignore[type-arg]
+    """Several drawings, each with its unit and what that answers; `drawings_sheet` names classes.
+
+    Raises:
+        InputError: a list of something else.
+    """
+    if not drawings or not all(isinstance(drawing, Drawing) for drawing in drawings):
+        raise InputError(
+            f"a list of {type(drawings[0]).__name__ if drawings else 'nothing'} has no figure; "
+            "give what `draw` returns, or one result"
+        )
+    items = [
+        (picture_to_image(drawing.picture.numpy()), f"{drawing.unit}: {number(drawing.activation)}")
+        for drawing in drawings
+    ]
+    silent = sum(drawing.silent for drawing in drawings)
+    return _sheet(items, plural(len(drawings), "drawing"), f"{silent or 'None'} silent.")
+
+
+@sheet.register
+def _(shown: Tensor) -> Image.Image:
+    """Maps or pictures, `b c h w` or one of them; what has values below 0 is taken for maps.
+
+    Raises:
+        InputError: another shape.
+    """
+    batch = shown[None] if shown.ndim == 3 else shown
+    if batch.ndim != 4 or not len(batch):
+        raise InputError(
+            f"values of shape {tuple(shown.shape)} have no figure; give pictures or maps b c h w"
+        )
+    if bool((batch < 0).any()):
+        return maps_sheet(batch)
+    return pictures_sheet(batch, [str(i) for i in range(len(batch))], "Pictures")
+
+
+def maps_sheet(maps: Float[Tensor, "b c h w"], title: str = "Maps") -> Image.Image:
+    """Signed maps, each in a range of its own, told below it."""
+    items: list[Captioned] = [
+        (
+            on_paper(signed_to_rgba(one.numpy(), full_strength(one.numpy()))),
+            f"{i}: up to {number(float(one.abs().max()))}",
+        )
+        for i, one in enumerate(maps.cpu())
+    ]
+    colours = (
+        "Grey is 0, colours are the channels'"
+        if maps.shape[1] == 3
+        else ("Blue for more, red for less")
+    )
+    return _sheet(items, title, f"{colours}; each in a range of its own.")
 
 
 def _drawn(network: Network, drawing: Drawing) -> Captioned:

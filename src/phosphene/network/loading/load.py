@@ -5,7 +5,6 @@ import importlib.util
 import inspect
 import sys
 from collections.abc import Collection, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
@@ -15,16 +14,13 @@ import torch
 from torch import nn
 
 from phosphene.errors import SpecError, nearest
-from phosphene.network.freezing import frozen, steady
+from phosphene.network.discovery.guess import guess_input
 from phosphene.network.inputs import Input
 from phosphene.network.loading.catalogue import LIBRARIES, Entry, from_library
 from phosphene.network.loading.weights import load_weights
 from phosphene.network.record import Network
-from phosphene.network.settings import kept_settings
 from phosphene.network.state import check_state
 from phosphene.tasks import Task
-
-_SIZES = (28, 32, 48, 64, 96, 128, 160, 192, 224, 227, 240, 256, 299, 384)
 
 
 def load_network(
@@ -131,37 +127,6 @@ def find_factory(spec: str, given: Collection[str] = ()) -> Any:
             "write a function without these that calls it"
         )
     return found
-
-
-def guess_input(module: nn.Module) -> Input:
-    """The input of a bare module: channels from its first convolution, size by trial.
-
-    Raises:
-        SpecError: no convolution to tell the channels from, or not exactly one usual size runs.
-    """
-    first = next((m for m in module.modules() if isinstance(m, nn.Conv2d)), None)
-    if first is None:
-        raise SpecError(
-            f"the input of {type(module).__name__} cannot be told, it has no convolution; "
-            "give it, on the command line as --input 1x28x28"
-        )
-    device = next(module.parameters()).device
-    running = []
-    with frozen(module), steady(module), torch.no_grad():
-        for size in _SIZES:
-            with (
-                suppress(Exception),
-                kept_settings(module),
-            ):  # a size that does not fit may fail in any way
-                module(torch.zeros(1, first.in_channels, size, size, device=device))
-                running.append(size)
-    if len(running) == 1:
-        return Input(first.in_channels, (running[0], running[0]))
-    found = f"sizes {running} all run" if running else f"none of the sizes {_SIZES} runs"
-    raise SpecError(
-        f"the input size of {type(module).__name__} cannot be told: {found}; "
-        f"give it, on the command line as --input {first.in_channels}x224x224"
-    )
 
 
 def _from_file(path: Path) -> ModuleType:

@@ -1,0 +1,181 @@
+"""What people write for a network, units, objectives and pictures, made into the values meant.
+
+Whatever takes one of these takes its natural spellings, and asks here what is meant: a module for
+its network, "conv2:17" or "dog" for a unit, a unit for its objective, an image, an array or a file
+for pictures.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from functools import wraps
+from pathlib import Path
+from typing import Any, Concatenate, ParamSpec, TypeAlias, TypeVar, cast
+from weakref import WeakKeyDictionary
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor, nn
+
+from phosphene.data import in_size, plain, read_image
+from phosphene.errors import InputError, NetworkError, ObjectiveError
+from phosphene.network import Network, load_network
+from phosphene.objectives import Channel, Logit, Neuron, Term, of_unit
+from phosphene.units import Unit
+
+Model: TypeAlias = Network | nn.Module | str
+"""A network, a module whose input can be told, or what `load_network` takes."""
+
+Meant: TypeAlias = Term | Unit | str | Sequence[Term | Unit | str]
+"""An objective, a unit, its text, the name of a class; or several units of one layer."""
+
+Shown: TypeAlias = Tensor | NDArray[Any] | Image.Image | str | Path | Sequence[Any]
+"""Pictures: a tensor, an array, an image, a file's path; one or several of them."""
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+_networks: "WeakKeyDictionary[nn.Module, Network]" = WeakKeyDictionary()
+
+
+def network_of(model: object) -> Network:
+    """The network that is meant by itself, by a bare module, or by `file.py:make` and the like.
+
+    A module's input is found by trial; its network is kept for as long as the module is.
+
+    Raises:
+        SpecError: the input cannot be told, or the text names no network.
+        NetworkError: anything else was given.
+    """
+    if isinstance(model, Network):
+        return model
+    if isinstance(model, str):
+        return load_network(model)
+    if not isinstance(model, nn.Module):
+        raise NetworkError(
+            f"{model!r:.80} is no network; give a Network, an nn.Module, or a text such as "
+            "'model.py:make'"
+        )
+    if model not in _networks:
+        _networks[model] = Network(model)
+    return _networks[model]
+
+
+def units_of(network: Network, meant: object) -> list[Unit]:
+    """The units that are meant by one or several units, texts, classes' names or objectives.
+
+    Raises:
+        UnknownLayerError, UnknownUnitError: there are none, with the nearest names.
+        ObjectiveError: an objective that is of no unit, or no units at all.
+    """
+    if isinstance(meant, Term):
+        return _of_term(network, meant)
+    if isinstance(meant, str | Unit) or not isinstance(meant, Iterable):
+        return [network.unit(meant)]
+    found = [unit for one in meant for unit in units_of(network, one)]
+    if not found:
+        raise ObjectiveError("no units were given; name at least one, such as 'conv2:17'")
+    return found
+
+
+def unit_of(network: Network, meant: object) -> Unit:
+    """The one unit that is meant; raises as `units_of`, and `ObjectiveError` for several."""
+    found = units_of(network, meant)
+    if len(found) != 1:
+        raise ObjectiveError(f"{len(found)} units were given; give one")
+    return found[0]
+
+
+def _of_term(network: Network, term: Term) -> list[Unit]:
+    if isinstance(term, Logit | Channel):
+        layer = network.logits.name if isinstance(term, Logit) else term.layer
+        indices = [term.index] if isinstance(term.index, int) else term.index
+        return [network.unit(Unit(layer, index)) for index in indices]
+    if isinstance(term, Neuron) and isinstance(term.index, int):
+        return [network.unit(str(term))]
+    raise ObjectiveError(f"{term} is an objective and no unit; phosphene.probes.picture draws it")
+
+
+def objective_of(network: Network, meant: object) -> Term:
+    """The objective that is meant: itself, that of a unit, or one of several for as many pictures.
+
+    Raises:
+        UnknownLayerError, UnknownUnitError: with the nearest names.
+        ObjectiveError: units of several layers, or some with a position and some without.
+    """
+    if isinstance(meant, Term):
+        return meant
+    units = units_of(network, meant)
+    if len(units) == 1:
+        return of_unit(units[0])
+    layers = {unit.layer for unit in units}
+    if len(layers) > 1 or any(unit.y is not None for unit in units):
+        raise ObjectiveError(
+            f"{', '.join(map(str, units[:5]))} are not all channels of one layer, so they are no "
+            "one objective; ask for each layer by itself"
+        )
+    return Channel(layers.pop(), tuple(unit.index for unit in units))
+
+
+def pictures_of(network: Network, shown: object) -> Tensor:
+    """Pictures `b c h w` in [0, 1], of one or several tensors, arrays, images or files.
+
+    Images and files come to the network's size as `read_image` brings them. Arrays are `h w`,
+    `h w c`, `c h w` or batches of the latter two; whole numbers of a byte mean 0 to 255.
+
+    Raises:
+        InputError: the axes of an array cannot be told, or it is no picture at all.
+        UnreadableImageError, DataError: as `read_image`.
+    """
+    channels, size = network.input.channels, network.input.size
+    if isinstance(shown, Tensor):
+        return _batch(shown)
+    if isinstance(shown, np.ndarray):
+        return _batch(_channels_first(shown, channels))
+    if isinstance(shown, Image.Image):
+        return in_size(plain(shown), channels, size)[None]
+    if isinstance(shown, str | Path):
+        return read_image(shown, channels, size)[None]
+    if isinstance(shown, Sequence) and shown:
+        return torch.cat([pictures_of(network, one) for one in shown])
+    raise InputError(
+        f"{shown!r:.80} is no picture; give a tensor b c h w in [0, 1], an array, an image or a "
+        "file's path, or several of them"
+    )
+
+
+def _batch(pictures: Tensor) -> Tensor:
+    """`c h w` as a batch of one; bytes as shares of 255."""
+    found = pictures[None] if pictures.ndim == 3 else pictures
+    return found / 255 if found.dtype == torch.uint8 else found
+
+
+def _channels_first(array: NDArray[Any], channels: int) -> Tensor:
+    if array.ndim == 2 and channels == 1:
+        array = array[None]
+    elif array.ndim in (3, 4):
+        first, last = array.shape[-3] == channels, array.shape[-1] == channels
+        if first and last:
+            raise InputError(
+                f"an array of {array.shape} may have its {channels} channels first or last; "
+                "give a tensor, whose channels come first"
+            )
+        array = np.moveaxis(array, -1, -3) if last else array
+    found = torch.from_numpy(np.ascontiguousarray(array))
+    return found if found.dtype in (torch.uint8, torch.float32) else found.float()
+
+
+def natural(
+    method: Callable[Concatenate[Network, Tensor, Term, P], R],
+) -> Callable[Concatenate[Model, Shown, Meant, P], R]:
+    """Let a method of (network, pictures, objective) take what people write for each."""
+
+    @wraps(method)
+    def run(
+        network: Model, pictures: Shown, objective: Meant, *args: P.args, **settings: P.kwargs
+    ) -> R:
+        found = network_of(network)
+        shown, meant = pictures_of(found, pictures), objective_of(found, objective)
+        return method(found, shown, meant, *args, **settings)
+
+    return cast(Callable[Concatenate[Model, Shown, Meant, P], R], run)

@@ -1,0 +1,116 @@
+"""Whatever takes a network, units, objectives or pictures takes what people write for them."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch import nn
+
+from phosphene import Channel, Input, Logit, Network, Recipe, Survey, Unit, draw, guided
+from phosphene.errors import InputError, NetworkError, ObjectiveError, UnknownUnitError
+from phosphene.probes import facets, interpolate, picture, restart
+from phosphene.results import sheet
+from phosphene.spellings import network_of, objective_of, pictures_of, unit_of, units_of
+
+BRIEF = Recipe(steps=2)
+
+
+@pytest.fixture(scope="module")
+def module() -> nn.Module:
+    torch.manual_seed(0)
+    first, second = nn.Conv2d(1, 4, 3), nn.Conv2d(4, 6, 3)
+    return nn.Sequential(
+        first, nn.ReLU(), second, nn.ReLU(), nn.Flatten(), nn.Linear(6 * 24 * 24, 3)
+    )
+
+
+@pytest.fixture(scope="module")
+def network(module: nn.Module) -> Network:
+    return Network(module, Input(1, (28, 28)), ("cat", "dog", "cup"))
+
+
+PICTURES = torch.rand(2, 1, 28, 28, generator=torch.Generator().manual_seed(1))
+
+
+def test_a_module_is_a_network_whose_input_is_found(module: nn.Module) -> None:
+    assert Network(module).input == Input(1, (28, 28))
+    assert network_of(module) is network_of(module)
+    by_module = guided(module, PICTURES, "2:5")
+    assert torch.equal(by_module, guided(Network(module), PICTURES, Channel("2", 5)))
+    with pytest.raises(NetworkError, match=r"7 is no network; give a Network, an nn\.Module"):
+        network_of(7)
+
+
+def test_units_in_every_form(network: Network) -> None:
+    assert units_of(network, "2:5") == [Unit("2", 5)]
+    assert units_of(network, ["0:1", Unit("2", 5)]) == [Unit("0", 1), Unit("2", 5)]
+    for dog in ("dog", Logit(1), "5:1", Channel("5", 1), Unit("5", 1)):
+        assert unit_of(network, dog) == Unit("5", 1)
+    with pytest.raises(UnknownUnitError, match=r"'dig' is neither a unit.*dog"):
+        unit_of(network, "dig")
+    with pytest.raises(ObjectiveError, match="2 units were given; give one"):
+        unit_of(network, ["dog", "cat"])
+    with pytest.raises(ObjectiveError, match="no units were given"):
+        units_of(network, [])
+
+
+def test_objectives_in_every_form(network: Network) -> None:
+    assert objective_of(network, "dog") == Channel("5", 1)
+    assert objective_of(network, ["2:1", "2:3"]) == Channel("2", (1, 3))
+    assert objective_of(network, Logit(2)) == Logit(2)
+    with pytest.raises(ObjectiveError, match="not all channels of one layer"):
+        objective_of(network, ["2:1", "0:3"])
+
+
+def test_pictures_in_every_form(network: Network, tmp_path: Path) -> None:
+    grey = (PICTURES[0, 0].numpy() * 255).round().astype(np.uint8)
+    Image.fromarray(grey).save(tmp_path / "a.png")
+    expected = torch.from_numpy(grey)[None, None] / 255
+    for shown in (grey, grey[None], grey[..., None], Image.fromarray(grey), tmp_path / "a.png"):
+        assert torch.allclose(pictures_of(network, shown), expected)
+    assert pictures_of(network, [grey, PICTURES[1]]).shape == (2, 1, 28, 28)
+    assert pictures_of(network, PICTURES) is PICTURES
+    with pytest.raises(InputError, match=r"3\.5 is no picture"):
+        pictures_of(network, 3.5)
+
+
+def test_channels_that_may_be_first_or_last_are_asked_for() -> None:
+    colour = Network(nn.Sequential(nn.Conv2d(3, 2, 3)), Input(3, (28, 28)))
+    assert pictures_of(colour, np.zeros((28, 28, 3), np.float32)).shape == (1, 3, 28, 28)
+    with pytest.raises(InputError, match="channels first or last"):
+        pictures_of(colour, np.zeros((3, 28, 3), np.float32))
+
+
+def test_what_a_newcomer_writes_works(network: Network, module: nn.Module) -> None:
+    assert draw(network, "2:5", BRIEF)[0].unit == Unit("2", 5)
+    of_two = draw(network, ["2:5", "dog", "0:1"], BRIEF)
+    assert [str(drawing.unit) for drawing in of_two] == ["2:5", "5:1", "0:1"]
+    alone = draw(network, ["5:1"], BRIEF)[0]
+    assert torch.equal(of_two[1].picture, alone.picture)
+    assert draw(module, "2:5", BRIEF)[0].unit == Unit("2", 5)
+    assert guided(network, PICTURES[0], "dog").shape == (1, 1, 28, 28)
+    assert picture(network, "2:3", BRIEF).objectives == (Channel("2", 3),)
+    assert picture(network, ["2:3", "dog"], BRIEF).objectives[1] == Channel("5", 1)
+    assert restart(network, "dog", BRIEF, starts=3).unit == Unit("5", 1)
+    assert facets(network, "dog", "2", count=2, recipe=BRIEF).objective == Channel("5", 1)
+    assert interpolate(network, "dog", "cat", count=2, recipe=BRIEF).second == Channel("5", 0)
+
+
+def test_one_layers_name_is_one_layer(network: Network) -> None:
+    assert list(Survey(network, "2").layers) == ["2"]
+
+
+def test_drawings_and_maps_have_a_figure(network: Network) -> None:
+    drawings = draw(network, ["2:5", "dog"], BRIEF)
+    png, _ = drawings._repr_png_()
+    assert png.startswith(b"\x89PNG")
+    assert sheet(list(drawings)).size == sheet(drawings).size
+    assert sheet(guided(network, PICTURES, "dog")).width > 100
+    assert sheet(drawings[0].picture).width > 100
+
+
+def test_starts_are_for_each_unit(network: Network) -> None:
+    with pytest.raises(ObjectiveError, match="1 starts were given for 2 units"):
+        draw(network, ["2:5", "dog"], BRIEF, starts=PICTURES[:1])
