@@ -1,6 +1,7 @@
 """A layer derived from a layer is a layer: recorded, replaced, drawn, mapped and surveyed."""
 
 import json
+from pathlib import Path
 
 import pytest
 import torch
@@ -11,7 +12,7 @@ from phosphene.attribution import captum, gradient, guided
 from phosphene.data import ArrayDataset
 from phosphene.errors import SpecError, UnknownLayerError, UnknownUnitError
 from phosphene.maximize import Recipe, draw
-from phosphene.network import Input, Lens, Network, remembered, replace
+from phosphene.network import Input, Lens, Network, load_network, remembered, replace
 from phosphene.objectives import Channel, Direction, Logit
 from phosphene.survey import Survey
 from phosphene.units import Unit
@@ -170,7 +171,25 @@ def test_what_batch_normalisations_remember_is_of_their_own_units() -> None:
     assert set(found) == set(expected)
 
 
+def test_a_factory_may_give_its_network_a_lens(tmp_path: Path) -> None:
+    factory = tmp_path / "sums.py"
+    factory.write_text(
+        "import torch\nfrom phosphene.network import Input, Network\n"
+        "def make():\n"
+        "    network = Network(torch.nn.Conv2d(1, 2, 3), Input(1, (6, 6)))\n"
+        "    return network.with_lens('sum', 'output', torch.ones(1, 2))\n"
+    )
+    assert "output[sum]" in load_network(f"{factory}:make").layers
+
+
 class TestRefusals:
+    def test_lenses_of_layers_that_are_not_there(self) -> None:
+        bare = tiny.network("rectified")
+        lens = Lens.along("pca", "conv3", torch.eye(6))
+        through = Network(bare.module, bare.input, lenses=[lens])
+        with pytest.raises(UnknownLayerError, match="no layer 'conv3' for lens 'pca'; nearest"):
+            through.record(tiny.pictures(bare), ["conv2"])
+
     def test_unknown_layers(self) -> None:
         with pytest.raises(UnknownLayerError, match="nearest: conv"):
             tiny.network("rectified").with_lens("pca", "conv3", torch.eye(6))

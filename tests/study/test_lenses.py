@@ -71,3 +71,5 @@ def test_the_atlas_makes_the_network_again_with_its_lens(
     again = Described().network("file.py:make", torch.device("cpu"), known)
     assert again.fingerprint == through.network.fingerprint
     assert again.lenses == through.network.lenses
+    monkeypatch.setattr("phosphene.cli.described.load_model", lambda *_, **__: through.network)
+    assert Described().network("file.py:make", torch.device("cpu"), known) is through.network

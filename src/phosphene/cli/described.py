@@ -112,7 +112,8 @@ class Described:
         if known is not None:
             network.name = known["name"]
             for lens in map(Lens.from_json, known.get("lenses", ())):
-                network = network.with_lens(lens.name, lens.of, lens.matrix)
+                if lens not in network.lenses:  # a factory may have its own
+                    network = network.with_lens(lens.name, lens.of, lens.matrix)
         return network
 
     @property

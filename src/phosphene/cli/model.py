@@ -120,7 +120,8 @@ def _told(
 ) -> Network:
     known = input if isinstance(input, Input) else replace(network.input, **dict(input or {}))
     named = labels or network.labels
-    return Network(network.module, known, named, network.name, output=output, task=task)
+    told = (network.module, known, named, network.name)
+    return Network(*told, output=output, task=task, lenses=network.lenses)
 
 
 def is_file_spec(model: str) -> re.Match[str] | None:

@@ -13,7 +13,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from phosphene.errors import SpecError
+from phosphene.errors import SpecError, UnknownLayerError, nearest
 from phosphene.network.discovery.layers import Layer
 from phosphene.network.layouts import Grid
 from phosphene.network.sites import Site
@@ -81,8 +81,17 @@ class Lens(Value):
         return values + _mixed(self.back, derived - self(values))
 
     def layer(self, layers: Mapping[str, Layer]) -> Layer:
-        """The derived layer; raises `SpecError` where it does not fit, or is there already."""
-        base = layers[self.of]
+        """The derived layer.
+
+        Raises:
+            UnknownLayerError: the layer it is of is missing, with the nearest.
+            SpecError: it does not fit, or is there already.
+        """
+        base = layers.get(self.of)
+        if base is None:
+            raise UnknownLayerError(
+                f"there is no layer {self.of!r} for lens {self.name!r}; {nearest(self.of, layers)}"
+            )
         if self.address in layers:
             raise SpecError(
                 f"there is a layer {self.address!r} already; give the lens another name"

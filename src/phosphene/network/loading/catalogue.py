@@ -24,6 +24,7 @@ from phosphene.errors import (
     nearest,
 )
 from phosphene.network.inputs import Input
+from phosphene.network.lenses import Lens
 from phosphene.network.loading.weights import load_weights, read_weights
 from phosphene.tasks import Task
 
@@ -40,6 +41,7 @@ class Entry:
     labels: tuple[str, ...] = ()
     output: str | None = None
     task: Task | None = None
+    lenses: tuple[Lens, ...] = ()
 
 
 def from_library(library: str, name: str, weights: str | Path | None, classes: int | None) -> Entry:

@@ -71,6 +71,7 @@ def load_network(
         entry.name,
         output=output or entry.output,
         task=task or entry.task,
+        lenses=entry.lenses,
     )
     network.loaded = remarks
     return network
@@ -79,7 +80,7 @@ def load_network(
 def _from_factory(spec: str) -> Entry:
     made = find_factory(spec)()
     if isinstance(made, Network):
-        told = (made.output, made.told_task)
+        told = (made.output, made.told_task, made.lenses)
         return Entry(made.module, made.name, made.input, made.labels, *told)
     if not isinstance(made, nn.Module):
         raise SpecError(
