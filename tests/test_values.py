@@ -5,7 +5,7 @@ import json
 import pkgutil
 import random
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, make_dataclass
 from importlib import import_module
 from inspect import isabstract, isclass
 from typing import Any, ClassVar
@@ -18,7 +18,8 @@ import tiny
 from phosphene.canvas import Bounded, Chosen, Decoded, Description, Fourier, Maco, Pixels
 from phosphene.errors import InputError, ObjectiveError, PhospheneError, SpecError
 from phosphene.maximize import Optimizer, Recipe, Usual
-from phosphene.network import Input
+from phosphene.network import Input, fingerprint
+from phosphene.network.lenses import Lens
 from phosphene.objectives import (
     L1,
     L2,
@@ -46,7 +47,7 @@ from phosphene.study import Settings
 from phosphene.training import Training
 from phosphene.transforms import Compose, Identity, RandomAffine, Transform
 from phosphene.units import Unit
-from phosphene.values import Value
+from phosphene.values import Value, identity
 from phosphene.zoo.trained import Trained
 
 KNOWN = Values.of(torch.rand(3)), Values.of(torch.ones(3))
@@ -75,6 +76,7 @@ SAMPLES: list[Value] = [
     *(Settings(), Settings(("conv*",), (Recipe(size=(8, 8)),), 3, units=("a:0-9",))),
     *(INPUT, Input(1, (28, 28))),
     *(Unit("a", 1), Unit("b.c", 2, 3, 4)),
+    Lens("pca", "conv2", ((1.0, -0.5), (0.0, 2.0))),
     Trained("hvass", INPUT, ("a", "b"), {"widths": (3, 4), "name": "x"}, "digits"),
 ]
 
@@ -141,6 +143,33 @@ def test_a_field_that_came_later_is_not_mentioned_while_it_has_its_default() -> 
     assert Today().to_json() == Recipe().to_json()
     assert Today.from_json(Recipe().to_json()) == Today()
     assert Today.from_json(Today(mood=(1.0,)).to_json()) == Today(mood=(1.0,))
+
+
+def test_seeds_and_fingerprints_know_a_value_by_the_code_that_makes_it() -> None:
+    for sample in SAMPLES:
+        if isinstance(sample, Term | Values | Unit | Input):
+            assert identity(sample) == repr(sample)
+    assert identity((1, ("a",), 2.0)) == "(1, ('a',), 2.0)"
+
+
+def test_a_field_that_came_later_changes_no_seed_and_no_fingerprint(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(Term, "members", dict(Term.members))
+    module = tiny.network("functional").module
+
+    def later(kind: type[Value]) -> type[Value]:
+        fields = [("mood", tuple[float, ...], ())]
+        unsaid = {"unsaid": (*kind.unsaid, "mood"), "__qualname__": kind.__qualname__}
+        unsaid["kind"] = f"later {kind.kind}"
+        return make_dataclass("Later", fields, bases=(kind,), namespace=unsaid, frozen=True)
+
+    channel, input = later(Channel), later(Input)
+    assert identity(channel("a", 3) - 0.5 * L2()) == identity(Channel("a", 3) - 0.5 * L2())
+    assert identity(channel("a", 3, mood=(1.0,))) != identity(Channel("a", 3))
+    known = fingerprint(module, Input(1, (16, 16), mean=0.5))
+    assert fingerprint(module, input(1, (16, 16), mean=0.5)) == known
+    assert fingerprint(module, input(1, (16, 16), mean=0.5, mood=(1.0,))) != known
 
 
 def test_two_kinds_of_one_name_are_refused() -> None:

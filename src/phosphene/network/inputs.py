@@ -69,9 +69,8 @@ class Input(Value):
         object.__setattr__(self, "order", _order(self.order, self.channels))
 
     def __repr__(self) -> str:
-        """All fields, `order` only where it is not the usual: networks are known by this text."""
-        shown = [f"{key}={getattr(self, key)!r}" for key in self.to_json()]
-        return f"{type(self).__name__}({', '.join(shown)})"
+        """All fields, `order` only where it is not the usual."""
+        return self.identity
 
     def __str__(self) -> str:
         return f"{self.channels} x {self.size[0]} x {self.size[1]}"

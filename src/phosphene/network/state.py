@@ -11,6 +11,7 @@ from torch.nn.modules.batchnorm import _NormBase
 from torch.nn.parameter import is_lazy
 
 from phosphene.errors import NetworkError, WeightsError
+from phosphene.values import identity
 
 
 def check_state(module: nn.Module) -> None:
@@ -70,7 +71,7 @@ def check_finite(state: Mapping[str, Any], buffers: frozenset[str] = frozenset()
 
 def fingerprint(module: nn.Module, *record: object) -> str:
     """A hash of the weights of `module`, and of what else is to be known about it."""
-    digest = hashlib.blake2b("".join(map(repr, record)).encode(), digest_size=16)
+    digest = hashlib.blake2b("".join(map(identity, record)).encode(), digest_size=16)
     for name, value in sorted(module.state_dict().items()):
         for part, tensor in _parts(name, value):
             if isinstance(tensor, Tensor):

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from phosphene.errors import ObjectiveError, PhospheneError
 from phosphene.network.recorded import Recording
-from phosphene.values import Value
+from phosphene.values import Value, identity
 
 
 class Term(Value, ABC):
@@ -155,6 +155,11 @@ class Combination(Term):
 
     def __str__(self) -> str:
         return self._written(str)
+
+    @property
+    def identity(self) -> str:
+        """The code that makes it; see `phosphene.values.identity`."""
+        return self._written(identity)
 
     def _written(self, write: Any) -> str:
         text = ""

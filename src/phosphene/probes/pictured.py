@@ -18,6 +18,7 @@ from phosphene.results import Result
 from phosphene.spellings import Meant, Model, network_of, objective_of
 from phosphene.streams import Streams
 from phosphene.units import Unit
+from phosphene.values import identity
 from phosphene.words import number, plural
 
 
@@ -72,7 +73,7 @@ def picture(
     pictures, scores = [], []
     for i, objective in enumerate(wanted):
         start = None if starts is None else starts[i % len(starts)][None]
-        streams = Streams.seeded(seed, [repr(objective)])
+        streams = Streams.seeded(seed, [identity(objective)])
         made = on_screen(
             paint(network, objective, recipe, streams, spectrum=spectrum, pictures=start)
         )
