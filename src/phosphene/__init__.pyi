@@ -43,6 +43,7 @@ from .objectives import Neuron as Neuron
 from .objectives import Norm as Norm
 from .objectives import Probability as Probability
 from .objectives import TotalVariation as TotalVariation
+from .probes import look as look
 from .results import sheet as sheet
 from .streams import Streams as Streams
 from .study import Settings as Settings

@@ -164,7 +164,9 @@ class TestSilence:
             "from other noise",
             "from noise, gradients straight through rectifiers",
         ]
-        assert all(float(note.split(": reached ")[1].replace("−", "-")) <= 0 for note in drawing.attempts)
+        assert all(
+            float(note.split(": reached ")[1].replace("−", "-")) <= 0 for note in drawing.attempts
+        )
         assert all(torch.equal(v, before[k]) for k, v in network.module.state_dict().items())
 
     def test_real_pictures_are_the_last_attempt(self, make_network: Callable[..., Network]) -> None:

@@ -15,7 +15,7 @@ from phosphene.cli.output import bar, follow_study, follow_training, say
 from phosphene.data import digits
 from phosphene.figures import attributions_sheet
 from phosphene.network import Input, Network
-from phosphene.probes import look
+from phosphene.probes import reactions
 from phosphene.study import CHANNELS, Settings, Study, build, keep_probe
 from phosphene.training import Training, seeded, train
 from phosphene.units import Unit
@@ -127,7 +127,7 @@ def _look(network: Network, path: Path, name: str) -> None:
     """Keep in the atlas where its units look in one photograph."""
     picture = pictured(name, network.input.size)
     with Atlas.build(path) as atlas:
-        found = look(network, picture, list(_candidates(atlas)))
+        found = reactions(network, picture, list(_candidates(atlas)))
         keep_probe(
             atlas,
             network,

@@ -30,6 +30,7 @@ from phosphene.network.state import Fingerprints, check_state
 from phosphene.network.turn import once, turn
 from phosphene.tasks import Task
 from phosphene.units import LOGITS, Unit
+from phosphene.words import class_name
 
 
 class Network:
@@ -259,6 +260,12 @@ class Network:
         layer = self.layer(unit.layer)
         layer.check(unit)
         return dataclasses.replace(unit, layer=layer.name)
+
+    def called(self, unit: Unit) -> str:
+        """What people call a unit: its class if it is one, else its address."""
+        if self.classifies and self.layer(unit.layer).name == self.logits.name:
+            return f"class {class_name(self.classes, unit.index)}"
+        return str(unit)
 
     def _class_unit(self, name: str) -> Unit:
         if name not in self.classes:

@@ -14,11 +14,12 @@ from phosphene.probes.imagination import Closeness, Imagined, imagine
 from phosphene.probes.interpolation import Interpolation, interpolate
 from phosphene.probes.inventory import LayerUnits, Units, units
 from phosphene.probes.inversion import Inversion, invert
-from phosphene.probes.looking import Look, look
+from phosphene.probes.looking import Look, Seen, look
 from phosphene.probes.messages import Message, hide, load_message, reveal, save_message
 from phosphene.probes.mistakes import Misread, misread
 from phosphene.probes.morphing import MorphDistances, morph, morph_distances
 from phosphene.probes.pictured import Pictured, direction, picture
+from phosphene.probes.reactions import Reactions, reactions
 from phosphene.probes.restarts import Restarts, restart
 from phosphene.probes.shift import (
     Family,
@@ -72,8 +73,10 @@ __all__ = [
     "MoveMap",
     "Pictured",
     "Reached",
+    "Reactions",
     "Reading",
     "Restarts",
+    "Seen",
     "Side",
     "Sketch",
     "StrokeScores",
@@ -105,6 +108,7 @@ __all__ = [
     "morph_distances",
     "move_map",
     "picture",
+    "reactions",
     "read_drawing",
     "read_strokes",
     "restart",

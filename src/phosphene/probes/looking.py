@@ -1,4 +1,4 @@
-"""Looking: which of some units answer to one picture, measured by the most that real ones gave."""
+"""A first look at units: the picture drawn for each, its strongest real patches, what in them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,83 +7,149 @@ from typing import Any
 import torch
 from jaxtyping import Float
 from torch import Tensor
+from torch.utils.data import Dataset
 
+from phosphene.attribution import guided
+from phosphene.canvas import Spectrum
+from phosphene.data import ArrayDataset, Example, batches, load_data, read
+from phosphene.errors import RectifierError
+from phosphene.maximize import Drawing, Recipe, draw
+from phosphene.maximize.recipe import STANDARD
 from phosphene.network import Network
+from phosphene.objectives import at_places
 from phosphene.results import Result
+from phosphene.spellings import Meant, Model, Shown, network_of, pictures_of, units_of
+from phosphene.survey import Survey, crop, seen_from
 from phosphene.units import Unit
-from phosphene.words import class_name, number, percent
+from phosphene.words import number, plural
+
+
+@dataclass(frozen=True, eq=False)
+class Seen:
+    """A real patch that a unit answers to, what it answers, and which pixels of it matter.
+
+    `map` is guided backpropagation's, signed, None where its rule does not hold for the network;
+    both are cut to what the unit sees.
+    """
+
+    image: int
+    patch: Float[Tensor, "c h w"]
+    value: float
+    map: Float[Tensor, "c h w"] | None
 
 
 @dataclass(frozen=True, eq=False)
 class Look(Result):
-    """What each of `units` answers to a picture, and what to the strongest of the data.
+    """What was drawn for each of some units, beside the strongest of the pictures looked through.
 
-    `names` are what to call them. `read` is the class that the network reads and its probability,
-    None where it has no classes.
+    `names` are what to call the units; `seen` holds the patches of each, strongest first, and
+    nothing where no pictures were given, which `pictures` counts.
     """
 
-    units: tuple[Unit, ...]
+    network: str
     names: tuple[str, ...]
-    values: tuple[float, ...]
-    strongest: tuple[float, ...]
-    read: tuple[str, float] | None
+    drawings: tuple[Drawing, ...]
+    seen: tuple[tuple[Seen, ...], ...]
+    pictures: int
 
     @property
     def summary(self) -> str:
-        """What the picture is read as, and what its units answer."""
-        read = "" if self.read is None else f"Read as {self.read[0]}, {percent(self.read[1])}. "
+        """What each unit answers to its picture and to the strongest real one."""
         told = [
-            f"{name} answers {number(value)} of {number(most)}"
-            for name, value, most in zip(self.names, self.values, self.strongest, strict=True)
+            _sentence(name, drawing, seen)
+            for name, drawing, seen in zip(self.names, self.drawings, self.seen, strict=True)
         ]
-        return f"{read}Of the most that a real picture gave: {'; '.join(told)}."
+        return " ".join(told)
 
     def to_json(self) -> dict[str, Any]:
-        """The figures as plain values for JSON."""
+        """All but the pictures as plain values for JSON."""
         return {
-            "read": self.read and {"class": self.read[0], "probability": self.read[1]},
+            "network": self.network,
+            "pictures": self.pictures,
             "units": [
-                {"unit": str(unit), "value": value, "strongest": most}
-                for unit, value, most in zip(self.units, self.values, self.strongest, strict=True)
+                {"name": name, **drawing.to_json(), "seen": [[s.image, s.value] for s in seen]}
+                for name, drawing, seen in zip(self.names, self.drawings, self.seen, strict=True)
             ],
         }
 
 
-@torch.no_grad()
 def look(
-    network: Network,
-    picture: Float[Tensor, "c h w"],
-    candidates: Sequence[Sequence[tuple[Unit, float]]],
+    model: Model,
+    units: Meant,
+    data: Dataset[Any] | Shown | None = None,
+    *,
+    examples: int = 6,
+    recipe: Recipe = STANDARD,
+    seed: int = 0,
 ) -> Look:
-    """Of each group of units that answer, the one that comes nearest to its strongest answer.
+    """Look at one or several units: draw each, and find what excites it most in `data`.
 
-    `candidates` holds the groups; with each unit stands the most it answered to real pictures.
+    `look(model, "layer4:17", data="photos/")` is enough: `model` is a network, a module or a text
+    such as `model.py:make`, and `data` a dataset, a text as `load_data` takes it, or pictures.
+    With data, what is drawn has its spectrum, `examples` patches are kept of each unit, and the
+    maps below them are guided backpropagation's.
 
     Raises:
-        InputError, ChannelError, SizeError: the picture does not fit.
         UnknownLayerError, UnknownUnitError: with the nearest names.
+        DataError: data that cannot be read.
     """
-    layers = {network.unit(unit).layer for group in candidates for unit, _ in group}
-    recording = network.record(picture[None], layers)
-    chosen: list[tuple[Unit, float, float]] = []
-    for group in candidates:
-        answers = [
-            (unit, float(recording[unit.layer][0, unit.index].max()), most) for unit, most in group
-        ]
-        # A unit whose strongest answer is below zero has no share of it.
-        firing = [(value / most, unit, value, most) for unit, value, most in answers if most > 0]
-        if firing and max(firing)[0] > 0:
-            chosen.append(max(firing)[1:])
-    read = None
-    if network.classifies:
-        probability, index = network.probabilities(picture[None])[0].max(0)
-        read = class_name(network.classes, int(index)), float(probability)
-    units, values, strongest = zip(*chosen, strict=True) if chosen else ((), (), ())
-    names = tuple(_name(network, unit) for unit in units)
-    return Look(tuple(units), names, tuple(values), tuple(strongest), read)
+    network = network_of(model)
+    wanted = units_of(network, units)
+    pictures = None if data is None else _dataset(network, data)
+    spectrum = None
+    seen: list[tuple[Seen, ...]] = [()] * len(wanted)
+    count = 0
+    if pictures is not None:
+        spectrum = Spectrum.measure(batch.pictures for batch in batches(pictures))
+        layers = list(dict.fromkeys(unit.layer for unit in wanted))
+        survey = Survey(network, layers, classes=0, k=examples).over(pictures)
+        seen, count = [_strongest(network, survey, pictures, unit) for unit in wanted], survey.count
+    drawings = draw(network, wanted, recipe, seed=seed, spectrum=spectrum)
+    names = tuple(network.called(unit) for unit in wanted)
+    return Look(network.name, names, tuple(drawings), tuple(seen), count)
 
 
-def _name(network: Network, unit: Unit) -> str:
-    if network.classifies and unit.layer == network.logits.name:
-        return f"class {class_name(network.classes, unit.index)}"
-    return str(unit)
+def _dataset(network: Network, data: Dataset[Any] | Shown) -> Dataset[Any]:
+    if isinstance(data, Dataset):
+        return data
+    if isinstance(data, str):
+        return load_data(data, network.input.channels, network.input.size)
+    shown = pictures_of(network, data)
+    return ArrayDataset((shown * 255).round().to(torch.uint8), None, name="pictures")
+
+
+def _strongest(
+    network: Network, survey: Survey, data: Dataset[Any], unit: Unit
+) -> tuple[Seen, ...]:
+    """The patches that excite a unit most, and the maps of what it answers there."""
+    top = survey.layers[unit.layer].top
+    rows = [row[unit.index].tolist() for row in (top.images, top.places, top.values)]
+    found = [
+        (image, place, value, item.picture)
+        for image, place, value in zip(*rows, strict=True)
+        if isinstance(item := read(data[image]), Example)
+    ]
+    if not found:
+        return ()
+    images, places, values, pictures = zip(*found, strict=True)
+    shown, layer = torch.stack(pictures), network.layer(unit.layer)
+    boxes = [seen_from(layer, network.fields[layer.name], place) for place in places]
+    maps: Sequence[Tensor | None]
+    try:
+        maps = crop(guided(network, shown, at_places(layer, unit.index, places)).cpu(), boxes)
+    except RectifierError:
+        maps = [None] * len(images)
+    parts = zip(images, crop(shown, boxes), values, maps, strict=True)
+    return tuple(Seen(image, patch, value, of_it) for image, patch, value, of_it in parts)
+
+
+def _sentence(name: str, drawing: Drawing, seen: Sequence[Seen]) -> str:
+    drawn = (
+        f"nothing that was tried wakes {name}"
+        if drawing.silent
+        else f"{name} answers {number(drawing.activation)} to the picture drawn for it"
+    )
+    if not seen:
+        return f"{drawn[0].upper()}{drawn[1:]}."
+    strongest = f"{number(seen[0].value)} to the strongest of {plural(len(seen), 'real patch')}"
+    return f"{drawn[0].upper()}{drawn[1:]}, {strongest}."

@@ -122,7 +122,7 @@ def _strip(
     at = Energy(unit.layer, unit.index) if everywhere else at_places(layer, unit.index, (place,))
     fires = "answers" if value > 0 else "does not fire and answers"
     up_to = "up to " if everywhere else ""
-    paper.heading(f"{unit_name(network, unit)}, which {fires} {up_to}{number(value)} here")
+    paper.heading(f"{network.called(unit)}, which {fires} {up_to}{number(value)} here")
     boxes = _boxes(network, unit.layer, [patch.place for patch in best])
     shown = [
         on_paper(crop(patch.picture.numpy(), box), OUTSIDE)
@@ -188,13 +188,6 @@ def _coloured(values: Float[ndarray, "c h w"]) -> UInt8[ndarray, "h w 4"]:
     """A map in colour, unless it says the same of all colours."""
     shown = values[:1] if (values == values[:1]).all() else values
     return signed_to_rgba(shown, full_strength(values))
-
-
-def unit_name(network: Network, unit: Unit) -> str:
-    """What people call a unit: its class if it is one, else layer and number."""
-    if network.classifies and network.layer(unit.layer).name == network.logits.name:
-        return f"class {class_name(network.classes, unit.index)}"
-    return str(unit)
 
 
 @torch.no_grad()
