@@ -9,11 +9,12 @@ from torch import Tensor, nn
 
 import tiny
 from phosphene.attribution import captum, gradient, guided
-from phosphene.data import ArrayDataset
+from phosphene.data import ArrayDataset, batches
 from phosphene.errors import SpecError, UnknownLayerError, UnknownUnitError
 from phosphene.maximize import Recipe, draw
 from phosphene.network import Input, Lens, Network, load_network, remembered, replace
 from phosphene.objectives import Channel, Direction, Logit
+from phosphene.probes import ablate
 from phosphene.survey import Survey
 from phosphene.units import Unit
 
@@ -141,6 +142,20 @@ def test_a_survey_finds_its_strongest_pictures() -> None:
     top = survey.layers["conv2[some]"].top
     torch.testing.assert_close(top.values, expected.values.T)
     assert torch.equal(top.images, expected.indices.T)
+
+
+def test_units_are_switched_off_as_any_layers() -> None:
+    through = seen_through("functional", "conv2")
+    bytes_ = (tiny.pictures(through, 60) * 255).round().to(torch.uint8)
+    data = ArrayDataset(bytes_, torch.arange(60) % 7, name="noise", classes="abcdefg")
+    found = ablate(through, "conv2[some]", batches(data, 60), fill=9.0)
+    for unit, right in enumerate(found.right_without.tolist()):
+        here = torch.arange(3).view(3, 1, 1) == unit
+        derived = through.layers["conv2[some]"]
+        with replace(through.module, derived, lambda v, here=here: v.masked_fill(here, 9)):
+            answers = through.class_scores(torch.stack([item.picture for item in data])).argmax(1)
+        assert right == int((answers == torch.arange(60) % 7).sum())
+    assert len({found.right, *found.right_without.tolist()}) > 1
 
 
 def test_json_brings_a_lens_back() -> None:
