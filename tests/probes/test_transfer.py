@@ -86,11 +86,6 @@ class TestMatrix:
             assert found.convinced[2, 2] == 1
             assert found.carried < 0.5
 
-    def test_tells_of_progress(self, networks: list[Network]) -> None:
-        told: list[tuple[int, int]] = []
-        transfer(networks, fooled, lambda *done: told.append(done))
-        assert told == [(1, 3), (2, 3), (3, 3)]
-
     def test_json(self, networks: list[Network]) -> None:
         value = json.loads(json.dumps(transfer(networks, fooled).to_json(), allow_nan=False))
         assert value["chance"] == pytest.approx(1 / 3)

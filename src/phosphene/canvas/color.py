@@ -19,16 +19,11 @@ class ColorBasis:
     channels are whitened; here the basis only turns them, because the `Spectrum` holds the
     amplitude of each axis.
 
-    >>> ColorBasis.identity(3).correlate(torch.ones(1, 3, 2, 2)).shape
+    >>> ColorBasis.of_covariance(torch.eye(3)).correlate(torch.ones(1, 3, 2, 2)).shape
     torch.Size([1, 3, 2, 2])
     """
 
     axes: Float[Tensor, "c c"]
-
-    @classmethod
-    def identity(cls, channels: int) -> "ColorBasis":
-        """Channels as they are."""
-        return cls(torch.eye(channels))
 
     @classmethod
     def of_covariance(cls, covariance: Float[Tensor, "c c"]) -> "ColorBasis":
@@ -40,12 +35,6 @@ class ColorBasis:
         leading = 0.5 ** torch.arange(len(axes), device=axes.device).double() @ axes
         signs = torch.where(leading < 0, -1.0, 1.0)
         return cls((axes * signs).float())
-
-    @classmethod
-    def measure(cls, pictures: Float[Tensor, "b c h w"]) -> "ColorBasis":
-        """The axes along which the pixels of `pictures` vary independently."""
-        pixels = pictures.movedim(1, 0).flatten(1)
-        return cls.of_covariance(torch.cov(pixels).reshape(len(pixels), len(pixels)))
 
     def correlate(self, independent: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
         """From colour axes to channels."""

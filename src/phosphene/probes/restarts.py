@@ -47,18 +47,6 @@ class Restarts(Result):
     silhouette: float
     distances: Float[Tensor, "n"] | None
 
-    @property
-    def representatives(self) -> list[int]:
-        """The strongest picture of each cluster."""
-        labels = self.clusters.tolist()
-        return [labels.index(cluster) for cluster in range(max(labels) + 1)]
-
-    @property
-    def realistic(self) -> list[int]:
-        """All pictures, the one closest to real ones first; strongest first without distances."""
-        order = range(len(self.pictures))
-        return list(order) if self.distances is None else self.distances.argsort().tolist()
-
     def clear(self, strength: float = 0.8, nearer: float = 0.5) -> Bool[Tensor, "n"]:
         """Which pictures are clear: strong, and near to real ones as these starts go.
 

@@ -116,15 +116,12 @@ def shown_to(
     return Reading(tuple(targets), torch.stack(read))
 
 
-def transfer(
-    networks: Sequence[Network], make: Make, progress: Callable[[int, int], None] | None = None
-) -> Transfer:
+def transfer(networks: Sequence[Network], make: Make) -> Transfer:
     """Let `make` make pictures for each of n networks, and show them to all n.
 
     `make` may wrap any probe: `lambda network: fool(network, steps=20).first(0.99)` for fooling,
     the same with `morph`, and `class_pictures` for what the classes look like. The farther
     pictures go, the more they carry over, so stop them alike.
-    `progress(done, total)` is told of the networks whose pictures have been shown.
 
     Raises:
         NetworkError: no networks, or networks of different classes.
@@ -134,11 +131,7 @@ def transfer(
     a retrained network; Szegedy et al. 2013, arXiv 1312.6199, sec. 4.2, where it often does.
     """
     _check_classes(networks)
-    readings = []
-    for done, network in enumerate(networks, 1):
-        readings.append(shown_to(networks, *make(network)))
-        if progress is not None:
-            progress(done, len(networks))
+    readings = [shown_to(networks, *make(network)) for network in networks]
     return Transfer(
         tuple(network.name for network in networks),
         networks[0].classes,
