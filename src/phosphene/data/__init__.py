@@ -19,9 +19,11 @@ from phosphene.data.matching import (
 from phosphene.data.mnist_files import download_mnist, mnist
 from phosphene.data.modes import plain
 from phosphene.data.resize import Resize, resize_of
+from phosphene.data.sources import SOURCES, Wanted, source
 from phosphene.data.spec import load_data
 
 __all__ = [
+    "SOURCES",
     "ArrayDataset",
     "Batch",
     "Example",
@@ -31,6 +33,7 @@ __all__ = [
     "Relabelled",
     "Resize",
     "Unreadable",
+    "Wanted",
     "batches",
     "count_labels",
     "digits",
@@ -49,4 +52,5 @@ __all__ = [
     "relabelled",
     "resize_of",
     "shards",
+    "source",
 ]

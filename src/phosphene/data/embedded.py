@@ -4,7 +4,9 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from phosphene.data.dataset import ArrayDataset
+from phosphene.data.dataset import ArrayDataset, ImageDataset
+from phosphene.data.fitted import Fitted
+from phosphene.data.sources import Wanted, source
 from phosphene.errors import DataError, nearest
 
 SPLITS = ("train", "test", "all")
@@ -43,6 +45,11 @@ def digits(split: str = "train", size: tuple[int, int] = (28, 28)) -> ArrayDatas
         classes=[str(name) for name in source.target_names],
         note=f"{len(chosen):,} of scikit-learn's 1,797 real handwritten digits{resized}",
     )
+
+
+@source("digits", "digits")
+def _asked(split: str, wanted: Wanted) -> ImageDataset:
+    return Fitted.of(digits(split or wanted.split, wanted.size), wanted.channels, wanted.size)
 
 
 def _indices(split: str, labels: "np.ndarray[tuple[int], np.dtype[np.int64]]") -> torch.Tensor:

@@ -2,7 +2,7 @@
 
 import torch.nn.functional as F
 
-from phosphene.data.dataset import ImageDataset, digest
+from phosphene.data.dataset import ArrayDataset, ImageDataset, digest
 from phosphene.data.example import Example, Unreadable
 from phosphene.errors import DataError
 
@@ -21,6 +21,12 @@ class Fitted(ImageDataset):
         self.name = dataset.name
         self.classes = dataset.classes
         self.note = f"{dataset.note}, shown as {channels} x {size[0]} x {size[1]}"
+
+    @staticmethod
+    def of(dataset: ArrayDataset, channels: int, size: tuple[int, int]) -> ImageDataset:
+        """`dataset` itself where its pictures are `channels x size` already."""
+        fits = dataset.pictures.shape[1:] == (channels, *size)
+        return dataset if fits else Fitted(dataset, channels, size)
 
     def __len__(self) -> int:
         return len(self.dataset)

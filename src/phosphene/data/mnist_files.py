@@ -9,8 +9,10 @@ from pathlib import Path
 
 from torch import Tensor
 
-from phosphene.data.dataset import ArrayDataset
+from phosphene.data.dataset import ArrayDataset, ImageDataset
+from phosphene.data.fitted import Fitted
 from phosphene.data.idx import read_idx
+from phosphene.data.sources import Wanted, source
 from phosphene.errors import DataError, DownloadError, nearest
 
 FILES = {
@@ -66,6 +68,15 @@ def mnist(folder: str | Path, split: str = "train", download: bool = False) -> A
         classes=[str(digit) for digit in range(10)],
         note=f"{_what(labels, split, count)}, {height}x{width}",
     )
+
+
+@source("mnist", "mnist:FOLDER")
+def _asked(rest: str, wanted: Wanted) -> ImageDataset:
+    """Of a folder, or of a folder and a split."""
+    folder, _, split = rest.rpartition(":")
+    if not folder or split not in FILES:
+        folder, split = rest, wanted.split
+    return Fitted.of(mnist(folder, split), wanted.channels, wanted.size)
 
 
 def _what(labels: Tensor, split: str, count: int) -> str:

@@ -7,12 +7,9 @@ from typing import Any
 
 from torch.utils.data import Dataset
 
-from phosphene.data.dataset import ArrayDataset, ImageDataset
-from phosphene.data.embedded import digits
-from phosphene.data.fitted import Fitted
 from phosphene.data.folder import ImageFolder
-from phosphene.data.mnist_files import FILES, mnist
 from phosphene.data.resize import Resize
+from phosphene.data.sources import SOURCES, Wanted, named
 from phosphene.errors import DataError, SpecError, nearest
 from phosphene.network import find_factory
 
@@ -48,22 +45,17 @@ def load_data(
     >>> data.name, tuple(data[0].picture.shape)
     ('digits test', (3, 32, 32))
     """
-    kind, _, rest = spec.partition(":")
-    if resize is not None and not Path(spec).is_dir():
+    folder = bool(spec) and Path(spec).is_dir()
+    if resize is not None and not folder:
         raise SpecError(
             f"--resize {resize} is for folders of image files; {spec} brings its pictures to size "
             "by itself"
         )
-    if kind == "digits":
-        return _fit(digits(rest or split, size), channels, size)
-    if kind == "mnist" and rest:
-        folder, _, last = rest.rpartition(":")
-        if not folder or last not in FILES:
-            folder, last = rest, split
-        return _fit(mnist(folder, last), channels, size)
-    if spec and Path(spec).is_dir():
-        return _folder(Path(spec), channels, size, split, resize)
-    return _made(spec, channels, size, split)
+    wanted, found = Wanted(channels, size, split, resize), named(spec)
+    if found is not None:
+        make, rest = found
+        return make(rest, wanted)
+    return _folder(Path(spec), wanted) if folder else made(spec, wanted)
 
 
 def runs_code(spec: str) -> bool:
@@ -72,23 +64,14 @@ def runs_code(spec: str) -> bool:
     >>> runs_code("digits:test"), runs_code("mnist:data"), runs_code("pictures.py:make")
     (False, False, True)
     """
-    kind, _, rest = spec.partition(":")
-    known = kind == "digits" or (kind == "mnist" and bool(rest))
-    return not known and not (spec and Path(spec).is_dir())
+    return named(spec) is None and not (spec and Path(spec).is_dir())
 
 
-def _fit(dataset: ArrayDataset, channels: int, size: tuple[int, int]) -> ImageDataset:
-    fits = dataset.pictures.shape[1:] == (channels, *size)
-    return dataset if fits else Fitted(dataset, channels, size)
-
-
-def _folder(
-    folder: Path, channels: int, size: tuple[int, int], split: str, resize: Resize | None
-) -> ImageFolder:
-    part = _part(folder, split)
-    dataset = ImageFolder(part, channels, size, resize)
+def _folder(folder: Path, wanted: Wanted) -> ImageFolder:
+    part = _part(folder, wanted.split)
+    dataset = ImageFolder(part, wanted.channels, wanted.size, wanted.resize)
     if part != folder:
-        dataset.name = f"{folder.resolve().name} {split}"
+        dataset.name = f"{folder.resolve().name} {wanted.split}"
     return dataset
 
 
@@ -106,23 +89,28 @@ def _part(folder: Path, split: str) -> Path:
     )
 
 
-def _made(spec: str, channels: int, size: tuple[int, int], split: str) -> Dataset[Any]:
-    place = spec.rpartition(":")[0]
+def made(spec: str, wanted: Wanted) -> Dataset[Any]:
+    """What the factory that `spec` names gives; it is made again wherever it is unpickled."""
+    place, _, name = spec.rpartition(":")
     if not (place.endswith(".py") or _importable(place)):
         word = spec.partition(":")[0] if ":" in spec else Path(spec).name
         beside = [path.name for path in Path(spec).parent.glob("[!.]*/")]
+        written = ", ".join(source.written for source in SOURCES.values())
         raise SpecError(
-            f"{spec!r} names no data; {nearest(word, ['digits', 'mnist', *beside])}. Write digits, "
-            "mnist:FOLDER, a folder of images, file.py:factory or package.module:factory"
+            f"{spec!r} names no data; {nearest(word, [*SOURCES, *beside])}. Write {written}, "
+            "a folder of images, file.py:factory or package.module:factory"
         )
-    offered = {"channels": channels, "size": size, "split": split}
+    offered = {"channels": wanted.channels, "size": wanted.size, "split": wanted.split}
     factory = find_factory(spec, offered)
-    wanted = inspect.signature(factory).parameters.keys() & offered.keys()
-    dataset = factory(**{name: offered[name] for name in wanted})
+    asked = inspect.signature(factory).parameters.keys() & offered.keys()
+    dataset = factory(**{name: offered[name] for name in asked})
     if not isinstance(dataset, Dataset):
         raise SpecError(
             f"{spec} returned a {type(dataset).__name__}; expected a torch.utils.data.Dataset"
         )
+    if place.endswith(".py"):  # whose classes no other process can import
+        again = made, (f"{Path(place).resolve()}:{name}", wanted)
+        vars(dataset)["__reduce_ex__"] = lambda protocol: again
     return dataset
 
 
