@@ -1,7 +1,9 @@
 """What the package promises as a whole."""
 
+import os
 import subprocess
 import sys
+import tarfile
 import zipfile
 from pathlib import Path
 
@@ -12,18 +14,43 @@ import phosphene
 ROOT = Path(__file__).parents[1]
 
 PUBLIC = """
-    L1 L2 Atlas Bounded Channel Direction Diversity Drawing Fourier Identity ImageFolder Input
-    LogProbability Logit Maco Network Neuron Norm Optimizer PhospheneError Pixels Probability
-    RandomAffine Recipe Settings Spectrum Step Streams Study Survey TotalVariation Unit __version__
-    ascend batches build cross deconvnet digits draw each_gradient export_site gradient
-    gradient_x_input guided integrated_gradients keep_freed_memory layer_sheet load_data
-    load_network mnist nearest_neighbours read_image sheet unit_sheet
+    look
+    Network Input load_network Unit
+    digits mnist ImageFolder load_data batches read_image
+    draw Drawing Recipe Optimizer Spectrum Pixels Fourier Maco Bounded RandomAffine Identity
+    Channel Neuron Logit Probability LogProbability Direction
+    Norm L1 L2 TotalVariation Diversity ascend Step Streams
+    gradient guided deconvnet gradient_x_input integrated_gradients each_gradient cross
+    Survey nearest_neighbours
+    Study Settings build Atlas export_site unit_sheet layer_sheet sheet
+    PhospheneError keep_freed_memory __version__
 """
+"""By task: a first look, networks, data, drawing, objectives, maps, surveys, studies, the rest."""
+
+HEAVY = ("torch", "sklearn", "scipy", "matplotlib", "captum", "jinja2", "typer", "rich", "PIL")
 
 
 def test_public_names_are_these_and_exist():
-    assert phosphene.__all__ == PUBLIC.split()
+    assert phosphene.__all__ == sorted(PUBLIC.split())
     assert all(hasattr(phosphene, name) for name in phosphene.__all__)
+    assert set(phosphene.__all__) <= set(dir(phosphene))
+
+
+def imports(code: str) -> set[str]:
+    """The packages that `code` has imported when it ends, in a process of its own."""
+    told = "; import sys; print('\\n' + ' '.join(sys.modules))"
+    run = [sys.executable, "-c", code + told]
+    out = subprocess.run(run, check=True, capture_output=True, text=True).stdout
+    return set(out.splitlines()[-1].split())
+
+
+def test_importing_phosphene_imports_nothing_heavy():
+    assert not imports("import phosphene") & set(HEAVY)
+    used = imports(
+        "import phosphene as p; p.Network, p.draw, p.guided, p.Survey, p.digits, p.build"
+    )
+    assert "torch" in used
+    assert not used & {"sklearn", "scipy", "matplotlib", "captum", "jinja2", "typer", "rich"}
 
 
 @pytest.mark.slow
@@ -70,3 +97,32 @@ def test_the_wheel_holds_everything_and_installs_into_an_empty_environment(tmp_p
     assert "what is known of a unit" in shown.stdout
     where = [python, "-c", "import phosphene; print(phosphene.__file__)"]
     assert str(empty) in subprocess.run(where, check=True, capture_output=True, text=True).stdout
+
+
+@pytest.mark.slow
+def test_the_source_distribution_passes_its_own_tests(tmp_path):
+    build = [sys.executable, "-m", "build", "--sdist", "--no-isolation", "--outdir", tmp_path, ROOT]
+    subprocess.run(build, check=True, capture_output=True)
+    (packed,) = tmp_path.glob("*.tar.gz")
+    with tarfile.open(packed) as archive:
+        archive.extractall(tmp_path, filter="data")
+    (source,) = tmp_path.glob("phosphene-*/")
+    tracked = ["git", "-C", ROOT, "ls-files"]
+    if (ROOT / ".git").exists():
+        files = subprocess.run(tracked, check=True, capture_output=True, text=True).stdout
+        assert [name for name in files.split() if not (source / name).exists()] == []
+    chosen = ["tests/test_docs.py", "tests/test_pinned.py", "tests/test_walkthroughs.py"]
+    env = {**os.environ, "PYTHONPATH": str(source / "src"), "PHOSPHENE_CHECK_TYPES": "0"}
+    run = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "-m",
+        "not slow",
+        *chosen,
+    ]
+    ended = subprocess.run(run, cwd=source, env=env, capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stdout[-2000:]

@@ -40,7 +40,7 @@ def test_a_module_a_unit_and_data_are_enough(module: nn.Module) -> None:
 def test_without_data_it_is_the_picture_alone(module: nn.Module) -> None:
     found = look(module, "3:7", recipe=BRIEF)
     assert found.seen == ((),)
-    assert "to the picture drawn for it." in found.summary
+    assert found.summary.startswith("The picture drawn for class 7 makes it answer ")
     assert sheet(found).width > 300
 
 

@@ -55,11 +55,11 @@ class Look(Result):
     @property
     def summary(self) -> str:
         """What each unit answers to its picture and to the strongest real one."""
-        told = [
-            _sentence(name, drawing, seen)
-            for name, drawing, seen in zip(self.names, self.drawings, self.seen, strict=True)
+        most = plural(self.pictures, "real picture")
+        strongest = [
+            f", the strongest of {most} {number(s[0].value)}" if s else "" for s in self.seen
         ]
-        return " ".join(told)
+        return " ".join(map(_sentence, self.names, self.drawings, strongest))
 
     def to_json(self) -> dict[str, Any]:
         """All but the pictures as plain values for JSON."""
@@ -143,13 +143,8 @@ def _strongest(
     return tuple(Seen(image, patch, value, of_it) for image, patch, value, of_it in parts)
 
 
-def _sentence(name: str, drawing: Drawing, seen: Sequence[Seen]) -> str:
-    drawn = (
-        f"nothing that was tried wakes {name}"
-        if drawing.silent
-        else f"{name} answers {number(drawing.activation)} to the picture drawn for it"
-    )
-    if not seen:
-        return f"{drawn[0].upper()}{drawn[1:]}."
-    strongest = f"{number(seen[0].value)} to the strongest of {plural(len(seen), 'real patch')}"
-    return f"{drawn[0].upper()}{drawn[1:]}, {strongest}."
+def _sentence(name: str, drawing: Drawing, strongest: str) -> str:
+    if drawing.silent:
+        return f"Nothing that was tried wakes {name}{strongest}."
+    reached = number(drawing.activation)
+    return f"The picture drawn for {name} makes it answer {reached}{strongest}."
