@@ -18,7 +18,7 @@ import tiny
 from phosphene.canvas import Bounded, Chosen, Decoded, Description, Fourier, Maco, Pixels
 from phosphene.errors import InputError, ObjectiveError, PhospheneError, SpecError
 from phosphene.maximize import Optimizer, Recipe, Usual
-from phosphene.network import Input, fingerprint
+from phosphene.network import Input, Spec, fingerprint
 from phosphene.network.lenses import Lens
 from phosphene.objectives import (
     L1,
@@ -75,6 +75,7 @@ SAMPLES: list[Value] = [
     Training(decay=0.5, augment=RandomAffine(rotate=0)),
     *(Settings(), Settings(("conv*",), (Recipe(size=(8, 8)),), 3, units=("a:0-9",))),
     *(INPUT, Input(1, (28, 28))),
+    *(Spec("m.py:make"), Spec("hf:vit", "w.pt", INPUT, ("a", "b"), "head", "sigmoid")),
     *(Unit("a", 1), Unit("b.c", 2, 3, 4)),
     Lens("pca", "conv2", ((1.0, -0.5), (0.0, 2.0))),
     Trained("hvass", INPUT, ("a", "b"), {"widths": (3, 4), "name": "x"}, "digits"),

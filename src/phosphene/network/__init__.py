@@ -10,6 +10,7 @@ from phosphene.network.freezing import frozen
 from phosphene.network.inputs import Input
 from phosphene.network.lenses import Lens
 from phosphene.network.loading.load import find_factory, load_network
+from phosphene.network.loading.spec import Spec
 from phosphene.network.loading.weights import load_weights, read_weights
 from phosphene.network.memory import Remembered, remembered
 from phosphene.network.record import Network
@@ -45,6 +46,7 @@ __all__ = [
     "ReceptiveField",
     "Remembered",
     "Rule",
+    "Spec",
     "backward_rule",
     "epsilon",
     "find_factory",

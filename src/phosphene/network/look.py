@@ -1,5 +1,6 @@
 """The first look at a module: its layers, how its output is read, how it is shown pictures."""
 
+from dataclasses import replace
 from typing import NamedTuple
 
 import torch
@@ -58,6 +59,7 @@ def look_at(
         look = Look(found, module, inputs_for(module, input, pictures, order))
         reading = read_output(look, output=output, task=task, labels=labels)
     layers = dict(found.layers)
+    trial = replace(trial, found=replace(found, values={}))  # they have served
     if isinstance(reading, Unread):
         return Known(with_defaults(layers, None), reading, order, trial)
     if reading.task == "binary":

@@ -1,7 +1,7 @@
 """The `Network` record: any `nn.Module` with what is needed to show it pictures."""
 
-import dataclasses
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
 from functools import partial, reduce
 from typing import Any
 
@@ -23,6 +23,8 @@ from phosphene.network.fields.windows import SMALLEST_WINDOW, Patch, smallest_pa
 from phosphene.network.freezing import frozen, steady
 from phosphene.network.inputs import Input
 from phosphene.network.lenses import Lens, with_derived
+from phosphene.network.loading.files import files_of, know_again
+from phosphene.network.loading.spec import Spec
 from phosphene.network.look import Known, look_at, place_of
 from phosphene.network.recorded import Recording
 from phosphene.network.recording import Passes
@@ -84,12 +86,21 @@ class Network:
         self.told_task = task
         self.lenses = tuple(lenses)
         self.loaded: tuple[str, ...] = ()  # what was unusual about the weights' file
+        self.spec: Spec | None = None  # how `load_network` makes it
         self._fingerprints = Fingerprints()
         self._patches: dict[str, Patch] = {}
         self._pieces: dict[str, Pieces | None] = {}
 
     def __repr__(self) -> str:
         return f"Network({self.name}, input {self.input}, {self.parameters:,} parameters)"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """As it is, after the Python files that it is made of: another process may not have them.
+
+        What is known of it travels along, its turn does not.
+        """
+        files = files_of(self.module, "" if self.spec is None else self.spec.model)
+        return _empty, (type(self), files), vars(self)
 
     @property
     def parameters(self) -> int:
@@ -201,6 +212,8 @@ class Network:
         told = (self.module, self.input, self.labels, self.name)
         found = Network(*told, output=self.output, task=task, lenses=lenses)
         found.loaded = self.loaded
+        if self.spec is not None:
+            found.spec = replace(self.spec, task=task, lenses=tuple(lenses))
         return found
 
     @property
@@ -259,7 +272,7 @@ class Network:
         unit = Unit.of(named)
         layer = self.layer(unit.layer)
         layer.check(unit)
-        return dataclasses.replace(unit, layer=layer.name)
+        return replace(unit, layer=layer.name)
 
     def called(self, unit: Unit) -> str:
         """What people call a unit: its class if it is one, else its address."""
@@ -396,3 +409,9 @@ class Network:
             "parameters": self.parameters,
             "fingerprint": self.fingerprint,
         } | self._told()
+
+
+def _empty(kind: type[Network], files: Iterable[tuple[str, str]]) -> Network:
+    """A network without anything yet, for unpickling."""
+    know_again(files)
+    return kind.__new__(kind)

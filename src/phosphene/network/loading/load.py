@@ -1,9 +1,7 @@
 """From a text such as `model.py:make` or `timm:resnet50` to a `Network`."""
 
 import importlib
-import importlib.util
 import inspect
-import sys
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +14,10 @@ from torch import nn
 from phosphene.errors import SpecError, nearest
 from phosphene.network.discovery.guess import guess_input
 from phosphene.network.inputs import Input
+from phosphene.network.lenses import Lens
 from phosphene.network.loading.catalogue import LIBRARIES, Entry, from_library
+from phosphene.network.loading.files import module_of
+from phosphene.network.loading.spec import Spec
 from phosphene.network.loading.weights import load_weights
 from phosphene.network.record import Network
 from phosphene.network.state import check_state
@@ -24,7 +25,7 @@ from phosphene.tasks import Task
 
 
 def load_network(
-    spec: str,
+    spec: str | Spec,
     weights: str | Path | None = None,
     input: Input | Mapping[str, Any] | None = None,
     labels: Sequence[str] = (),
@@ -48,12 +49,20 @@ def load_network(
     a bare module is found by trial when only one usual size runs through it. `output` and `task`
     say which output holds the classes and what it means, as in `Network`.
 
+    The network keeps all this as its `spec`, a value of which the same network is made again, and
+    which stands for what is not said beside it.
+
     Raises:
         SpecError: file, module, factory, library or name not found, or the factory returned
             something else; the input cannot be told.
         WeightsError: the weights do not fit.
         DownloadError: a library cannot fetch what it needs.
     """
+    lenses: tuple[Lens, ...] = ()
+    if isinstance(spec, Spec):
+        lenses = spec.lenses
+        weights, input, labels = weights or spec.weights, input or spec.input, labels or spec.labels
+        output, task, spec = output or spec.output, task or spec.task, spec.model
     library, _, name = spec.partition(":")
     remarks: tuple[str, ...] = ()
     if library in LIBRARIES:
@@ -71,9 +80,11 @@ def load_network(
         entry.name,
         output=output or entry.output,
         task=task or entry.task,
-        lenses=entry.lenses,
+        lenses=tuple(dict.fromkeys((*entry.lenses, *lenses))),
     )
     network.loaded = remarks
+    file = None if weights is None else str(weights)
+    network.spec = Spec(spec, file, network.input, tuple(labels), output, task, network.lenses)
     return network
 
 
@@ -110,7 +121,7 @@ def find_factory(spec: str, given: Collection[str] = ()) -> Any:
         raise SpecError(
             f"{spec!r} names no factory; write file.py:factory or package.module:factory"
         )
-    module = _from_file(Path(place)) if place.endswith(".py") else _from_package(place, name)
+    module = module_of(Path(place)) if place.endswith(".py") else _from_package(place, name)
     found = getattr(module, name, None)
     if not callable(found):
         public = [n for n, v in vars(module).items() if callable(v) and not n.startswith("_")]
@@ -128,27 +139,6 @@ def find_factory(spec: str, given: Collection[str] = ()) -> Any:
             "write a function without these that calls it"
         )
     return found
-
-
-def _from_file(path: Path) -> ModuleType:
-    if not path.is_file():
-        near = nearest(path.name, [p.name for p in path.parent.glob("*.py")])
-        raise SpecError(f"no file {path}; {near}")
-    name = f"_phosphene_{path.stem}_{abs(hash(path.resolve()))}"
-    description = importlib.util.spec_from_file_location(name, path)
-    assert description is not None
-    assert description.loader is not None
-    module = importlib.util.module_from_spec(description)
-    sys.modules[name] = module  # dataclasses and pickling look their module up
-    sys.path.insert(0, str(path.parent.resolve()))  # so that it can import its neighbours
-    try:
-        description.loader.exec_module(module)
-    except Exception as error:
-        del sys.modules[name]
-        raise SpecError(f"{path} cannot be imported: {type(error).__name__}: {error}") from error
-    finally:
-        sys.path.pop(0)
-    return module
 
 
 def _from_package(name: str, factory: str) -> ModuleType:
