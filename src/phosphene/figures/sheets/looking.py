@@ -2,14 +2,14 @@
 
 from PIL import Image
 
-from phosphene.figures.ink.layout import Captioned, gallery, titled
+from phosphene.figures.ink.layout import GAP, Captioned, gallery, titled
 from phosphene.figures.ink.palette import full_strength, on_paper, picture_to_image, signed_to_rgba
 from phosphene.figures.ink.paper import MARGIN
 from phosphene.probes import Look, Seen
 from phosphene.results import sheet
 from phosphene.words import number, plural
 
-SIDE, GAP = 1.3, 0.16
+SIDE = 1.3
 
 
 @sheet.register
