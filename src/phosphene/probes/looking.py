@@ -24,6 +24,10 @@ from phosphene.units import Unit
 from phosphene.words import number, plural
 
 
+OUTSIDE = 0.93
+"""How light it is beyond a picture's border."""
+
+
 @dataclass(frozen=True, eq=False)
 class Seen:
     """A real patch that a unit answers to, what it answers, and which pixels of it matter.
@@ -139,7 +143,7 @@ def _strongest(
         maps = crop(guided(network, shown, at_places(layer, unit.index, places)).cpu(), boxes)
     except RectifierError:
         maps = [None] * len(images)
-    parts = zip(images, crop(shown, boxes), values, maps, strict=True)
+    parts = zip(images, crop(shown, boxes, OUTSIDE), values, maps, strict=True)
     return tuple(Seen(image, patch, value, of_it) for image, patch, value, of_it in parts)
 
 
