@@ -57,6 +57,19 @@ def warp(
     return warped
 
 
+def resized(
+    pictures: Float[Tensor, "b c h w"], size: tuple[int, int]
+) -> Float[Tensor, "b c h2 w2"]:
+    """Pictures brought to `size` (h, w) by averaging; those that have it are given back.
+
+    >>> resized(torch.tensor([[[[0.0, 1.0], [1.0, 0.0]]]]), (1, 1))
+    tensor([[[[0.5000]]]])
+    """
+    if tuple(pictures.shape[2:]) == tuple(size):
+        return pictures
+    return F.interpolate(pictures, size, mode="bilinear", antialias=True)
+
+
 def _centred(count: int, like: Tensor) -> Float[Tensor, "count"]:
     """Where the middles of `count` pixels lie, from the centre of them all."""
     return torch.arange(count, device=like.device, dtype=like.dtype) - (count - 1) / 2

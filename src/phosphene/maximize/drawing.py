@@ -8,7 +8,6 @@ from typing import Any
 import torch
 from jaxtyping import Float
 from torch import Tensor
-from torch.nn import functional as F
 
 from phosphene.canvas import Spectrum
 from phosphene.errors import ObjectiveError
@@ -21,6 +20,7 @@ from phosphene.objectives import Channel, Combination, Neuron, Term, unit_maps
 from phosphene.results import Displayed, Result
 from phosphene.spellings import Meant, Model, network_of, units_of
 from phosphene.streams import Streams, derived
+from phosphene.transforms import resized
 from phosphene.units import Unit
 from phosphene.words import number
 
@@ -181,6 +181,7 @@ class _Easel:
     ) -> tuple[Float[Tensor, "b c h w"], Float[Tensor, "b h w"]]:
         """The pictures of `units` after one ascent, and how much it asked of each place."""
         size = self.choice.patch.size
+        begin = starts if attempt.from_real else None
         steps = follow(
             self.network,
             self.objective(units, attempt),
@@ -188,7 +189,7 @@ class _Easel:
             Streams.seeded(derived(self.seed, attempt.salt), units),
             shape=(self.network.input.channels, *size),
             spectrum=self.choice.spectrum,
-            pictures=_resized(starts, size) if attempt.from_real else None,
+            pictures=None if begin is None else resized(begin, size).clamp(0, 1),
             rule=attempt.rule,
         )
         return traced(steps)
@@ -232,13 +233,6 @@ def _of(unit: Unit, objective: Term) -> Term:
     if isinstance(objective, Combination):
         objective = Channel(unit.layer, unit.index)
     return replace(objective, index=unit.index)  # type: ignore[type-var]
-
-
-def _resized(pictures: Tensor | None, size: tuple[int, int]) -> Tensor | None:
-    """Pictures of another size, still in [0, 1]; themselves if they have the size."""
-    if pictures is None or tuple(pictures.shape[2:]) == size:
-        return pictures
-    return F.interpolate(pictures, size, mode="bilinear", antialias=True).clamp(0, 1)
 
 
 def _better(old: Drawing | None, new: Drawing) -> Drawing:

@@ -7,7 +7,6 @@ from typing import Any
 import torch
 from jaxtyping import Float
 from torch import Tensor
-from torch.nn import functional as F
 
 from phosphene.canvas import Pixels
 from phosphene.errors import InputError
@@ -17,7 +16,7 @@ from phosphene.network import Network
 from phosphene.objectives import Norm, Term
 from phosphene.results import Result
 from phosphene.streams import Streams
-from phosphene.transforms import RandomAffine
+from phosphene.transforms import RandomAffine, resized
 from phosphene.words import number, plural
 
 DREAM = Recipe(
@@ -95,10 +94,10 @@ def dream(
     objective = _objective(network, target, units)
     sizes = _sizes((picture.shape[1], picture.shape[2]), octaves, scale)
     whole = picture[None].to(network.device)
-    added = torch.zeros_like(_resized(whole, sizes[0]))
+    added = torch.zeros_like(resized(whole, sizes[0]))
     for octave, size in enumerate(sizes):
-        base = _resized(whole, size)
-        start = (base + _resized(added, size)).clamp(0, 1)
+        base = resized(whole, size)
+        start = (base + resized(added, size)).clamp(0, 1)
         streams = Streams.seeded(seed, [f"octave {octave}"])
         added = paint(network, objective, recipe, streams, pictures=start) - base
     dreamt = on_screen((whole + added).clamp(0, 1))
@@ -125,9 +124,3 @@ def _sizes(size: tuple[int, int], octaves: int, scale: float) -> list[tuple[int,
         for octave in reversed(range(octaves))
     ]
     return [some for some in sizes if min(some) >= min(_SMALLEST, *size)]
-
-
-def _resized(pictures: Float[Tensor, "b c h w"], size: tuple[int, int]) -> Tensor:
-    if tuple(pictures.shape[2:]) == size:
-        return pictures
-    return F.interpolate(pictures, size, mode="bilinear", align_corners=False, antialias=True)

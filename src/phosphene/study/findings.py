@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch.nn import functional as F
 
 from phosphene.atlas import Atlas, Finding, JobWriter, LayerRecord, Skipped, UnitRecord
 from phosphene.data import batches
@@ -16,6 +15,7 @@ from phosphene.evaluation import nearest_neighbours
 from phosphene.study.job import EVERYTHING, StudyJob
 from phosphene.study.plan import Study
 from phosphene.survey import MOST_COMPARED, NO_NUMBER
+from phosphene.transforms import resized
 from phosphene.words import number, percent
 
 Said = tuple[str, str, dict[str, Any]]
@@ -209,10 +209,10 @@ class Conclude(StudyJob):
         named = bool(getattr(self.study.data, "classes", ()))
         if named and self.study.vocabulary.shared and self._enough(layer):
             size = self.study.network.input.size
-            if pictures.shape[2:] != size:  # drawn on another canvas than the data's
-                pictures = F.interpolate(pictures, size, mode="bilinear", antialias=True)
             near = nearest_neighbours(
-                pictures.clamp(0, 1), batches(self.study.data, self.study.batch), NEIGHBOURS
+                resized(pictures, size).clamp(0, 1),  # some canvases are not of the data's size
+                batches(self.study.data, self.study.batch),
+                NEIGHBOURS,
             )
             voted = near.votes(len(self.study.classes)).argmax(1).tolist()
             alike = sum(p.unit == v for p, v in zip(drawn, voted, strict=True))
