@@ -10,6 +10,9 @@ from phosphene.values import Value
 LOGITS = "<logits>"
 """Stands for the class scores, whichever layer gives them; resolved by the network."""
 
+Box = tuple[int, int, int, int]
+"""(top, left, bottom, right) in pixels, bottom and right excluded; may reach outside a picture."""
+
 _UNIT = re.compile(r"^(?P<layer>.+):(?P<index>\d+)(?:@(?P<y>\d+),(?P<x>\d+))?$")
 
 

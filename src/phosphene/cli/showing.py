@@ -18,7 +18,7 @@ from phosphene.cli.output import console, in_characters, in_format, say, write_n
 from phosphene.cli.subjects import check_picture, subject
 from phosphene.errors import SpecError, UnknownUnitError
 from phosphene.figures import attributions_sheet, layer_sheet, unit_sheet
-from phosphene.figures.sheets.attributions import METHODS
+from phosphene.figures.sheets.attributions import SHOWN
 from phosphene.figures.site.folder import slug
 from phosphene.figures.views.atlas import AtlasView
 from phosphene.units import Unit
@@ -84,7 +84,7 @@ def show(
     chosen = [Unit.parse(name) for name in units]
     with Atlas.open(atlas) as opened:
         figure = attributions_sheet(
-            about.network, picture, chosen, opened, methods=methods or METHODS
+            about.network, picture, chosen, opened, methods=methods or SHOWN
         )
         tell_damage(opened)
     named = "-".join(name.replace("/", "-").replace(":", "-") for name in units[:3])

@@ -8,7 +8,7 @@ from phosphene.survey.classes import (
     Predictions,
     Selectivity,
 )
-from phosphene.survey.crops import Box, crop, seen_from
+from phosphene.survey.crops import crop, seen_from
 from phosphene.survey.histogram import Bins, Histograms
 from phosphene.survey.moments import MOST_COMPARED, Moments
 from phosphene.survey.reading import Responses, responses
@@ -21,7 +21,6 @@ __all__ = [
     "NO_NUMBER",
     "Accumulator",
     "Bins",
-    "Box",
     "ClassMeans",
     "Histograms",
     "LabelPredictions",

@@ -7,9 +7,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from phosphene.network import Layer, ReceptiveField
-
-Box = tuple[int, int, int, int]
-"""(top, left, bottom, right) in pixels, bottom and right excluded; may reach outside."""
+from phosphene.units import Box
 
 
 def seen_from(layer: Layer, field: ReceptiveField, place: int) -> Box:

@@ -6,12 +6,10 @@ from numpy import ndarray
 
 from phosphene.figures.ink.palette import picture_to_image
 from phosphene.figures.ink.png import mosaic
+from phosphene.units import Box
 
 OUTSIDE = (233, 230, 223)
 """The colour of what a patch shows beyond its image."""
-
-Box = tuple[int, int, int, int]
-"""top, left, bottom, right in pixels; a receptive field at a border reaches outside."""
 
 
 def crop(picture: Float[ndarray, "c h w"], box: Box) -> UInt8[ndarray, "h2 w2 4"]:

@@ -24,9 +24,9 @@ from phosphene.figures.views.atlas import AtlasView
 from phosphene.network import Layer, Network
 from phosphene.objectives import Energy, at_places, unit_maps
 from phosphene.spellings import Meant, Shown, pictures_of, units_of
-from phosphene.survey import Box, Survey, seen_from
+from phosphene.survey import Survey, seen_from
 from phosphene.survey import crop as cut
-from phosphene.units import Unit
+from phosphene.units import Box, Unit
 from phosphene.words import class_name, number, plural
 
 SIDE, GAP = 2.2, 0.16
@@ -37,7 +37,7 @@ PATCH, PATCH_GAP = 1.075, 0.05
 NARROWEST = 2 * MARGIN + 3 * SIDE + 2 * GAP
 """Inches that what is written above the maps needs."""
 
-METHODS = ("gradient", "deconvnet", "guided")
+SHOWN = ("gradient", "deconvnet", "guided")
 """What is shown unless something else is asked for."""
 
 
@@ -56,7 +56,7 @@ def attributions_sheet(
     found: Survey | Atlas,
     data: Dataset[object] | None = None,
     *,
-    methods: Sequence[str] = METHODS,
+    methods: Sequence[str] = SHOWN,
 ) -> Image.Image:
     """A strip for each unit: maps over the whole picture, below them its strongest real patches.
 

@@ -7,10 +7,11 @@ from jaxtyping import UInt8
 from numpy import ndarray
 
 from phosphene.atlas import ExampleRecord, ImageRecord
-from phosphene.figures.ink.crops import Box, covers, crop
+from phosphene.figures.ink.crops import covers, crop
 from phosphene.figures.ink.palette import full_strength, picture_to_image, signed_to_rgba
 from phosphene.figures.ink.png import AnyImage
 from phosphene.figures.views.atlas import AtlasView
+from phosphene.units import Box
 from phosphene.words import number
 
 
