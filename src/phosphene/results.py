@@ -7,7 +7,9 @@ asked for, so that answers can show themselves in a notebook.
 
 import io
 from abc import ABC, abstractmethod
+from collections.abc import Iterable, Sequence
 from functools import cache, singledispatch
+from html import escape
 from importlib import import_module
 from pkgutil import iter_modules
 from typing import Any
@@ -47,6 +49,21 @@ class Result(Displayed, ABC):
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}: {self.summary}>"
+
+
+def html_table(title: str, header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """A table as a notebook shows it.
+
+    >>> html_table("a & b", ["x"], [[1]])
+    '<b>a &amp; b</b><table><tr><th>x</th></tr><tr><td>1</td></tr></table>'
+    """
+
+    def row(cells: Sequence[object], tag: str) -> str:
+        inside = "".join(f"<{tag}>{escape(str(cell))}</{tag}>" for cell in cells)
+        return f"<tr>{inside}</tr>"
+
+    body = "".join(row(cells, "td") for cells in rows)
+    return f"<b>{escape(title)}</b><table>{row(header, 'th')}{body}</table>"
 
 
 @singledispatch

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
+from html import escape
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -17,6 +18,7 @@ from phosphene.atlas.reader import Reader
 from phosphene.atlas.records import Document, Job, Record
 from phosphene.atlas.tables import JOBS, TABLE_OF
 from phosphene.errors import AtlasError
+from phosphene.results import html_table
 from phosphene.version import __version__
 
 
@@ -162,6 +164,18 @@ class Atlas(Reader):
         finally:
             self._connections.close()
             self._resources.close()
+
+    def __repr__(self) -> str:
+        return f"<Atlas {self.path}>"
+
+    def _repr_html_(self) -> str:
+        rows = [
+            (layer.name, layer.kind, " x ".join(map(str, layer.shape)), layer.units)
+            for layer in self.layers()
+        ]
+        table = html_table(repr(self), ("layer", "kind", "shape", "units"), rows)
+        told = "".join(f"<li>{escape(finding.text)}</li>" for finding in self.findings())
+        return f"{table}<ul>{told}</ul>"
 
     def __enter__(self) -> "Atlas":
         return self

@@ -30,6 +30,7 @@ from phosphene.network.recorded import Recording
 from phosphene.network.recording import Passes
 from phosphene.network.state import Fingerprints, check_state
 from phosphene.network.turn import once, turn
+from phosphene.results import html_table
 from phosphene.tasks import Task
 from phosphene.units import LOGITS, Unit
 from phosphene.words import class_name
@@ -101,6 +102,13 @@ class Network:
         """
         files = files_of(self.module, "" if self.spec is None else self.spec.model)
         return _empty, (type(self), files), vars(self)
+
+    def _repr_html_(self) -> str:
+        rows = [
+            (layer.name, layer.kind, " x ".join(map(str, layer.shape)), layer.units)
+            for layer in self.default_layers
+        ]
+        return html_table(repr(self), ("layer", "kind", "shape", "units"), rows)
 
     @property
     def parameters(self) -> int:

@@ -23,7 +23,6 @@ from phosphene.survey import Survey, crop, seen_from
 from phosphene.units import Unit
 from phosphene.words import number, plural
 
-
 OUTSIDE = 0.93
 """How light it is beyond a picture's border."""
 

@@ -12,6 +12,7 @@ from phosphene.data import Batch, Unreadable, shards
 from phosphene.errors import DataError, NetworkError
 from phosphene.network import Layer, Network
 from phosphene.network.recorded import Recording
+from phosphene.results import html_table
 from phosphene.survey.accumulator import Accumulator
 from phosphene.survey.classes import MOST_MEANS, ClassMeans, LabelPredictions, Predictions
 from phosphene.survey.histogram import Histograms
@@ -19,6 +20,7 @@ from phosphene.survey.moments import MOST_COMPARED, BatchMoments, Moments
 from phosphene.survey.reading import Responses, responses
 from phosphene.survey.top import TopExamples
 from phosphene.units import LOGITS
+from phosphene.words import number, plural
 
 NO_NUMBER = "NaN or infinity"
 """How the reason begins for which a picture is left out that could be read."""
@@ -163,6 +165,17 @@ class Survey(Accumulator):
                 found.add(some)
             self.merge(found)
         return self
+
+    def __repr__(self) -> str:
+        return f"<Survey of {', '.join(self.layers)}: {plural(self.count, 'picture')}>"
+
+    def _repr_html_(self) -> str:
+        rows = []
+        for name, found in self.layers.items():
+            never = int((found.firing == 0).sum())
+            most = found.top.values[:, :1].max() if found.top.values.numel() else 0.0
+            rows.append((name, found.layer.units, never, number(float(most))))
+        return html_table(repr(self), ("layer", "units", "never fire", "largest answer"), rows)
 
     def state(self) -> dict[str, Any]:
         """All that was seen; `restore` puts it into one that is asked the same."""
