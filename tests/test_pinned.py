@@ -18,8 +18,8 @@ from torch import nn
 
 from phosphene import export_site, objectives
 from phosphene.atlas import Atlas
-from phosphene.atlas.schema import APPLICATION_ID, SCHEMA, SCHEMA_VERSION
-from phosphene.atlas.tables import ARTEFACTS, JOBS
+from phosphene.atlas.schema import APPLICATION_ID, SCHEMA_VERSION, schema
+from phosphene.atlas.table import TABLES
 from phosphene.canvas import Description
 from phosphene.data import ArrayDataset, digits, fingerprint
 from phosphene.errors import PhospheneError
@@ -113,8 +113,8 @@ def atlas() -> dict[str, Any]:
     return {
         "application id": APPLICATION_ID,
         "format": SCHEMA_VERSION,
-        "schema": hashlib.blake2b(SCHEMA.encode(), digest_size=16).hexdigest(),
-        "tables": {table.name: list(table.columns) for table in (JOBS, *ARTEFACTS)},
+        "schema": hashlib.blake2b(schema().encode(), digest_size=16).hexdigest(),
+        "tables": {table.name: list(table.columns) for table in TABLES},
     }
 
 

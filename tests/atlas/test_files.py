@@ -19,12 +19,12 @@ import pytest
 
 from phosphene.atlas import Atlas, Document, LayerRecord, ProbeRecord, Skipped, connections, files
 from phosphene.atlas.schema import (
-    ADDED,
     APPLICATION_ID,
     CHECKSUMS,
     PROBES,
-    SCHEMA,
     SCHEMA_VERSION,
+    added,
+    schema,
 )
 from phosphene.errors import (
     AtlasError,
@@ -446,17 +446,17 @@ def test_application_id_fits_the_header() -> None:
 def first_version(path: Path) -> None:
     """An atlas as the first version wrote it, which knew no probes and fewer columns."""
     stamp = f"user_version = {SCHEMA_VERSION}"
-    schema = SCHEMA.replace(PROBES, "").replace(CHECKSUMS, "")
-    earlier(path, schema.replace(stamp, "user_version = 1"))
+    script = schema().replace(PROBES, "").replace(CHECKSUMS, "")
+    earlier(path, script.replace(stamp, "user_version = 1"))
 
 
-def earlier(path: Path, schema: str) -> None:
+def earlier(path: Path, script: str) -> None:
     """An empty atlas of a schema without the columns that came later."""
-    for statement in ADDED.values():
-        assert statement in schema
-        schema = schema.replace(statement, "")
+    for statement in added().values():
+        assert statement in script
+        script = script.replace(statement, "")
     with closing(sqlite3.connect(path)) as connection:
-        connection.executescript(schema)
+        connection.executescript(script)
 
 
 def test_an_atlas_of_the_first_version_can_be_read_as_it_is(path: Path) -> None:
@@ -494,7 +494,7 @@ def a_layer(**later: object) -> LayerRecord:
 def without_later_columns(path: Path) -> Path:
     """An atlas of format 2 with a layer, from before the columns that came later."""
     stamp = f"user_version = {SCHEMA_VERSION}"
-    earlier(path, SCHEMA.replace(CHECKSUMS, "").replace(stamp, "user_version = 2"))
+    earlier(path, schema().replace(CHECKSUMS, "").replace(stamp, "user_version = 2"))
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute(
             "INSERT INTO jobs VALUES ('old', 'd', 't', '{}', 0, '0', 'done', 1.0, 'now', NULL)"

@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 from threading import Lock, Thread, current_thread
 
 from phosphene.atlas.files import beside, code, has_log, header_of, size_of, translated
-from phosphene.atlas.schema import ADDED, SCHEMA_VERSION, UPGRADES, statements
+from phosphene.atlas.schema import SCHEMA_VERSION, UPGRADES, added, statements
 from phosphene.errors import NotAnAtlasError
 from phosphene.words import encodable, printable
 
@@ -102,7 +102,7 @@ def _upgrade(connection: sqlite3.Connection) -> None:
     missing = [UPGRADES[earlier] for earlier in range(version, SCHEMA_VERSION)]
     missing += [
         statement
-        for (table, column), statement in ADDED.items()
+        for (table, column), statement in added().items()
         if column not in columns(connection, table)
     ]
     for statement in statements("".join(missing)):

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from phosphene.atlas.tables import Table
+from phosphene.atlas.table import Table
 from phosphene.errors import AtlasError, DamagedError
 from phosphene.words import printable
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from phosphene.atlas.schema import APPLICATION_ID, SCHEMA, SCHEMA_VERSION
+from phosphene.atlas.schema import APPLICATION_ID, SCHEMA_VERSION, schema
 from phosphene.errors import (
     AtlasError,
     NewerAtlasError,
@@ -64,7 +64,7 @@ def create(path: Path) -> None:
     an empty file that the next run would have to take for something else.
     """
     with closing(sqlite3.connect(":memory:")) as memory:
-        memory.executescript(SCHEMA)
+        memory.executescript(schema())
         content = memory.serialize()
     with translated(path):
         draft = path.with_name(f".{path.name}.{os.getpid()}")

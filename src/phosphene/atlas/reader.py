@@ -26,6 +26,16 @@ from phosphene.atlas.damage import (
 )
 from phosphene.atlas.files import translated
 from phosphene.atlas.records import (
+    DOCUMENTS,
+    EXAMPLES,
+    FINDINGS,
+    IMAGES,
+    JOBS,
+    LAYERS,
+    PICTURES,
+    PROBES,
+    SKIPPED,
+    UNITS,
     Document,
     ExampleRecord,
     Finding,
@@ -37,22 +47,10 @@ from phosphene.atlas.records import (
     Record,
     Skipped,
     UnitRecord,
+    artefacts,
+    table_of,
 )
-from phosphene.atlas.tables import (
-    ARTEFACTS,
-    DOCUMENTS,
-    EXAMPLES,
-    FINDINGS,
-    IMAGES,
-    JOBS,
-    LAYERS,
-    PICTURES,
-    PROBES,
-    SKIPPED,
-    TABLE_OF,
-    UNITS,
-    Table,
-)
+from phosphene.atlas.table import Table
 from phosphene.errors import (
     AtlasError,
     TruncatedAtlasError,
@@ -239,10 +237,15 @@ class Reader:
             )
         return found.value
 
+    def records(self, kind: type[R]) -> tuple[R, ...]:
+        """All records of a class, for which there may be no other question."""
+        table = table_of(kind)
+        return self._select(table, f"ORDER BY {', '.join(table.key)}") if self._has(table) else ()
+
     def provenance(self, artefact: Record | str) -> Job:
         """The job that made a record read from this atlas, or the document of a name."""
         record = Document(artefact, None) if isinstance(artefact, str) else artefact
-        table = TABLE_OF[type(record)]
+        table = table_of(type(record))
         identity = table.identity(record)
         condition = " AND ".join(f"{column} = ?" for column in identity)
         made_by = f"WHERE key IN (SELECT job FROM {table.name} WHERE {condition}) ORDER BY key"
@@ -259,11 +262,12 @@ class Reader:
         interruptions they were built.
         """
         digest = hashlib.blake2b(digest_size=16)
-        for table in (JOBS, *ARTEFACTS):
+        for table in (JOBS, *artefacts()):
             owner = list(table.owner)
             chosen = [column for column in table.columns if column not in _WALL_CLOCK]
             order = ", ".join([*table.key, *owner])
-            digest.update(f"{table.name} {', '.join(owner + chosen)}\n".encode())
+            if self._has(table) or table.format is not None:
+                digest.update(f"{table.name} {', '.join(owner + chosen)}\n".encode())
             if not self._has(table):  # in an atlas of an earlier version: as good as empty
                 continue
             cells = self._cells(table, owner + chosen)

@@ -1,19 +1,63 @@
-"""What an atlas holds, as plain frozen values: no torch, no database, arrays are numpy.
+"""What an atlas holds, as plain frozen values, and the table that each kind is kept in.
 
+There is no torch here and no SQL: a class of records and its table are all that a new kind takes.
+Arrays are numpy.
 Pictures are `c h w` in [0, 1]; boxes are `(top, left, bottom, right)` in pixels of the image.
 """
 
 import io
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, TypeVar
 
 from jaxtyping import Float
 from numpy import ndarray
 from PIL import Image
 
+from phosphene.atlas.table import EXACT, GREY, PICTURE, SIGNED, TABLES, Table, stored
+from phosphene.errors import AtlasError
+
+R = TypeVar("R")
+
+
+class Record:
+    """What a job can add to an atlas: a frozen dataclass that has a table."""
+
 
 @dataclass(frozen=True)
-class LayerRecord:
+class Job:
+    """What made an artefact: parameters, seed and version, and when it ended.
+
+    `state` is "done" or "failed"; a failed job has no artefacts. `finished` is ISO 8601, UTC.
+    """
+
+    key: str
+    kind: str
+    title: str
+    params: dict[str, Any]
+    seed: int | None
+    version: str
+    state: Literal["done", "failed"]
+    seconds: float
+    finished: str
+    error: str | None
+
+
+JOBS = stored("jobs", Job, "key", title="the note on the job “{title}”", owned=False, format=1)
+
+
+@dataclass(frozen=True)
+class Document(Record):
+    """A named JSON value that describes the study as a whole, such as `network` or `data`."""
+
+    name: str
+    value: Any
+
+
+DOCUMENTS = stored("documents", Document, "name", title="the document {name}", format=1)
+
+
+@dataclass(frozen=True)
+class LayerRecord(Record):
     """One layer. `shape` leaves out the batch; `field` is the receptive field `(h, w)` in pixels.
 
     `field` is None where it could not be found; `field_whole` says that it takes in the image, and
@@ -35,8 +79,13 @@ class LayerRecord:
     field_bound: str | None = None
 
 
+LAYERS = stored(
+    "layers", LayerRecord, "name", title="the description of the layer {name}", format=1
+)
+
+
 @dataclass(frozen=True, eq=False)
-class UnitRecord:
+class UnitRecord(Record):
     """How one unit behaves over a whole dataset.
 
     Bin i of the histogram starts at `histogram_low + i * histogram_width`. `class_means` is empty
@@ -60,8 +109,19 @@ class UnitRecord:
     weights: Float[ndarray, "..."] | None
 
 
+UNITS = stored(
+    "units",
+    UnitRecord,
+    "layer",
+    "unit",
+    title="what is known of {layer}:{unit}",
+    weights=EXACT,
+    format=1,
+)
+
+
 @dataclass(frozen=True, eq=False)
-class ImageRecord:
+class ImageRecord(Record):
     """One image of the dataset that something in the atlas refers to by its `index` there."""
 
     index: int
@@ -71,8 +131,13 @@ class ImageRecord:
     picture: Float[ndarray, "c h w"]
 
 
+IMAGES = stored(
+    "images", ImageRecord, "image", title="image {image}", shared=True, picture=PICTURE, format=1
+)
+
+
 @dataclass(frozen=True, eq=False)
-class ExampleRecord:
+class ExampleRecord(Record):
     """The image that excites a unit most (`rank` 0), second most, …, and where it looks in it.
 
     `y, x` is the position of the maximum in the layer's map. `box` is what the unit sees there
@@ -91,8 +156,20 @@ class ExampleRecord:
     guided: Float[ndarray, "c h w"]
 
 
+EXAMPLES = stored(
+    "examples",
+    ExampleRecord,
+    "layer",
+    "unit",
+    "rank",
+    title="what image {image} showed {layer}:{unit}",
+    guided=SIGNED,
+    format=1,
+)
+
+
 @dataclass(frozen=True, eq=False)
-class PictureRecord:
+class PictureRecord(Record):
     """A picture made for a unit: `kind` says of what, `canvas` how it was held.
 
     `strongest_real` is the unit's activation for the strongest real image. `silent` says that
@@ -113,8 +190,22 @@ class PictureRecord:
     alpha: Float[ndarray, "h2 w2"] | None = None
 
 
+PICTURES = stored(
+    "pictures",
+    PictureRecord,
+    "layer",
+    "unit",
+    "kind",
+    "canvas",
+    title="the {kind} picture of {layer}:{unit} on {canvas}",
+    picture=PICTURE,
+    alpha=GREY,
+    format=1,
+)
+
+
 @dataclass(frozen=True)
-class Finding:
+class Finding(Record):
     """One plain sentence about the network, with the figures it rests on."""
 
     position: int
@@ -123,8 +214,24 @@ class Finding:
     figures: dict[str, Any]
 
 
+FINDINGS = stored("findings", Finding, "position", title="finding {position}", format=1)
+
+
+@dataclass(frozen=True)
+class Skipped(Record):
+    """A file of the dataset that could not be read, and why."""
+
+    path: str
+    reason: str
+
+
+SKIPPED = stored(
+    "skipped", Skipped, "path", title="the note on the file {path}", shared=True, format=1
+)
+
+
 @dataclass(frozen=True, eq=False)
-class ProbeRecord:
+class ProbeRecord(Record):
     """What a probe found: `text` in words, `figures` as JSON, `sheet` the bytes of a PNG file.
 
     `name` tells it from other probes, `kind` says which question was put, `title` how.
@@ -145,50 +252,17 @@ class ProbeRecord:
         return image
 
 
-@dataclass(frozen=True)
-class Skipped:
-    """A file of the dataset that could not be read, and why."""
-
-    path: str
-    reason: str
+PROBES = stored("probes", ProbeRecord, "name", title="the probe {name}", format=2)
 
 
-@dataclass(frozen=True)
-class Document:
-    """A named JSON value that describes the study as a whole, such as `network` or `data`."""
-
-    name: str
-    value: Any
+def artefacts() -> tuple[Table[Any], ...]:
+    """The tables of what jobs add."""
+    return tuple(table for table in TABLES if table.owned)
 
 
-@dataclass(frozen=True)
-class Job:
-    """What made an artefact: parameters, seed and version, and when it ended.
-
-    `state` is "done" or "failed"; a failed job has no artefacts. `finished` is ISO 8601, UTC.
-    """
-
-    key: str
-    kind: str
-    title: str
-    params: dict[str, Any]
-    seed: int | None
-    version: str
-    state: str
-    seconds: float
-    finished: str
-    error: str | None
-
-
-Record = (
-    LayerRecord
-    | UnitRecord
-    | ImageRecord
-    | ExampleRecord
-    | PictureRecord
-    | Finding
-    | ProbeRecord
-    | Skipped
-    | Document
-)
-"""Everything a job can add to an atlas."""
+def table_of(record: type[R]) -> Table[R]:
+    """The table that holds a class of records; raises `AtlasError` where there is none."""
+    found = next((table for table in TABLES if table.record is record), None)
+    if found is None:
+        raise AtlasError(f"an atlas has no table of {record.__name__}; make one by stored(…)")
+    return found

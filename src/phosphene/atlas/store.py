@@ -15,8 +15,7 @@ from phosphene.atlas.codec import canonical_json
 from phosphene.atlas.connections import Connect, close_to_single_file, connect_to_write, to_read
 from phosphene.atlas.files import check, create, translated
 from phosphene.atlas.reader import Reader
-from phosphene.atlas.records import Document, Job, Record
-from phosphene.atlas.tables import JOBS, TABLE_OF
+from phosphene.atlas.records import JOBS, Document, Job, Record, table_of
 from phosphene.errors import AtlasError
 from phosphene.results import html_table
 from phosphene.version import __version__
@@ -245,7 +244,7 @@ class JobWriter:
     def add(self, *records: Record) -> None:
         """Add records of any kinds; raises `AtlasError` for what cannot be stored."""
         for record in records:
-            table = TABLE_OF[type(record)]
+            table = table_of(type(record))
             self.rows[table.insert()].append(table.row(record, self._key))
 
     def document(self, name: str, value: Any) -> None:

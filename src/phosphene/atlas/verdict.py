@@ -12,8 +12,9 @@ from phosphene.atlas.connections import Column, columns
 from phosphene.atlas.damage import Damage
 from phosphene.atlas.files import translated
 from phosphene.atlas.reader import Reader
+from phosphene.atlas.records import JOBS, artefacts
 from phosphene.atlas.store import Atlas
-from phosphene.atlas.tables import ARTEFACTS, JOBS, Table
+from phosphene.atlas.table import Table
 from phosphene.errors import AtlasError, PhospheneError, TruncatedAtlasError, reading
 from phosphene.words import plural, printable
 
@@ -80,10 +81,10 @@ def judge(atlas: Reader) -> Verdict:
     connection = atlas._connection
     file, orphans = [*_integrity(connection)], tuple(_references(connection))
     rows = unchecked = 0
-    for table in (JOBS, *ARTEFACTS):
+    for table in (JOBS, *artefacts()):
         known = columns(connection, table.name)
         if not known:
-            file += [f"there is no table {table.name}"] * (table.name != "probes")
+            file += [f"there is no table {table.name}"] * (table.format == 1)
             continue
         for found in atlas._read(table, "NOT INDEXED"):
             rows += not (isinstance(found, Damage) and found.row is None)
