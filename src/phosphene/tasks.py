@@ -12,29 +12,6 @@ The scores of `binary` are (-z/2, z/2), whose softmax are its probabilities.
 
 from typing import Literal, get_args
 
-import torch.nn.functional as F
-from jaxtyping import Float
-from torch import Tensor
-
 Task = Literal["softmax", "sigmoid", "binary", "none"]
 
 TASKS: tuple[Task, ...] = get_args(Task)
-
-
-def probabilities(
-    scores: Float[Tensor, "*b classes"], task: Task = "softmax"
-) -> Float[Tensor, "*b classes"]:
-    """The probability of each class from its score.
-
-    >>> import torch
-    >>> probabilities(torch.tensor([[0.0, 0.0]])), probabilities(torch.tensor([[0.0]]), "sigmoid")
-    (tensor([[0.5000, 0.5000]]), tensor([[0.5000]]))
-    """
-    return scores.sigmoid() if task == "sigmoid" else scores.softmax(-1)
-
-
-def log_probabilities(
-    scores: Float[Tensor, "*b classes"], task: Task = "softmax"
-) -> Float[Tensor, "*b classes"]:
-    """The logarithms of `probabilities`, right also where those round to 0 or 1."""
-    return F.logsigmoid(scores) if task == "sigmoid" else scores.log_softmax(-1)

@@ -8,11 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-import typer
 from PIL import Image
 
 from phosphene.atlas import Atlas
-from phosphene.cli import app
+from phosphene.cli.app import COMMANDS
 from phosphene.cli.described import OPTIONS, Described
 from phosphene.network import Input, load_network
 
@@ -70,16 +69,16 @@ def build(run: Run, factory: str, *said: str) -> str:
 
 
 def test_every_command_that_takes_a_model_takes_all_of_it() -> None:
-    commands = {c.name or c.callback.__name__: c.callback for c in app.registered_commands}
-    probe = next(group.typer_instance for group in app.registered_groups if group.name == "probe")
-    asking = {f"probe {c.name}": c.callback for c in probe.registered_commands}
+    commands = {str(later.name): later.read() for later in COMMANDS}
+    probe = commands.pop("probe")
+    told = [f"probe {name}" for name in probe.list_commands(None)]
+    asking = dict(zip(told, probe.commands.values(), strict=True))
     taking = {"build", "layers", "show"} | asking.keys() - {"probe list", "probe forget"}
     for name, command in (commands | asking).items():
-        has = OPTIONS.keys() & inspect.signature(command).parameters.keys()
+        has = OPTIONS.keys() & {parameter.name for parameter in command.params}
         if name in taking:
             assert has == OPTIONS.keys(), name
     assert set(inspect.signature(Described).parameters) == set(OPTIONS)
-    assert isinstance(probe, typer.Typer)
 
 
 def test_what_was_said_is_kept_and_found_again(run: Run, place: Path) -> None:

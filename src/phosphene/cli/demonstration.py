@@ -11,7 +11,8 @@ from phosphene.atlas import Atlas
 from phosphene.cli import options
 from phosphene.cli.arguments import Device, Seed
 from phosphene.cli.finishing import finish
-from phosphene.cli.output import bar, follow_study, follow_training, say
+from phosphene.cli.following import follow_study, follow_training
+from phosphene.cli.output import bar, say
 from phosphene.data import digits
 from phosphene.figures import attributions_sheet
 from phosphene.network import Input, Network

@@ -9,15 +9,16 @@ import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-import torch
 import typer
 
-from phosphene.cli import options
-from phosphene.cli.model import load_model
-from phosphene.network import Input, Lens, Network
 from phosphene.tasks import TASKS
+
+if TYPE_CHECKING:
+    import torch
+
+    import phosphene.network.record
 
 OPTIONS: dict[str, Any] = {
     "weights": Annotated[
@@ -83,14 +84,18 @@ class Described:
     def network(
         self,
         model: str,
-        device: torch.device,
+        device: "torch.device",
         known: Mapping[str, Any] | None = None,
         weights: str | Path | None = None,
-    ) -> Network:
+    ) -> "phosphene.network.record.Network":
         """Make the network; what was not said is taken from `known`, an atlas's record of it.
 
         `weights` stand in for those that were said.
         """
+        from phosphene.cli import options
+        from phosphene.cli.model import load_model
+        from phosphene.network import Input, Lens
+
         if known is None:
             input, labels, said = {}, (), {}
         else:

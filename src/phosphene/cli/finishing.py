@@ -1,13 +1,24 @@
 """What commands do with a finished atlas: write its site, tell its findings."""
 
 from pathlib import Path
+from typing import Annotated
 
+import typer
 from rich.markup import escape
 
 from phosphene.atlas import Atlas
 from phosphene.cli.checking import tell_damage
 from phosphene.cli.output import bar, say
 from phosphene.figures import export_site
+
+
+def export(
+    atlas: Annotated[Path, typer.Argument(help="An atlas.")],
+    site: Annotated[Path, typer.Argument(help="The folder to write pages into.")],
+) -> None:
+    """Write an atlas as a static site: open SITE/index.html, no server and no script needed."""
+    index = write_site(atlas, site)
+    say(f"Open [b]{index}[/]")
 
 
 def write_site(atlas: Path, site: Path) -> Path:

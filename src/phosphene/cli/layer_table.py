@@ -2,11 +2,19 @@
 
 import re
 from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Annotated
 
+import typer
 from rich.markup import escape
 from rich.table import Table
 
-from phosphene.atlas import LayerRecord
+from phosphene.atlas import Atlas, LayerRecord, blaming_damage
+from phosphene.cli import options
+from phosphene.cli.checking import tell_damage
+from phosphene.cli.described import Described, describes
+from phosphene.cli.model import is_weights
+from phosphene.cli.output import print_whole
 from phosphene.network import Layer, Network
 from phosphene.words import scaled
 
@@ -95,3 +103,23 @@ def _indented(name: str, depth: int) -> str:
     cut = dots[-1] if dots else 0
     dimmed = f"[dim]{escape(name[:cut])}[/]" if cut else ""
     return "  " * depth + dimmed + escape(name[cut:])
+
+
+@describes
+def layers(
+    model: Annotated[str, typer.Argument(help="An atlas, or what `build` takes as MODEL.")],
+    *,
+    told: Described,
+) -> None:
+    """List the layers of a network: kind, shape, units, receptive field, multiply-adds.
+
+    Layers are indented like the modules they are in. Those that a study looks at by default are
+    marked with ●.
+    """
+    if Path(model).is_file() and not is_weights(model):
+        with Atlas.open(model) as atlas, blaming_damage(atlas):
+            table = table_of_atlas(atlas.layers())
+            tell_damage(atlas)
+    else:
+        table = table_of_network(told.network(model, options.device("cpu")))
+    print_whole(table)

@@ -1,7 +1,7 @@
 """What the commands print: progress bars, lines and small pictures made of characters."""
 
 import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -21,15 +21,12 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
-from phosphene.network import Network
-from phosphene.study import Progress as StudyProgress
-from phosphene.study import Study
-from phosphene.training import TrainingStep
-from phosphene.words import number, percent
+from phosphene.errors import SpecError
 
 console = Console()
 errors = Console(stderr=True)
 
+SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".pdf"}
 _WIDE = 10_000
 
 
@@ -65,6 +62,15 @@ def write_new(path: Path, content: bytes, *, replace: bool = False) -> Path:
     return free
 
 
+def check_picture(path: Path | None) -> None:
+    """Refuse a name that is no picture's, and make its folder; None is fine."""
+    if path is None:
+        return
+    if path.suffix.lower() not in SUFFIXES:
+        raise SpecError(f"--out {path} is no picture file; end it in .png")
+    path.parent.mkdir(parents=True, exist_ok=True)
+
+
 def in_format(image: Image.Image, suffix: str) -> bytes:
     """A picture as a file of the kind that `suffix`, such as `.png`, stands for."""
     buffer = io.BytesIO()
@@ -85,53 +91,6 @@ def bar(title: str, total: float) -> Iterator[tuple[Progress, TaskID]]:
     )
     with progress:
         yield progress, progress.add_task(title, total=total)
-
-
-def follow_training(steps: Iterable[TrainingStep], total: int) -> int:
-    """Show a training as it goes, with a running loss and accuracy; how many steps were made."""
-    made, loss, accuracy = 0, float("nan"), float("nan")
-    with bar("training", total) as (progress, task):
-        for step in steps:
-            made += 1
-            loss = step.loss if made == 1 else 0.98 * loss + 0.02 * step.loss
-            accuracy = step.accuracy if made == 1 else 0.98 * accuracy + 0.02 * step.accuracy
-            if step.index % 20 == 0 or step.index == total:
-                progress.update(
-                    task,
-                    completed=step.index,
-                    description=f"training  loss {number(loss)}  accuracy {percent(accuracy, 2)}",
-                )
-            if step.validation is not None:
-                errors.print(f"step {step.index:,}: {percent(step.validation, 2)} of validation")
-        if not made:
-            progress.update(task, completed=total, description="training  already done")
-    return made
-
-
-def tell_reading(study: Study) -> None:
-    """What was taken for the classes, where that had to be found or assumed."""
-    network = study.network
-    told = str(network.reading) if network.classifies else network.unread
-    if network.classifies and network.reading.how == "assumed":
-        told += f"; {' or '.join(f'--task {task}' for task in _others(network))} if not"
-    for sentence in (*network.remarks, told, study.vocabulary.words):
-        if sentence:
-            say(f"• {escape(sentence)}.")
-
-
-def _others(network: Network) -> list[str]:
-    """What raw scores may mean besides what was assumed."""
-    return ["sigmoid", "none"] if network.task == "softmax" else ["none"]
-
-
-def follow_study(steps: Iterable[StudyProgress]) -> None:
-    """Show a study as it is built."""
-    with bar("study", 1) as (progress, task):
-        for step in steps:
-            note = f"  ({step.resumed} of {step.total} jobs were there)" if step.resumed else ""
-            progress.update(
-                task, total=step.total, completed=step.done, description=f"{step.title}{note}"
-            )
 
 
 def in_characters(image: Image.Image, width: int = 56) -> Text:

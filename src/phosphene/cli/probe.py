@@ -1,58 +1,40 @@
-"""`phosphene probe ...`: the questions that can be put to a network, by what they are about."""
+"""`phosphene probe ...`: questions put to a network, and the answers that an atlas keeps."""
 
-from collections.abc import Callable
+from typing import Any
 
 import typer
+from typer.core import TyperGroup
 
-from phosphene.cli import kept, pictures, recipes, retrain, units
-from phosphene.cli.subjects import about
+from phosphene.cli import kept
 
-QUESTIONS: dict[str, dict[str, Callable[..., None]]] = {
-    "Change pictures until the answer changes": {
-        "fool": pictures.fool_command,
-        "morph": pictures.morph_command,
-        "distances": pictures.distances_command,
-    },
-    "Move and draw": {
-        "shift": pictures.shift_command,
-        "strokes": pictures.strokes_command,
-    },
-    "Hidden messages": {
-        "hide": pictures.hide_command,
-        "reveal": pictures.reveal_command,
-    },
-    "What units and weights are for": {
-        "units": units.units_command,
-        "dissect": units.dissect_command,
-        "restarts": units.restarts_command,
-        "weights": units.weights_command,
-    },
-    "Mistakes": {
-        "errors": units.errors_command,
-    },
-    "Draw": {
-        "classes": recipes.classes_command,
-        "dream": recipes.dream_command,
-        "invert": recipes.invert_command,
-        "caricature": recipes.caricature_command,
-        "facets": recipes.facets_command,
-        "interpolate": recipes.interpolate_command,
-    },
-    "Train and compare": {
-        "transfer": retrain.transfer_command,
-        "variants": retrain.variants_command,
-        "imagine": retrain.imagine_command,
-    },
-}
+
+class Probes(TyperGroup):
+    """What is kept is told at once; the questions, which take networks, are read when needed."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """All names: the questions, then what is done with answers."""
+        kept = dict(self.commands)
+        self.commands = {**self._questions(), **kept}
+        return super().list_commands(ctx)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """The command of this name; None where there is none."""
+        if cmd_name not in self.commands:
+            self.commands = {**self._questions(), **self.commands}
+        return super().get_command(ctx, cmd_name)
+
+    def _questions(self) -> dict[str, Any]:
+        from phosphene.cli.questions import questions
+
+        return dict(typer.main.get_group(questions).commands)
+
 
 probe = typer.Typer(
+    cls=Probes,
     help="Put a question to a network: fool it, move its pictures, switch its units off. "
     "Given an atlas, the answer is kept in it and shown on its pages.",
     no_args_is_help=True,
     rich_markup_mode="rich",
 )
-for panel, commands in QUESTIONS.items():
-    for name, command in commands.items():
-        probe.command(name, rich_help_panel=panel)(about(command))
 probe.command("list", rich_help_panel="Answers kept")(kept.list_command)
 probe.command("forget", rich_help_panel="Answers kept")(kept.forget_command)

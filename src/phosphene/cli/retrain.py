@@ -11,7 +11,8 @@ from torch import Tensor
 
 from phosphene.canvas import Decoded
 from phosphene.cli import options
-from phosphene.cli.output import bar, follow_training
+from phosphene.cli.following import follow_training
+from phosphene.cli.output import bar
 from phosphene.cli.subjects import Subject
 from phosphene.data import Batch, batches, load_data
 from phosphene.errors import SpecError, nearest

@@ -1,7 +1,7 @@
 """`phosphene show`: units of an atlas, printed and drawn; where they look in a picture."""
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -10,15 +10,12 @@ from PIL.Image import Image
 from rich.table import Table
 
 from phosphene.atlas import Atlas
-from phosphene.attribution import method
 from phosphene.cli.arguments import Device
 from phosphene.cli.checking import tell_damage
 from phosphene.cli.described import Described, describes
-from phosphene.cli.output import console, in_characters, in_format, say, write_new
-from phosphene.cli.subjects import check_picture, subject
+from phosphene.cli.output import check_picture, console, in_characters, in_format, say, write_new
 from phosphene.errors import SpecError, UnknownUnitError
-from phosphene.figures import attributions_sheet, layer_sheet, unit_sheet
-from phosphene.figures.sheets.attributions import SHOWN
+from phosphene.figures import layer_sheet, unit_sheet
 from phosphene.figures.site.folder import slug
 from phosphene.figures.views.atlas import AtlasView
 from phosphene.units import Unit
@@ -66,19 +63,39 @@ def show(
     'captum:LayerGradCam(layer="conv2")'.
     """
     check_picture(out)
-    for name in methods or ():
-        method(name)  # told now, before the network is made
-    if image is None:
-        if methods:
-            raise SpecError("--method says how to look at a picture; give --image cat.png too")
-        for name in units:
-            path = out or Path(f"{name.replace('/', '-').replace(':', '-')}.png")
-            if out is not None and len(units) > 1:
-                path = out.with_stem(f"{out.stem}-{name.replace('/', '-').replace(':', '-')}")
-            with Atlas.open(atlas) as opened:
-                _draw_to(path, _sheet(opened, name), asked=out is not None)
-                tell_damage(opened)
+    if image is not None:
+        _looking(atlas, units, image, methods or (), model, trust, device, out, told)
         return
+    if methods:
+        raise SpecError("--method says how to look at a picture; give --image cat.png too")
+    for name in units:
+        path = out or Path(f"{_as_file(name)}.png")
+        if out is not None and len(units) > 1:
+            path = out.with_stem(f"{out.stem}-{_as_file(name)}")
+        with Atlas.open(atlas) as opened:
+            _draw_to(path, _sheet(opened, name), asked=out is not None)
+            tell_damage(opened)
+
+
+def _looking(
+    atlas: Path,
+    units: Sequence[str],
+    image: str,
+    methods: Sequence[str],
+    model: str | None,
+    trust: bool,
+    device: str,
+    out: Path | None,
+    told: Described,
+) -> None:
+    """Draw where units look in a picture, which takes the network."""
+    from phosphene.attribution import method
+    from phosphene.cli.subjects import subject
+    from phosphene.figures import attributions_sheet
+    from phosphene.figures.sheets.attributions import SHOWN
+
+    for name in methods:
+        method(name)  # told now, before the network is made
     about = subject(str(atlas), model, None, 0, device, out, told, trust)
     picture, _ = about.picture(image)
     chosen = [Unit.parse(name) for name in units]
@@ -87,9 +104,12 @@ def show(
             about.network, picture, chosen, opened, methods=methods or SHOWN
         )
         tell_damage(opened)
-    named = "-".join(name.replace("/", "-").replace(":", "-") for name in units[:3])
-    path = out or Path(f"{named}-in-{Path(image).stem}.png")
-    _draw_to(path, figure, asked=out is not None)
+    named = "-".join(_as_file(name) for name in units[:3])
+    _draw_to(out or Path(f"{named}-in-{Path(image).stem}.png"), figure, asked=out is not None)
+
+
+def _as_file(name: str) -> str:
+    return name.replace("/", "-").replace(":", "-")
 
 
 def _sheet(atlas: Atlas, name: str) -> Image:

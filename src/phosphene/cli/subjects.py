@@ -26,7 +26,15 @@ from phosphene.cli import consent, options
 from phosphene.cli.described import Described, describes
 from phosphene.cli.finding import found_data, found_model, places
 from phosphene.cli.model import is_weights, require_weights, trained, warn_untrained
-from phosphene.cli.output import console, errors, in_characters, in_format, say, write_new
+from phosphene.cli.output import (
+    check_picture,
+    console,
+    errors,
+    in_characters,
+    in_format,
+    say,
+    write_new,
+)
 from phosphene.data import (
     Example,
     Resize,
@@ -46,8 +54,6 @@ from phosphene.results import Result, sheet
 from phosphene.study import agree, keep_probe
 from phosphene.units import Unit
 from phosphene.zoo import ARTICLES
-
-SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".pdf"}
 
 Target = Annotated[
     str,
@@ -287,15 +293,6 @@ class Subject:
             f"{self.atlas} holds no weights, and those it was built with are neither beside it nor "
             f"at {weights}; give --weights FILE"
         )
-
-
-def check_picture(path: Path | None) -> None:
-    """Refuse a name that is no picture's, and make its folder; None is fine."""
-    if path is None:
-        return
-    if path.suffix.lower() not in SUFFIXES:
-        raise SpecError(f"--out {path} is no picture file; end it in .png")
-    path.parent.mkdir(parents=True, exist_ok=True)
 
 
 def subject(

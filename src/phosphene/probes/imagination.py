@@ -13,9 +13,10 @@ from phosphene.errors import InputError
 from phosphene.maximize import Recipe, batch_size, on_screen, paint
 from phosphene.network import Network
 from phosphene.objectives import Logit
+from phosphene.probabilities import probabilities
 from phosphene.results import Result
 from phosphene.streams import Streams
-from phosphene.tasks import Task, probabilities
+from phosphene.tasks import Task
 from phosphene.words import number, percent, plural
 
 

@@ -11,8 +11,8 @@ from torch import Tensor
 from phosphene.data import Batch
 from phosphene.errors import DataError, InputError
 from phosphene.network import Network
+from phosphene.probabilities import probabilities
 from phosphene.results import Result
-from phosphene.tasks import probabilities
 from phosphene.transforms import warp
 from phosphene.units import LOGITS, Unit
 from phosphene.words import class_name, number, percent, plural

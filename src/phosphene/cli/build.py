@@ -1,0 +1,134 @@
+"""`phosphene build`: a network and pictures become an atlas."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+
+from phosphene.canvas import Chosen, Description
+from phosphene.cli import consent, options
+from phosphene.cli.arguments import Device, Model, Seed
+from phosphene.cli.chosen import of_classes
+from phosphene.cli.described import Described, describes
+from phosphene.cli.finding import FROM, seen_from
+from phosphene.cli.finishing import tell_findings
+from phosphene.cli.following import follow_study, tell_reading
+from phosphene.cli.model import trained, warn_untrained
+from phosphene.cli.output import say
+from phosphene.cli.plausible import warn_implausible
+from phosphene.data import load_data, resize_of
+from phosphene.errors import SpecError
+from phosphene.study import CHANNELS, NEURONS, Settings, Study, build, decided
+from phosphene.words import printable
+
+
+@describes
+def build_command(
+    model: Model,
+    out: Annotated[Path, typer.Option(help="The atlas to write, or to go on with.")],
+    data: Annotated[
+        str | None,
+        typer.Option(
+            help="digits, mnist:FOLDER[:train|test], a folder of images, or a factory. Default: "
+            "what weights made by `train` were trained on."
+        ),
+    ] = None,
+    layers: Annotated[
+        list[str] | None,
+        typer.Option(help="Only these layers: conv1,fc*. * and ? are wild. Repeatable."),
+    ] = None,
+    units: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Show only these units of the layers named: conv2:0-9,conv2:17, or *:0-9 of each "
+            "layer. All are measured. Repeatable."
+        ),
+    ] = None,
+    classes: Annotated[
+        list[str] | None,
+        typer.Option(help="Show only these classes, by name: zebra,flamingo. Repeatable."),
+    ] = None,
+    canvas: Annotated[
+        str,
+        typer.Option(
+            help=f"How whole pictures are held: {', '.join(Description.named())}. "
+            "Chosen is by the data."
+        ),
+    ] = Chosen.kind,
+    steps: Annotated[int, typer.Option(help="Steps of each picture.")] = 256,
+    size: Annotated[
+        str | None,
+        typer.Option(
+            help="Of channel pictures, 128 or 160x224 (height x width), where a layer takes it. "
+            "Default: three receptive fields, at most the input."
+        ),
+    ] = None,
+    neurons: Annotated[
+        bool, typer.Option(help="Also draw the neuron in the middle of each map.")
+    ] = True,
+    examples: Annotated[int, typer.Option(help="Strongest real pictures to keep per unit.")] = 9,
+    workers: Annotated[
+        int, typer.Option(help="Processes that read images ahead; 0 reads in this one.")
+    ] = 0,
+    replace_other: Annotated[
+        bool, typer.Option("--replace", help="Drop what other settings made in this atlas.")
+    ] = False,
+    seed: Seed = 0,
+    device: Device = "auto",
+    *,
+    told: Described,
+) -> None:
+    """Study a network and write an atlas: one file with everything that was found.
+
+    [b]phosphene build model.py:make --weights w.safetensors --data photos/ --out net.atlas[/]
+
+    Every job is kept as it ends. Stopped and started again, the build goes on where it was.
+    """
+    if steps < 1:
+        raise SpecError(f"--steps {steps}: a picture is drawn in steps; at least 1 is needed")
+    held = Description.from_json({"canvas": canvas})
+    network = told.network(model, options.device(device))
+    warn_untrained(model, network, told.weights)
+    data = _data(model, told.weights, data)
+    pictures = load_data(
+        data, network.input.channels, network.input.size, resize=resize_of(told.resize)
+    )
+    if passed_over := getattr(pictures, "passed_over", ""):
+        say(escape(f"{printable(data)}: {passed_over}"))
+    network = decided(network, pictures)
+    for spec in (model, data):  # run by the person's own word, and so later from this atlas too
+        consent.remember(spec)
+    recipes = [replace(CHANNELS, canvas=held, steps=steps, size=options.size(size))]
+    if neurons:
+        recipes.append(replace(NEURONS, steps=steps))
+    settings = Settings(
+        options.patterns(layers),
+        tuple(recipes),
+        examples=examples,
+        seed=seed,
+        workers=workers,
+        units=(*options.patterns(units), *of_classes(network, classes)),
+    )
+    source = {"model": model, "data": data, FROM: seen_from(out)} | told.source
+    study = Study(network, pictures, settings, source)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    tell_reading(study)
+    if study.vocabulary.shared:
+        warn_implausible(network, study.data, others=not told.normalised)
+    follow_study(build(study, out, replace=replace_other))
+    tell_findings(out)
+    say(f"\nNow: [b]phosphene export {out} SITE[/] or [b]phosphene show {out} UNIT[/]")
+
+
+def _data(model: str, weights: Path | None, given: str | None) -> str:
+    """The data to study: what was given, else what the weights say they were trained on."""
+    known = trained(weights or model)
+    if given is None and (known is None or known.data is None):
+        raise SpecError("a study needs pictures: give --data digits, mnist:FOLDER, or a folder")
+    if given is not None:
+        return given
+    told = str(known.data if known else "")
+    consent.permit(told, weights or Path(model), trust=None)
+    return told
