@@ -1,4 +1,6 @@
-"""What the units of a layer are made of: the weights that make them."""
+"""What the units of a layer are made of: the layers that feed it, the weights that make them."""
+
+from collections.abc import Iterator, Mapping
 
 import torch
 from jaxtyping import Float
@@ -17,3 +19,22 @@ def weights_of(module: nn.Module, layer: Layer) -> Float[Tensor, "units ..."] | 
         weight: Tensor = maker.weight.detach()  # type: ignore[operator]
     weight = weight.transpose(0, 1) if getattr(maker, "transposed", False) else weight
     return torch.cat([-weight / 2, weight / 2]) if layer.layout == "two_sided" else weight
+
+
+def feeds_of(
+    layers: Mapping[str, Layer], sources: Mapping[str, tuple[str, ...]]
+) -> dict[str, tuple[str, ...]]:
+    """For each layer those of `layers` that feed it, with no other of them between.
+
+    `sources` is what discovery saw; what it saw and is none of `layers` is passed through. A layer
+    that is derived from a layer is fed by that one.
+    """
+
+    def fed(name: str) -> Iterator[str]:
+        for source in sources[name]:
+            yield from [source] if source in layers else fed(source)
+
+    return {
+        name: tuple(dict.fromkeys(fed(name))) if name in sources else (name.rpartition("[")[0],)
+        for name in layers
+    }

@@ -15,7 +15,7 @@ from phosphene.network.discovery.failures import why_no_layer
 from phosphene.network.discovery.guess import guess_input
 from phosphene.network.discovery.layers import Layer
 from phosphene.network.discovery.logits import Reading, Unread
-from phosphene.network.edges import weights_of
+from phosphene.network.edges import feeds_of, weights_of
 from phosphene.network.feed import Feed
 from phosphene.network.fields.pieces import Pieces, pieces_for
 from phosphene.network.fields.receptive import ReceptiveField, receptive_fields
@@ -388,6 +388,14 @@ class Network:
     def takes(self, size: tuple[int, int], layer: str) -> bool:
         """Whether pictures of `size` (h, w) reach `layer` and give it values for all its units."""
         return self._passes.reach(self.layer(layer), size)
+
+    @property
+    def feeds(self) -> dict[str, tuple[str, ...]]:
+        """For each layer the names of those whose values flow into it with no other between them.
+
+        Of a module that holds others, its last one feeds it, and it feeds what comes after.
+        """
+        return feeds_of(self.layers, self._known.trial.found.sources)
 
     def weights(self, layer: str) -> Float[Tensor, "units ..."] | None:
         """The weights that make each unit of `layer`, units first; None for layers without."""

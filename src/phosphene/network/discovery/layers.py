@@ -85,7 +85,9 @@ class Discovery:
     which call it was, `picture` the size of the pictures. `left_out` says of modules that gave
     back nothing that can be recorded what it was. `blurred` are the layers from the first operation
     on that decides by a value, as comparisons and max-unpooling do: a NaN may not reach what
-    depends on it.
+    depends on it. `sources` are the names of the layers that each one's value is made of, without
+    another layer between them; a module that gives its input back stands between what comes before
+    it and all that comes after.
     """
 
     layers: dict[str, Layer]
@@ -95,6 +97,7 @@ class Discovery:
     picture: Grid
     left_out: dict[str, str]
     blurred: frozenset[str]
+    sources: dict[str, tuple[str, ...]]
 
 
 State = tuple[int, int]
@@ -112,6 +115,7 @@ class _Value:
     state: State
     copy: Tensor
     layout: Layout
+    made_of: frozenset[int]
 
 
 class Seen(NamedTuple):
@@ -162,7 +166,7 @@ def discover(
                for v in seen.values]  # fmt: skip
     normed = {feeder.state for feeder in feeders if feeder is not None}
     names = call_names(seen.paths)
-    layers, values, places, ends = {}, {}, {}, []
+    layers, values, places, ends, sources, order = {}, {}, {}, [], {}, list[str]()
     for value, feeder in zip(seen.values, feeders, strict=True):
         base = names[value.place]
         own = _weights(value)
@@ -181,7 +185,9 @@ def discover(
             site=site,
             weights=_weights(feeder) if feeder is not None else own,
         )
+        order.append(layer.name)
         for found in _with_tokens(layer, value.copy.shape):
+            sources[found.name] = tuple(order[number] for number in sorted(value.made_of))
             layers[found.name] = found
             places[found.name] = (value.place, value.keys)
             values[found.name] = found.site.layout.read(value.copy, seen.picture)
@@ -198,6 +204,7 @@ def discover(
         picture=seen.picture,
         left_out=left_out,
         blurred=frozenset(name for name, (call, _) in places.items() if call >= since),
+        sources=sources,
     )
 
 
@@ -245,9 +252,13 @@ class _Observer:
 
     def _watcher(self, path: str) -> Any:
         def hook(module: nn.Module, args: Any, kwargs: Any, output: Any) -> None:
-            source = next((tensor for _, tensor in tensors((args, kwargs))), None)
-            for keys, value in tensors(output):
-                self._keep(path, keys, module, source, value)
+            given = [tensor for _, tensor in tensors((args, kwargs))]
+            fed = frozenset[int]().union(*map(self.followed.sources, given))
+            parts = [(keys, value, self.followed.sources(value)) for keys, value in tensors(output)]
+            for keys, value, made_of in parts:
+                self._keep(
+                    path, keys, module, next(iter(given), None), value, made_of=made_of or fed
+                )
             self.paths.append(path)
             self.followed.calls = len(self.paths)
 
@@ -269,7 +280,14 @@ class _Observer:
         return grown[0] if grown[0] == 0 or (grown[0] == 1 and value.ndim == 3) else None
 
     def _keep(
-        self, path: str, keys: tuple[Key, ...], module: nn.Module, source: Any, value: Tensor
+        self,
+        path: str,
+        keys: tuple[Key, ...],
+        module: nn.Module,
+        source: Any,
+        value: Tensor,
+        *,
+        made_of: frozenset[int],
     ) -> None:
         axis = self._axis(keys, value)
         if axis is None:
@@ -287,8 +305,10 @@ class _Observer:
         if layout.kind == "signal":
             self.signals.add(tuple(value.movedim(axis, 0).shape[1:]))
         origin = None if source is None else _state(source)
+        self.followed.is_layer(value, len(self.values))
+        state = _state(value)
         self.values.append(
-            _Value(len(self.paths), path, keys, module, origin, _state(value), copy, layout)
+            _Value(len(self.paths), path, keys, module, origin, state, copy, layout, made_of)
         )
 
     def _layout(

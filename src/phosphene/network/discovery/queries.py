@@ -39,6 +39,7 @@ class Followed(TorchFunctionMode):
         super().__init__()
         self._rows: Any = WeakIdKeyDictionary()
         self._rows[pictures] = "picture"
+        self._sources: Any = WeakIdKeyDictionary()
         self.calls = 0  # of modules, as far as the observer has come
         self.swallowed: int | None = None
 
@@ -46,6 +47,15 @@ class Followed(TorchFunctionMode):
         """Where a value's rows come from; None for one that the picture has no part in."""
         found: Rows | None = self._rows.get(value)
         return found
+
+    def sources(self, value: Tensor) -> frozenset[int]:
+        """The numbers of the layers that a value is made of, without another between them."""
+        found: frozenset[int] = self._sources.get(value, frozenset())
+        return found
+
+    def is_layer(self, value: Tensor, number: int) -> None:
+        """From now on a value, and what is made of it, is made of this layer."""
+        self._sources[value] = frozenset({number})
 
     def of_places(self, value: Tensor, axis: int) -> bool:
         """Whether the rows of a module's value come from the picture.
@@ -71,9 +81,13 @@ class Followed(TorchFunctionMode):
         if isinstance(result, torch.Size):
             return result
         given = [*_tensors(args), *_tensors(list((kwargs or {}).values()))]
+        name = str(getattr(func, "__name__", func))
+        changed = [*_tensors(result), *(given[:1] if name == "__setitem__" else [])]
+        sources = frozenset[int]().union(*map(self.sources, given))
+        for made in changed if sources else ():
+            self._sources[made] = sources
         known = [self.rows(tensor) for tensor in given]
         if any(known):
-            name = str(getattr(func, "__name__", func))
             if name in _SWALLOWS and self.swallowed is None:
                 self.swallowed = self.calls
             for made in _tensors(result):
