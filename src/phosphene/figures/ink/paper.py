@@ -23,6 +23,7 @@ MARGIN = 0.45
 INK, SOFT, LINE = "#22242a", "#62656d", "#d9d6cf"
 
 _POINT = 1 / 72
+_ASCENT, _LEADING = 0.95, 1.35  # of the size: from the top to the first baseline, and between lines
 _OTHER_SCRIPTS = (
     "Noto Sans CJK SC",
     "Noto Sans",
@@ -67,7 +68,7 @@ class Paper:
         lines = textwrap.wrap(words, max(4, int(room / (0.57 * size * _POINT))))
         place = self.top if top is None else top
         self._texts.append((left, place, "\n".join(lines), {"size": size, "color": INK} | style))
-        return len(lines) * 1.35 * size * _POINT
+        return len(lines) * _LEADING * size * _POINT
 
     def heading(self, words: str, left: float = MARGIN) -> None:
         """A heading, with air above it."""
@@ -118,15 +119,11 @@ class Paper:
         installed = font_manager.get_font_names()
         fonts = ["DejaVu Sans", *(name for name in _OTHER_SCRIPTS if name in installed)]
         for left, top, words, style in self._texts:
-            self._figure.text(
-                left / self.width,
-                1 - top / height,
-                words,
-                va="top",
-                linespacing=1.3,
-                family=fonts,
-                **style,
-            )
+            for i, line in enumerate(words.split("\n")):
+                # By the baseline: the top of a line is that of its tallest letter.
+                baseline = top + (_ASCENT + _LEADING * i) * style["size"] * _POINT
+                place = left / self.width, 1 - baseline / height
+                self._figure.text(*place, line, va="baseline", family=fonts, **style)
         drawn = io.BytesIO()
         self._figure.savefig(drawn, format="png", dpi=DPI)
         sheet = Image.open(drawn).convert("RGB")
