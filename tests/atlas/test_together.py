@@ -84,6 +84,14 @@ def test_threads_write_through_one_open_atlas(path: Path) -> None:
     assert list(path.parent.iterdir()) == [path]
 
 
+def test_threads_make_one_atlas_together(path: Path) -> None:
+    for number in range(20):
+        new = path.with_name(f"{number}.atlas")
+        at_once(4, lambda _, new=new: Atlas.build(new).close())
+        assert Atlas.open(new).close() is None
+    assert len(list(path.parent.iterdir())) == 20
+
+
 def test_threads_read_one_open_atlas_while_it_is_written(path: Path) -> None:
     layer = LayerRecord("fc", 0, "Linear", (10,), 10, None, True, True)
     with Atlas.build(path) as writer:

@@ -9,6 +9,7 @@ import struct
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from threading import get_ident
 
 from phosphene.atlas.schema import APPLICATION_ID, SCHEMA_VERSION, schema
 from phosphene.errors import (
@@ -67,7 +68,7 @@ def create(path: Path) -> None:
         memory.executescript(schema())
         content = memory.serialize()
     with translated(path):
-        draft = path.with_name(f".{path.name}.{os.getpid()}")
+        draft = path.with_name(f".{path.name}.{os.getpid()}-{get_ident()}")
         try:
             draft.write_bytes(content)
             _place(draft, path)
