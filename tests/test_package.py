@@ -22,7 +22,7 @@ PUBLIC = """
     Norm L1 L2 TotalVariation Diversity ascend Step Streams
     gradient guided deconvnet gradient_x_input integrated_gradients each_gradient cross
     Survey nearest_neighbours
-    Study Settings build Atlas export_site unit_sheet layer_sheet sheet
+    Study Settings build ask Atlas export_site unit_sheet layer_sheet sheet
     PhospheneError keep_freed_memory __version__
 """
 """By task: a first look, networks, data, drawing, objectives, maps, surveys, studies, the rest."""

@@ -48,6 +48,7 @@ from .results import sheet as sheet
 from .streams import Streams as Streams
 from .study import Settings as Settings
 from .study import Study as Study
+from .study import ask as ask
 from .study import build as build
 from .survey import Survey as Survey
 from .transforms import Identity as Identity

@@ -10,8 +10,9 @@ import typer
 
 from fuzz import small_atlas
 from phosphene.atlas import Atlas
-from phosphene.cli import consent
+from phosphene.cli.consent import permit
 from phosphene.errors import ConsentError
+from phosphene.study import consent
 
 FACTORY = """
 from pathlib import Path
@@ -40,7 +41,7 @@ def stranger(folder: Path, **source: object) -> Path:
     path.unlink(missing_ok=True)
     small_atlas(path)
     with Atlas.build(path) as atlas:
-        atlas.drop(["describe"])
+        atlas.drop(job.key for job in atlas.jobs() if job.key != "describe")
         documents = atlas.documents() | {"source": source}
         with atlas.job("describe", "describe", "Describe") as job:
             for name, value in documents.items():
@@ -115,7 +116,7 @@ BUILT_IN += ["hf:vit", "digits", "digits:test", "mnist:anywhere", "."]
 @pytest.mark.parametrize("spec", BUILT_IN)
 def test_what_is_built_in_needs_no_consent(folder: Path, spec: str) -> None:
     assert consent.code(spec) is None
-    consent.permit(spec, Path("a.atlas"), trust=False)
+    permit(spec, Path("a.atlas"), trust=False)
 
 
 FOREIGN = [
@@ -135,7 +136,7 @@ FOREIGN += [
 @pytest.mark.parametrize("spec", FOREIGN)
 def test_what_only_looks_built_in_does(folder: Path, spec: str) -> None:
     with pytest.raises(ConsentError, match="--trust"):
-        consent.permit(spec, Path("a.atlas"), trust=False)
+        permit(spec, Path("a.atlas"), trust=False)
 
 
 @pytest.mark.parametrize("answer", [True, False])
@@ -153,29 +154,29 @@ def test_a_person_at_a_terminal_is_asked(
         monkeypatch.setattr(f"sys.{stream}.isatty", lambda: True, raising=False)
     for _ in range(2):
         if answer:
-            consent.permit("code.py:make", Path("a.atlas"), trust=False)
+            permit("code.py:make", Path("a.atlas"), trust=False)
         else:
             with pytest.raises(ConsentError, match="was not run, as you said"):
-                consent.permit("code.py:make", Path("a.atlas"), trust=False)
+                permit("code.py:make", Path("a.atlas"), trust=False)
     assert len(asked) == (1 if answer else 2)  # a yes is remembered
     assert {default for _, default in asked} == {False}
 
 
 def test_a_question_cannot_steer_the_terminal(folder: Path) -> None:
     with pytest.raises(ConsentError) as told:
-        consent.permit("x\x1b[2J\u202e.py:make", Path("a\n.atlas"), trust=False)
+        permit("x\x1b[2J\u202e.py:make", Path("a\n.atlas"), trust=False)
     assert "x\\x1b[2J\\u202e.py:make" in str(told.value)
     assert "a\\x0a.atlas" in str(told.value)
 
 
 def test_a_build_is_a_persons_own_word(folder: Path) -> None:
     consent.remember("code.py:make")
-    consent.permit("code.py:make", folder / "a.atlas", trust=False)
-    consent.permit(f"{folder}/code.py:make", folder / "moved.atlas", trust=False)
+    permit("code.py:make", folder / "a.atlas", trust=False)
+    permit(f"{folder}/code.py:make", folder / "moved.atlas", trust=False)
     (folder / "link.py").symlink_to(folder / "code.py")
-    consent.permit("link.py:make", folder / "a.atlas", trust=False)
+    permit("link.py:make", folder / "a.atlas", trust=False)
     with pytest.raises(ConsentError):
-        consent.permit("code.py:other", folder / "a.atlas", trust=False)
+        permit("code.py:other", folder / "a.atlas", trust=False)
 
 
 def test_notes_are_kept_with_the_persons_own_files(
@@ -197,16 +198,16 @@ def test_notes_that_are_damaged_are_none(folder: Path, content: str) -> None:
     notes.parent.mkdir(parents=True)
     notes.write_text(content)
     with pytest.raises(ConsentError):
-        consent.permit("code.py:make", Path("a.atlas"), trust=False)
-    consent.permit("code.py:make", Path("a.atlas"), trust=True)
-    consent.permit("code.py:make", Path("a.atlas"), trust=False)
+        permit("code.py:make", Path("a.atlas"), trust=False)
+    permit("code.py:make", Path("a.atlas"), trust=True)
+    permit("code.py:make", Path("a.atlas"), trust=False)
 
 
 def test_notes_that_cannot_be_written_do_no_harm(folder: Path) -> None:
     (folder / "state").write_text("in the way")
-    consent.permit("code.py:make", Path("a.atlas"), trust=True)
+    permit("code.py:make", Path("a.atlas"), trust=True)
     with pytest.raises(ConsentError):
-        consent.permit("code.py:make", Path("a.atlas"), trust=False)
+        permit("code.py:make", Path("a.atlas"), trust=False)
 
 
 def test_notes_do_not_grow_without_end(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,9 +8,9 @@ import pytest
 from safetensors.torch import load_file, save_file
 
 from phosphene.atlas import Atlas
-from phosphene.cli.finding import found_data
 from phosphene.cli.output import write_new
 from phosphene.network import Input
+from phosphene.study.finding import found_data
 from phosphene.training import seeded
 from phosphene.zoo import hvass, read_trained
 

@@ -11,9 +11,8 @@ from safetensors.torch import save_file
 
 from phosphene.atlas import Atlas
 from phosphene.canvas import Spectrum
-from phosphene.cli import retrain
 from phosphene.maximize import Recipe
-from phosphene.probes import class_pictures
+from phosphene.probes import class_pictures, transfers
 from phosphene.training import seeded
 from phosphene.zoo import hvass
 
@@ -159,7 +158,7 @@ def test_what_is_kept_already_is_told_without_a_look_at_the_data(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     brief = partial(class_pictures, recipe=Recipe(steps=1))
-    monkeypatch.setattr(retrain, "class_pictures", brief)
+    monkeypatch.setattr(transfers, "class_pictures", brief)
     words = ["probe", "transfer", "a.atlas", "--make", "classes", "--also", "w1.safetensors"]
     status, printed = run(*words)
     assert status == 0, printed

@@ -87,6 +87,11 @@ class Atlas(Reader):
             atlas._resources = resources.pop_all()
             return atlas
 
+    @property
+    def writable(self) -> bool:
+        """Whether it is open to be added to."""
+        return self._writable
+
     @contextmanager
     def job(
         self,

@@ -8,20 +8,22 @@ import typer
 from rich.markup import escape
 
 from phosphene.canvas import Chosen, Description
-from phosphene.cli import consent, options
+from phosphene.cli import options
 from phosphene.cli.arguments import Device, Model, Seed
 from phosphene.cli.chosen import of_classes
+from phosphene.cli.consent import permit
 from phosphene.cli.described import Described, describes
-from phosphene.cli.finding import FROM, seen_from
 from phosphene.cli.finishing import tell_findings
 from phosphene.cli.following import follow_study, tell_reading
-from phosphene.cli.model import trained, warn_untrained
-from phosphene.cli.output import say
+from phosphene.cli.output import say, warn
 from phosphene.cli.plausible import warn_implausible
 from phosphene.data import load_data, resize_of
 from phosphene.errors import SpecError
 from phosphene.study import CHANNELS, NEURONS, Settings, Study, build, decided
+from phosphene.study.consent import remember
+from phosphene.study.finding import FROM, seen_from
 from phosphene.words import printable
+from phosphene.zoo.specs import trained, untrained
 
 
 @describes
@@ -90,7 +92,8 @@ def build_command(
         raise SpecError(f"--steps {steps}: a picture is drawn in steps; at least 1 is needed")
     held = Description.from_json({"canvas": canvas})
     network = told.network(model, options.device(device))
-    warn_untrained(model, network, told.weights)
+    if alarm := untrained(model, network, told.weights):
+        warn(alarm)
     data = _data(model, told.weights, data)
     pictures = load_data(
         data, network.input.channels, network.input.size, resize=resize_of(told.resize)
@@ -99,7 +102,7 @@ def build_command(
         say(escape(f"{printable(data)}: {passed_over}"))
     network = decided(network, pictures)
     for spec in (model, data):  # run by the person's own word, and so later from this atlas too
-        consent.remember(spec)
+        remember(spec)
     recipes = [replace(CHANNELS, canvas=held, steps=steps, size=options.size(size))]
     if neurons:
         recipes.append(replace(NEURONS, steps=steps))
@@ -130,5 +133,5 @@ def _data(model: str, weights: Path | None, given: str | None) -> str:
     if given is not None:
         return given
     told = str(known.data if known else "")
-    consent.permit(told, weights or Path(model), trust=None)
+    permit(told, weights or Path(model), trust=None)
     return told

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from phosphene.cli import options
 from phosphene.network import Network
+from phosphene.probes.texts import class_number
 
 
 def of_classes(network: Network, names: Sequence[str] | None) -> list[str]:
@@ -21,4 +21,4 @@ def of_classes(network: Network, names: Sequence[str] | None) -> list[str]:
         for name in names or ()
         for part in ([name] if name in known else name.split(","))
     ]
-    return [f"{network.logits.name}:{options.class_number(part, known)}" for part in parts]
+    return [f"{network.logits.name}:{class_number(part, known)}" for part in parts]

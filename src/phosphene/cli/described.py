@@ -7,7 +7,7 @@ value that they make.
 
 import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -93,33 +93,18 @@ class Described:
         `weights` stand in for those that were said.
         """
         from phosphene.cli import options
-        from phosphene.cli.model import load_model
-        from phosphene.network import Input, Lens
+        from phosphene.study.source import remade
 
-        if known is None:
-            input, labels, said = {}, (), {}
-        else:
-            sides = {"height", "width"}
-            input = {k: v for k, v in known["input"].items() if k not in sides}
-            input = asdict(Input.from_json(input))
-            labels = tuple(known["labels"])
-            said = {key: known.get(key) for key in ("output", "task")}
-        input |= options.input_of(self.input, self.mean, self.std, self.range, self.order)
-        network = load_model(
+        return remade(
             model,
-            options.weights(self.weights) if weights is None else weights,
-            input,
-            options.labels(self.labels) or labels,
             device,
-            output=self.output or said.get("output"),
-            task=options.task(self.task) or said.get("task"),
+            known,
+            options.weights(self.weights) if weights is None else weights,
+            input=options.input_of(self.input, self.mean, self.std, self.range, self.order),
+            labels=options.labels(self.labels),
+            output=self.output,
+            task=options.task(self.task),
         )
-        if known is not None:
-            network.name = known["name"]
-            for lens in map(Lens.from_json, known.get("lenses", ())):
-                if lens not in network.lenses:  # a factory may have its own
-                    network = network.with_lens(lens.name, lens.of, lens.matrix)
-        return network
 
     @property
     def normalised(self) -> bool:

@@ -13,10 +13,10 @@ from phosphene.atlas import Atlas, LayerRecord, blaming_damage
 from phosphene.cli import options
 from phosphene.cli.checking import tell_damage
 from phosphene.cli.described import Described, describes
-from phosphene.cli.model import is_weights
 from phosphene.cli.output import print_whole
 from phosphene.network import Layer, Network
 from phosphene.words import scaled
+from phosphene.zoo.specs import is_weights
 
 _DOT = re.compile(r"\.(?![^\[]*\])")  # keys of dictionaries may hold dots
 

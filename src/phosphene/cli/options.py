@@ -1,9 +1,7 @@
 """Texts of the command line as values: devices, inputs, labels."""
 
-import hashlib
-import inspect
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -14,11 +12,11 @@ from torch.utils.data import Dataset
 
 from phosphene.data import ArrayDataset, ImageDataset
 from phosphene.data.names import read_names
-from phosphene.errors import DataError, SpecError, nearest
+from phosphene.errors import SpecError
 from phosphene.network.loading.catalogue import DEFAULT
+from phosphene.probes.retraining import pictures_of
+from phosphene.probes.texts import numbers
 from phosphene.tasks import TASKS, Task
-from phosphene.training import Training
-from phosphene.transforms import RandomAffine
 from phosphene.zoo import Article
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
@@ -127,103 +125,15 @@ def patterns(given: Sequence[str] | None) -> tuple[str, ...]:
     return tuple(part for part in parts if part)
 
 
-def of_classes(dataset: Dataset[Any], names: str | None, article: Article) -> ImageDataset:
-    """Pictures of the classes that are named, else of the article's, else of all there are."""
-    if not isinstance(dataset, ImageDataset) or not dataset.classes:
-        raise SpecError("training needs data with classes: one folder for each, or digits or MNIST")
-    chosen = tuple(names.split(",")) if names else article.classes
-    if chosen == dataset.classes or (not names and not set(chosen) <= set(dataset.classes)):
-        return dataset
-    if not isinstance(dataset, ArrayDataset):
-        raise SpecError(f"--classes {','.join(chosen)} of a folder: leave out the other folders")
-    return dataset.subset(chosen)
-
-
 def split(
     dataset: Dataset[Any], names: str | None, article: Article
 ) -> tuple[ImageDataset, ImageDataset | None]:
     """Pictures to train on, and those that the article holds out for validation, if any."""
-    pictures = of_classes(dataset, names, article)
+    pictures = pictures_of(dataset, names, article)
     if not isinstance(dataset, ArrayDataset):
         return pictures, None
     training, validation = replace(article, classes=pictures.classes).split(dataset)
     return training, validation if len(validation) else None
-
-
-def widths(factory: Callable[..., Any], **given: str | None) -> dict[str, Any]:
-    """Those of `given` that were set, in the form in which `factory` takes them."""
-    known, settings = inspect.signature(factory).parameters, {}
-    for name, text in given.items():
-        if text is None:
-            continue
-        if name not in known:
-            raise SpecError(f"--{name} does not go with {factory.__name__}, which has none")
-        counts = tuple(int(number) for number in numbers(text, f"--{name}", "16,36"))
-        settings[name] = counts[0] if isinstance(known[name].default, int) else counts
-    return settings
-
-
-def recipe(
-    article: Training,
-    steps: int | None,
-    learning_rate: float | None,
-    batch: int | None,
-    shift: float,
-    seed: int,
-) -> Training:
-    """The article's recipe with what was asked for instead."""
-    changed: dict[str, Any] = {"seed": seed}
-    if steps is not None:
-        changed |= {"steps": steps, "epochs": None}
-    if learning_rate is not None:
-        changed["learning_rate"] = learning_rate
-    if batch is not None:
-        changed["batch"] = batch
-    if shift:
-        changed["augment"] = RandomAffine(shift=shift, rotate=0.0, scale=(1.0, 1.0))
-    return replace(article, **changed)
-
-
-def class_number(name: str, classes: Sequence[str]) -> int:
-    """The class of that name, or of that number where no class has it as its name.
-
-    >>> class_number("7", ["1", "7"]), class_number("1", ["cat", "dog"])
-    (1, 1)
-    """
-    if name in classes:
-        return list(classes).index(name)
-    if name.isdecimal() and int(name) < len(classes):
-        return int(name)
-    raise SpecError(f"no class {name!r}; {nearest(name, classes)}")
-
-
-def file_hash(path: Path) -> str:
-    """What a file holds, as a short text; raises `DataError` where there is none."""
-    if not path.is_file():
-        raise DataError(f"there is no file {path}")
-    return hashlib.blake2b(path.read_bytes(), digest_size=16).hexdigest()
-
-
-def span(text: str | None, count: int) -> range:
-    """Places in data of `count` pictures: all of them, or from:to as in Python.
-
-    >>> span("0:200", 1000), span(None, 3)
-    (range(0, 200), range(0, 3))
-    """
-    if text is None:
-        return range(count)
-    match = re.fullmatch(r"(\d*):(\d*)", text)
-    if match is None:
-        raise SpecError(f"--slice {text!r} is not from:to, such as 0:200")
-    return range(int(match[1] or 0), min(count, int(match[2] or count)))
-
-
-def numbers(text: str, option: str, example: str = "0.485,0.456") -> tuple[float, ...]:
-    """Numbers separated by commas; `example` is what such a list looks like."""
-    try:
-        return tuple(float(part) for part in text.split(","))
-    except ValueError:
-        raise SpecError(f"{option} {text!r} is not a list of numbers such as {example}") from None
 
 
 def labels(text: str | None) -> tuple[str, ...]:

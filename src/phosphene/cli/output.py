@@ -79,7 +79,7 @@ def in_format(image: Image.Image, suffix: str) -> bytes:
 
 
 @contextmanager
-def bar(title: str, total: float) -> Iterator[tuple[Progress, TaskID]]:
+def bar(title: str, total: float | None) -> Iterator[tuple[Progress, TaskID]]:
     """A progress bar for the duration."""
     progress = Progress(
         TextColumn("{task.description}"),

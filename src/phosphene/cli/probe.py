@@ -24,9 +24,10 @@ class Probes(TyperGroup):
         return super().get_command(ctx, cmd_name)
 
     def _questions(self) -> dict[str, Any]:
-        from phosphene.cli.questions import questions
+        from phosphene.cli.questions import add_questions, asked
 
-        return dict(typer.main.get_group(questions).commands)
+        add_questions()
+        return dict(typer.main.get_group(asked).commands)
 
 
 probe = typer.Typer(

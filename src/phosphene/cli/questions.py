@@ -1,51 +1,150 @@
-"""The questions that can be put to a network, by what they are about."""
+"""A command for each question, made from what the question declares."""
 
+import inspect
 from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 
-from phosphene.cli import pictures, recipes, retrain, units
-from phosphene.cli.subjects import about
+from phosphene.cli import messages
+from phosphene.cli.answering import answer, source
+from phosphene.cli.arguments import Device, Seed
+from phosphene.cli.described import Described, describes
+from phosphene.errors import SpecError
+from phosphene.probes.options import Option
+from phosphene.probes.question import HIDE, Question, questions
 
-QUESTIONS: dict[str, dict[str, Callable[..., None]]] = {
-    "Change pictures until the answer changes": {
-        "fool": pictures.fool_command,
-        "morph": pictures.morph_command,
-        "distances": pictures.distances_command,
-    },
-    "Move and draw": {
-        "shift": pictures.shift_command,
-        "strokes": pictures.strokes_command,
-    },
-    "Hidden messages": {
-        "hide": pictures.hide_command,
-        "reveal": pictures.reveal_command,
-    },
-    "What units and weights are for": {
-        "units": units.units_command,
-        "dissect": units.dissect_command,
-        "restarts": units.restarts_command,
-        "weights": units.weights_command,
-    },
-    "Mistakes": {
-        "errors": units.errors_command,
-    },
-    "Draw": {
-        "classes": recipes.classes_command,
-        "dream": recipes.dream_command,
-        "invert": recipes.invert_command,
-        "caricature": recipes.caricature_command,
-        "facets": recipes.facets_command,
-        "interpolate": recipes.interpolate_command,
-    },
-    "Train and compare": {
-        "transfer": retrain.transfer_command,
-        "variants": retrain.variants_command,
-        "imagine": retrain.imagine_command,
-    },
+Target = Annotated[
+    str,
+    typer.Argument(
+        metavar="ATLAS|MODEL",
+        help="An atlas, which keeps the answer too, file.py:factory, timm:NAME, weights made by "
+        "`train`, or hvass.",
+        show_default=False,
+    ),
+]
+SHARED: dict[str, tuple[Any, Any]] = {
+    "model": (
+        Annotated[
+            str | None,
+            typer.Option(help="How to make an atlas's network, if not as when it was built."),
+        ],
+        None,
+    ),
+    "data": (
+        Annotated[
+            str | None,
+            typer.Option(help="digits, mnist:FOLDER, a folder. Default: the atlas's."),
+        ],
+        None,
+    ),
+    "seed": (Seed, 0),
+    "device": (Device, "auto"),
+    "trust": (
+        Annotated[
+            bool, typer.Option("--trust", help="Run the code that the atlas names, if it is asked.")
+        ],
+        False,
+    ),
 }
+"""Options that say what a question is put to."""
 
-questions = typer.Typer()
-for panel, commands in QUESTIONS.items():
-    for name, command in commands.items():
-        questions.command(name, rich_help_panel=panel)(about(command))
+Out = Annotated[
+    Path | None,
+    typer.Option(help="The picture to write; its figures go beside it as JSON."),
+]
+
+TYPES: dict[str, Any] = {"count": int, "number": float, "switch": bool}
+"""What a kind of option is on the command line; texts are all others."""
+
+METAVARS = {"count": "N", "number": "X", "slice": "FROM:TO", "classes": "CLASS,…"}
+
+asked = typer.Typer()
+
+
+def add_questions() -> None:
+    """Give every question that has none a command, among them those declared elsewhere."""
+    known = {command.name for command in asked.registered_commands}
+    for name, question in questions().items():
+        if name not in known:
+            asked.command(name, rich_help_panel=question.panel)(command(question))
+
+
+def command(question: type[Question]) -> Callable[..., None]:
+    """The command that puts `question`."""
+    own = question.options()
+
+    def run(told: Described, target: str, out: Path | None, **values: Any) -> None:
+        about = {name: values.pop(name) for name in SHARED}
+        for each in own:
+            if named(each) in values:
+                values[each.name] = chosen(question, each, values, values.pop(named(each)))
+        answer(source(target, told=told, **about), question.of(**values), out)
+
+    parameters = [_parameter("target", Target, inspect.Parameter.empty)]
+    for each in own:
+        parameters += [_parameter(name, kind, default) for name, kind, default in typed(each)]
+    parameters += [_parameter(name, kind, default) for name, (kind, default) in SHARED.items()]
+    parameters += [_parameter("out", Out, None), _parameter("told", Described, ...)]
+    run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    run.__annotations__ = {p.name: p.annotation for p in parameters}
+    run.__name__, run.__doc__ = question.name, question.__doc__
+    return describes(run)
+
+
+def typed(option: Option) -> list[tuple[str, Any, Any]]:
+    """The parameters of one option as `typer` reads them: name, type and default."""
+    kind = TYPES.get(option.kind, str)
+    how: dict[str, Any] = {"help": option.help, "metavar": METAVARS.get(option.kind)}
+    if option.least is not None:
+        how["min"] = option.least
+    default = option.default
+    if option.many:
+        kind, how["help"] = list[kind], f"{option.help} Repeatable."  # type: ignore[valid-type]
+        default = None if default is None else list(default)
+    flags = [option.flag]
+    if option.kind == "switch":
+        how.pop("metavar")
+    if option.kind == "layers":
+        flags.append("--layer")
+    if option.required:
+        default = ...
+    elif default is None:
+        kind = kind | None
+    if not option.argument:
+        return [(option.name, Annotated[kind, typer.Option(*flags, **how)], default)]
+    if option.kind != "layer":
+        return [(option.name, Annotated[kind, typer.Argument(**how)], default)]
+    flag = typer.Option("--layer", help="The same, as other probes take it.", metavar="LAYER")
+    return [
+        (option.name, Annotated[str | None, typer.Argument(**how)], None),
+        (named(option), Annotated[str | None, flag], None),
+    ]
+
+
+def named(option: Option) -> str:
+    """What the flag is called of an option that may be given without one."""
+    return f"{option.name}_by_flag"
+
+
+def chosen(
+    question: type[Question], option: Option, values: dict[str, Any], by_flag: str | None
+) -> str:
+    """A layer that was given once, as an argument or by its flag."""
+    given = [text for text in (values[option.name], by_flag) if text is not None]
+    if len(given) != 1:
+        raise SpecError(
+            f"{question.name} is about one layer; name it once: "
+            f"phosphene probe {question.name} ATLAS {given[0] if given else 'conv2'}"
+        )
+    return given[0]
+
+
+def _parameter(name: str, kind: Any, default: Any) -> inspect.Parameter:
+    default = inspect.Parameter.empty if default is ... else default
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, annotation=kind, default=default)
+
+
+add_questions()
+asked.command("reveal", rich_help_panel=HIDE)(messages.reveal_command)

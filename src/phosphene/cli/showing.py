@@ -90,13 +90,13 @@ def _looking(
 ) -> None:
     """Draw where units look in a picture, which takes the network."""
     from phosphene.attribution import method
-    from phosphene.cli.subjects import subject
+    from phosphene.cli.answering import source
     from phosphene.figures import attributions_sheet
     from phosphene.figures.sheets.attributions import SHOWN
 
     for name in methods:
         method(name)  # told now, before the network is made
-    about = subject(str(atlas), model, None, 0, device, out, told, trust)
+    about = source(str(atlas), model, None, 0, device, trust, told)
     picture, _ = about.picture(image)
     chosen = [Unit.parse(name) for name in units]
     with Atlas.open(atlas) as opened:

@@ -8,14 +8,14 @@ import typer
 from phosphene.cli import options
 from phosphene.cli.arguments import Device, Seed
 from phosphene.cli.following import follow_training
-from phosphene.cli.model import trained
 from phosphene.cli.output import say
 from phosphene.data import load_data
-from phosphene.errors import SpecError, nearest
 from phosphene.network import Network
+from phosphene.probes.retraining import article_called, changed, factory_settings, pictures_of
 from phosphene.training import accuracy, train
 from phosphene.words import percent
 from phosphene.zoo import ARTICLES, Trained
+from phosphene.zoo.specs import trained
 
 
 def train_command(
@@ -44,19 +44,18 @@ def train_command(
     Each comes with its article's optimiser, batches and steps, and holds out what the article does
     for validation after each epoch. Stopped and started again, the training goes on where it was.
     """
-    if network not in ARTICLES:
-        raise SpecError(f"no network {network!r}; {nearest(network, ARTICLES, listing=True)}")
-    shape = options.shape(size)
-    article = ARTICLES[network]
+    shape, article = options.shape(size), article_called(network)
     pictures, validation = options.split(
         load_data(data, shape[0], shape[1:], "train"), classes, article
     )
-    test = options.of_classes(load_data(data, shape[0], shape[1:], "test"), classes, article)
-    settings = options.widths(article.factory, widths=widths, dense=dense)
+    test = pictures_of(load_data(data, shape[0], shape[1:], "test"), classes, article)
+    settings = factory_settings(article.factory, widths=widths, dense=dense)
     fresh = article(shape, pictures.classes, seed, **settings)
     about = Trained(network, fresh.input, pictures.classes, settings, data)
     module = fresh.module.to(options.device(device))
-    recipe = options.recipe(article.recipe, steps, learning_rate, batch, shift, seed)
+    recipe = changed(
+        article.recipe, seed, steps=steps, learning_rate=learning_rate, batch=batch, shift=shift
+    )
     total = recipe.for_pictures(len(pictures)).steps
     steps_made = train(
         module, fresh.input, pictures, recipe, out, validate=validation, about=about.to_json()

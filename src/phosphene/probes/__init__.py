@@ -8,7 +8,7 @@ from phosphene.probes.dissection import Dissection, dissect, dissect_masks
 from phosphene.probes.dreaming import Dream, dream
 from phosphene.probes.faceting import Facets, facets
 from phosphene.probes.film import Film, Reached
-from phosphene.probes.filters import Weights, weights
+from phosphene.probes.filters import Filters, Weights, filters, weights
 from phosphene.probes.fooling import STARTS, against, fool
 from phosphene.probes.imagination import Closeness, Imagined, imagine
 from phosphene.probes.interpolation import Interpolation, interpolate
@@ -58,6 +58,7 @@ __all__ = [
     "Facets",
     "Family",
     "Film",
+    "Filters",
     "FlipRates",
     "Flips",
     "Imagined",
@@ -95,6 +96,7 @@ __all__ = [
     "dissect_masks",
     "dream",
     "facets",
+    "filters",
     "flips",
     "fool",
     "hide",

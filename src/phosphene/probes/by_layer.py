@@ -12,6 +12,7 @@ from phosphene.errors import InputError
 from phosphene.maximize import Recipe, on_screen, paint
 from phosphene.network import Network
 from phosphene.objectives import Term, Values
+from phosphene.results import Progress, unheard
 from phosphene.streams import Streams
 
 
@@ -49,6 +50,7 @@ def counterparts(
     *,
     seed: int,
     spectrum: Spectrum | None,
+    progress: Progress = unheard,
 ) -> list[Counterpart]:
     """Draw for each layer the picture that `objective(layer, its values for picture)` asks for.
 
@@ -72,6 +74,7 @@ def counterparts(
         with torch.no_grad():
             values = network.record(made, [layer])[layer].flatten()
         found.append(Counterpart(layer, made[0].cpu(), values, recording[layer].flatten()))
+        progress(len(found), len(chosen))
     return found
 
 

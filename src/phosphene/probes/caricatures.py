@@ -1,7 +1,7 @@
 """Caricatures: what a layer notices in a picture, and nothing else, exaggerated."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -12,8 +12,11 @@ from phosphene.canvas import Fourier, Spectrum
 from phosphene.maximize import Recipe
 from phosphene.network import Network
 from phosphene.objectives import Likeness
+from phosphene.probes import options
 from phosphene.probes.by_layer import counterparts
-from phosphene.results import Result
+from phosphene.probes.question import DRAW, Question
+from phosphene.probes.subject import Subject
+from phosphene.results import Progress, Result, unheard
 from phosphene.transforms import RandomAffine
 from phosphene.words import number
 
@@ -68,6 +71,7 @@ def caricature(
     cosine_power: float = 1.0,
     seed: int = 0,
     spectrum: Spectrum | None = None,
+    progress: Progress = unheard,
 ) -> Caricature:
     """Draw for each layer the picture that goes furthest in the direction of `picture`'s values.
 
@@ -88,6 +92,7 @@ def caricature(
         recipe,
         seed=seed,
         spectrum=spectrum,
+        progress=progress,
     )
     return Caricature(
         network.name,
@@ -97,3 +102,33 @@ def caricature(
         tuple(one.cosine for one in found),
         tuple(one.length for one in found),
     )
+
+
+@dataclass(frozen=True)
+class Caricaturing(Question):
+    """Exaggerate what a layer sees in a picture."""
+
+    name, panel = "caricature", DRAW
+    layers: tuple[str, ...] = options.layers()
+    image: str = options.image()
+    steps: int = options.steps(CARICATURE.steps)
+
+    def title(self, subject: Subject) -> str:
+        """Of what, by whom."""
+        return f"A caricature of {self.image} by {', '.join(self.layers)}"
+
+    def rests_on_data(self, subject: Subject) -> bool:
+        """Where there are any: they have the spectrum."""
+        return subject.has_data
+
+    def ask(self, subject: Subject) -> Caricature:
+        """The caricatures."""
+        return caricature(
+            subject.network,
+            subject.picture(self.image)[0],
+            self.layers,
+            replace(CARICATURE, steps=self.steps),
+            seed=subject.seed,
+            spectrum=subject.spectrum,
+            progress=subject.progress,
+        )

@@ -1,7 +1,7 @@
 """Pictures of classes, from a blank image."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -14,7 +14,10 @@ from phosphene.evaluation import Confirmed, confirm
 from phosphene.maximize import Optimizer, Recipe, on_screen, paint
 from phosphene.network import PLAIN, STRAIGHT, Network, Rule
 from phosphene.objectives import L2, Logit
-from phosphene.results import Result
+from phosphene.probes import options
+from phosphene.probes.question import DRAW, Question
+from phosphene.probes.subject import Subject
+from phosphene.results import Progress, Result, unheard
 from phosphene.streams import Streams
 from phosphene.transforms import Identity
 from phosphene.words import percent, plural
@@ -77,6 +80,7 @@ def class_models(
     seed: int = 0,
     spectrum: Spectrum | None = None,
     batch: int = 32,
+    progress: Progress = unheard,
 ) -> ClassModels:
     """Draw what `network` takes for the purest picture of each class, by number or by name.
 
@@ -94,8 +98,11 @@ def class_models(
     """
     chosen = _targets(network, targets)
     easel = _Easel(network, recipe, decay, seed, spectrum)
-    few = [chosen[i : i + batch] for i in range(0, len(chosen), batch)]
-    pictures = torch.cat([easel.draw(some) for some in few])
+    drawn: list[Tensor] = []
+    for first in range(0, len(chosen), batch):
+        drawn.append(easel.draw(chosen[first : first + batch]))
+        progress(first + len(drawn[-1]), len(chosen))
+    pictures = torch.cat(drawn)
     return ClassModels(
         network.name,
         network.classes,
@@ -161,3 +168,28 @@ def _target(network: Network, name: int | str) -> int:
             f"{network.name} has classes 0 to {len(network.classes) - 1}; {name} was asked for"
         )
     return name
+
+
+@dataclass(frozen=True)
+class ClassDrawing(Question):
+    """Draw classes from a blank picture, after Simonyan."""
+
+    name, panel = "classes", DRAW
+    towards: str | None = options.towards("Only these classes, by name: cat,dog. Default: all.")
+    decay: float = options.option("number", "How much large values are held back.", 1.0)
+    steps: int = options.steps(BLANK.steps)
+
+    def title(self, subject: Subject) -> str:
+        """Which classes."""
+        return f"{self.towards or 'All classes'} from blank"
+
+    def ask(self, subject: Subject) -> ClassModels:
+        """The pictures."""
+        return class_models(
+            subject.network,
+            subject.classes(self.towards),
+            replace(BLANK, steps=self.steps),
+            decay=self.decay,
+            seed=subject.seed,
+            progress=subject.progress,
+        )

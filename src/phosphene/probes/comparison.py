@@ -11,12 +11,15 @@ from torch.utils.data import Dataset
 
 from phosphene.canvas import Spectrum
 from phosphene.data import batches
-from phosphene.errors import DataError, NetworkError
+from phosphene.errors import DataError, NetworkError, SpecError
 from phosphene.maximize import Recipe
 from phosphene.network import Network
+from phosphene.probes import options, retraining
 from phosphene.probes.ablation import Census, census
+from phosphene.probes.question import TRAIN, Question
+from phosphene.probes.subject import Subject
 from phosphene.probes.transfers import class_pictures
-from phosphene.results import Result
+from phosphene.results import Progress, Result, unheard
 from phosphene.survey import Survey
 from phosphene.words import percent, plural
 
@@ -97,6 +100,7 @@ def compare(
     spectrum: Spectrum | None = None,
     threshold: float = 0.95,
     seed: int = 0,
+    progress: Progress = unheard,
 ) -> Comparison:
     """Read `dataset` with each of `networks`, count their idle units and draw their classes.
 
@@ -125,5 +129,71 @@ def compare(
             drawn, _ = class_pictures(network, recipe, seed=seed, spectrum=spectrum)
         censuses = tuple(census(survey.layers[layer], threshold) for layer in hidden)
         sides.append(Side(name, network.parameters, survey.predictions.accuracy, censuses, drawn))
+        progress(len(sides), len(networks))
     name = str(getattr(dataset, "name", type(dataset).__name__))
     return Comparison(name, next(iter(networks.values())).classes, tuple(sides))
+
+
+@dataclass(frozen=True)
+class Varying(Question):
+    """Retrain with fewer features or more layers; accuracy, idle units, pictures side by side."""
+
+    name, panel = "variants", TRAIN
+    train_on: str | None = retraining.data_option()
+    variant: tuple[str, ...] = options.option(
+        "texts", "Such as 'widths=8,18 dense=64', one network each.", (), key=None
+    )
+    network: str = retraining.network_option()
+    folder: str = retraining.folder_option("variants")
+    training_steps: int | None = retraining.steps_option()
+    learning_rate: float | None = retraining.rate_option()
+    shift: float = options.option(
+        "number", "Train on copies shifted up to this share of the side.", 0.0, key=None
+    )
+    steps: int = options.steps(256, "Steps of each class picture.")
+
+    def title(self, subject: Subject) -> str:
+        """What beside what."""
+        return f"{subject.network.name} beside {plural(len(set(self.variant)), 'variant')}"
+
+    def key(self, subject: Subject) -> dict[str, Any]:
+        """The networks, and the steps of their pictures."""
+        others = {name: net.fingerprint for name, net in self.networks(subject).items()}
+        return super().key(subject) | {"others": others}
+
+    def rests_on_data(self, subject: Subject) -> bool:
+        """They are read by all networks."""
+        return True
+
+    def ask(self, subject: Subject) -> Comparison:
+        """The networks side by side."""
+        networks, recipe = self.networks(subject), Recipe(steps=self.steps)
+        return compare(
+            networks, subject.data, recipe=recipe, seed=subject.seed, progress=subject.progress
+        )
+
+    def networks(self, subject: Subject) -> dict[str, Network]:
+        """The network itself and its variants, which are trained where they are not there."""
+        if not self.variant:
+            raise SpecError(
+                "no variant was given; give --variant 'widths=8,18 dense=64', or several"
+            )
+        told = self.train_on, self.network, self.folder, self.training_steps, self.learning_rate
+        trainer = retraining.Retraining(*told, self.shift)
+        found = {subject.network.name: subject.network}
+        for text in self.variant:
+            plain = text.replace("=", "").replace(" ", "-").replace(",", "-")
+            name = f"{self.network}-{plain}"
+            found[text] = trainer.trained(subject, subject.seed, name, **_assignments(text))
+        return found
+
+
+def _assignments(text: str) -> dict[str, str | None]:
+    """`widths=8,18 dense=64` as names and values."""
+    found: dict[str, str | None] = {}
+    for part in text.split():
+        name, equals, value = part.partition("=")
+        if not equals or not value:
+            raise SpecError(f"--variant {text!r} is not name=value, such as 'widths=8,18 dense=64'")
+        found[name] = value
+    return found

@@ -11,9 +11,13 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from phosphene.data import batches
+from phosphene.data.dataset import length
 from phosphene.errors import DataError, InputError
 from phosphene.network import Network
-from phosphene.results import Result
+from phosphene.probes import options
+from phosphene.probes.question import UNITS, Question
+from phosphene.probes.subject import Subject
+from phosphene.results import Progress, Result, unheard
 from phosphene.survey import responses
 from phosphene.words import class_name, literal, number, plural
 
@@ -90,7 +94,12 @@ class Dissection(Result):
 
 
 def dissect(
-    network: Network, dataset: Dataset[Any], layer: str, labels: Sequence[str] = ()
+    network: Network,
+    dataset: Dataset[Any],
+    layer: str,
+    labels: Sequence[str] = (),
+    *,
+    progress: Progress = unheard,
 ) -> Dissection:
     """Rank all labelled pictures by each unit's response; how far ahead are those of one label?
 
@@ -110,6 +119,7 @@ def dissect(
     values: list[Tensor] = []
     given: list[Tensor] = []
     for batch in batches(dataset):
+        progress(max(batch.indices.tolist(), default=0) + 1, length(dataset))
         known = batch.labels >= 0
         if known.any():
             with torch.no_grad():
@@ -244,3 +254,23 @@ def _cuts(
 def _enlarged(network: Network, pictures: Tensor, layer: str) -> Float[Tensor, "b units h w"]:
     values = network.record(pictures, [layer])[layer].float().cpu()
     return F.interpolate(values, pictures.shape[2:], mode="bilinear")
+
+
+@dataclass(frozen=True)
+class Dissecting(Question):
+    """Count the units that became detectors of a class, by average precision."""
+
+    name, panel = "dissect", UNITS
+    layer: str = options.layer(argument=True)
+    part: str | None = options.part()
+
+    def title(self, subject: Subject) -> str:
+        """Of which layer and pictures."""
+        return f"Detectors among the units of {self.layer}{options.of_part(self.part)}"
+
+    def ask(self, subject: Subject) -> Dissection:
+        """The scores of all units."""
+        data = subject.part(self.part)
+        return dissect(
+            subject.network, data, self.layer, subject.network.classes, progress=subject.progress
+        )

@@ -1,7 +1,7 @@
 """DeepDream: a photograph in which a layer, or some of its units, see more of what they see."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -14,7 +14,11 @@ from phosphene.maximize import Optimizer, Recipe, on_screen, paint
 from phosphene.maximize.scoring import score
 from phosphene.network import Network
 from phosphene.objectives import Norm, Term
-from phosphene.results import Result
+from phosphene.probes import options
+from phosphene.probes.question import DRAW, Question
+from phosphene.probes.subject import Subject
+from phosphene.probes.texts import numbers
+from phosphene.results import Progress, Result, unheard
 from phosphene.streams import Streams
 from phosphene.transforms import RandomAffine, resized
 from phosphene.words import number, plural
@@ -71,6 +75,7 @@ def dream(
     octaves: int = 4,
     scale: float = 1.4,
     seed: int = 0,
+    progress: Progress = unheard,
 ) -> Dream:
     """Raise the length of a layer's values, or of some of its `units`, starting from `picture`.
 
@@ -100,6 +105,7 @@ def dream(
         start = (base + resized(added, size)).clamp(0, 1)
         streams = Streams.seeded(seed, [f"octave {octave}"])
         added = paint(network, objective, recipe, streams, pictures=start) - base
+        progress(octave + 1, len(sizes))
     dreamt = on_screen((whole + added).clamp(0, 1))
     before, after = (float(score(network, objective, some)[0]) for some in (whole, dreamt))
     return Dream(
@@ -124,3 +130,37 @@ def _sizes(size: tuple[int, int], octaves: int, scale: float) -> list[tuple[int,
         for octave in reversed(range(octaves))
     ]
     return [some for some in sizes if min(some) >= min(_SMALLEST, *size)]
+
+
+@dataclass(frozen=True)
+class Dreaming(Question):
+    """Let a layer see more of what it sees in a picture: DeepDream."""
+
+    name, panel = "dream", DRAW
+    layer: str = options.layer(argument=True)
+    image: str = options.image()
+    units: str | None = options.option(
+        "units", "Only these units of the layer: 3,17. Default: all.", None
+    )
+    octaves: int = options.option("count", "Sizes worked on.", 4, least=1)
+    whole: bool = options.option("switch", "Keep an image file's own size.", False)
+    steps: int = options.steps(DREAM.steps, "How many steps at each size.")
+
+    def title(self, subject: Subject) -> str:
+        """Who dreams of what."""
+        return f"{self.layer} dreams of {self.image}"
+
+    def ask(self, subject: Subject) -> Dream:
+        """The dream."""
+        whole = subject.whole_picture if self.whole else lambda name: subject.picture(name)[0]
+        units = None if self.units is None else numbers(self.units, "--units", "3,17")
+        return dream(
+            subject.network,
+            whole(self.image),
+            self.layer,
+            units=None if units is None else tuple(map(int, units)),
+            recipe=replace(DREAM, steps=self.steps),
+            octaves=self.octaves,
+            seed=subject.seed,
+            progress=subject.progress,
+        )

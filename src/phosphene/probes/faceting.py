@@ -1,6 +1,6 @@
 """Several unlike pictures of one unit: the different things that it answers to."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from jaxtyping import Float
@@ -12,6 +12,9 @@ from phosphene.maximize import Recipe, on_screen, paint
 from phosphene.maximize.recipe import STANDARD
 from phosphene.maximize.scoring import score
 from phosphene.objectives import Diversity, Term
+from phosphene.probes import options
+from phosphene.probes.question import DRAW, Question
+from phosphene.probes.subject import Subject
 from phosphene.results import Result
 from phosphene.spellings import Meant, Model, network_of, objective_of
 from phosphene.streams import Streams
@@ -98,3 +101,37 @@ def facets(
         tuple(scores.tolist()),
         tuple(similarity.tolist()),
     )
+
+
+@dataclass(frozen=True)
+class Faceting(Question):
+    """Draw several pictures of one unit that are unlike one another."""
+
+    name, panel = "facets", DRAW
+    unit: str = options.unit()
+    layer: str | None = options.option(
+        "layer", "In which layer they must differ. Default: the unit's own.", None
+    )
+    count: int = options.option("count", "How many pictures.", 4, least=2)
+    steps: int = options.steps(STANDARD.steps)
+
+    def title(self, subject: Subject) -> str:
+        """How many of what."""
+        return f"{self.count} facets of {self.unit}"
+
+    def rests_on_data(self, subject: Subject) -> bool:
+        """Where there are any: they have the spectrum."""
+        return subject.has_data
+
+    def ask(self, subject: Subject) -> Facets:
+        """The pictures."""
+        unit = subject.unit(self.unit)
+        return facets(
+            subject.network,
+            unit,
+            self.layer or unit.layer,
+            count=self.count,
+            recipe=replace(STANDARD, steps=self.steps),
+            seed=subject.seed,
+            spectrum=subject.spectrum,
+        )

@@ -13,7 +13,7 @@ from phosphene.canvas import Pixels
 from phosphene.maximize import Optimizer, Step, ascend
 from phosphene.network import Network
 from phosphene.objectives import Term
-from phosphene.results import Result
+from phosphene.results import Progress, Result, unheard
 from phosphene.streams import Streams
 from phosphene.words import class_name, number, percent, plural
 
@@ -170,6 +170,7 @@ def shoot(
     *,
     optimizer: Optimizer,
     steps: int | None,
+    progress: Progress = unheard,
 ) -> Film:
     """The film of `steps` steps of `optimizer` on the pixels of `starts`, all in one batch.
 
@@ -190,14 +191,15 @@ def shoot(
     )
     frames: list[Tensor] = []
     probabilities: list[Tensor] = []
+    most = MOST if steps is None else steps
 
     def stop(step: Step) -> Tensor:
+        progress(len(frames), most)
         frames.append(step.pictures.cpu())
         probabilities.append(network.probabilities(step.pictures).cpu())
         towards = probabilities[-1][range(len(targets)), list(targets)]
         return (towards >= CONVINCED) & (steps is None)
 
-    most = MOST if steps is None else steps
     for _ in ascend(
         network, objective, canvas, streams, steps=most, optimizer=optimizer, stop=stop
     ):

@@ -1,7 +1,10 @@
 """Fooling: from noise, or black, or any picture, to a class the network is certain of."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from math import prod, sqrt
+from pathlib import Path
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -10,8 +13,12 @@ from torch import Tensor
 from phosphene.errors import InputError, nearest
 from phosphene.maximize import Optimizer
 from phosphene.network import Network
-from phosphene.objectives import LogProbability, Term
-from phosphene.probes.film import Film, shoot
+from phosphene.objectives import Logit, LogProbability, Probability, Term
+from phosphene.probes import options
+from phosphene.probes.film import CONVINCED, MOST, Film, shoot
+from phosphene.probes.question import CHANGE, Question
+from phosphene.probes.subject import Subject
+from phosphene.results import Progress, unheard
 from phosphene.streams import Streams
 
 Aim = Callable[[tuple[int, ...]], Term]
@@ -47,6 +54,7 @@ def fool(
     optimizer: Optimizer | None = None,
     steps: int | None = None,
     seed: int = 0,
+    progress: Progress = unheard,
 ) -> Film:
     """Lead one picture to each of `targets` (all classes by default), in one batch.
 
@@ -88,7 +96,15 @@ def fool(
     pictures = _start(network, chosen, start, seed) if isinstance(start, str) else start
     if optimizer is None:
         optimizer = Optimizer("NormalizedGradient", usual_rate(network))
-    return shoot(network, pictures, chosen, aim(chosen), optimizer=optimizer, steps=steps)
+    return shoot(
+        network,
+        pictures,
+        chosen,
+        aim(chosen),
+        optimizer=optimizer,
+        steps=steps,
+        progress=progress,
+    )
 
 
 def usual_rate(network: Network) -> float:
@@ -118,3 +134,88 @@ def _start(
         names = [f"{t}/{targets[:i].count(t)}" for i, t in enumerate(targets)]
         return Streams.seeded(seed, names).uniform(prod(network.input.shape)).view(shape)
     return torch.full(shape, 0.5 if start == "grey" else 0.0)
+
+
+AIMS: dict[str, Aim] = {"logp": LogProbability, "p": Probability, "logit": Logit}
+AGAINST = "against"
+
+MANY = 20
+"""Beyond so many classes a film is made of some, unless they are named."""
+
+
+@dataclass(frozen=True)
+class Fooling(Question):
+    """Lead noise, black or an image to each class until it convinces, and film it."""
+
+    name, panel = "fool", CHANGE
+    towards: str | None = options.towards("Only these classes, by name: 3,7. Default: all.")
+    start: str = options.option(
+        "image", "noise, grey, black, or an image file.", "noise", choices=STARTS
+    )
+    aim: str = options.option(
+        "choice",
+        "What to raise: logp, p, logit, or against (all other classes).",
+        "logp",
+        choices=(*AIMS, AGAINST),
+    )
+    optimizer: str = options.option(
+        "text", "NormalizedGradient, Adam, …", "NormalizedGradient", key=None
+    )
+    rate: float | None = options.option(
+        "number", "How far a step goes. Default: 0.2 at 28x28 pixels, less at more.", None, key=None
+    )
+    steps: int | None = options.steps(
+        None, f"How many steps. Default: until p is {CONVINCED}, at most {MOST}."
+    )
+
+    def title(self, subject: Subject) -> str:
+        """From where to where."""
+        count, targets = len(subject.network.classes), self._targets(subject)
+        told = "every class" if targets is None else f"{len(targets)} of {count:,} classes"
+        return f"Fooling: from {Path(self.start).name} to {self.towards or told}"
+
+    def key(self, subject: Subject) -> dict[str, Any]:
+        """Targets, start, aim, optimiser with its rate, steps."""
+        start = subject.resolved("image", self.start) if self._is_file else self.start
+        by = self._optimizer(subject)
+        return {
+            "targets": self._targets(subject),
+            "start": start,
+            "aim": self.aim,
+            "optimizer": [by.name, by.learning_rate],
+            "steps": self.steps,
+        }
+
+    def ask(self, subject: Subject) -> Film:
+        """The film."""
+        network, targets = subject.network, self._targets(subject)
+        if targets is not None and self.towards is None:
+            subject.tell(
+                f"{len(targets)} of {len(network.classes):,} classes, from all over; "
+                "name others with --to"
+            )
+        return fool(
+            network,
+            targets,
+            subject.picture(self.start)[0][None] if self._is_file else self.start,
+            aim=against(len(network.classes)) if self.aim == AGAINST else AIMS[self.aim],
+            optimizer=self._optimizer(subject),
+            steps=self.steps,
+            seed=subject.seed,
+            progress=subject.progress,
+        )
+
+    @property
+    def _is_file(self) -> bool:
+        return self.start not in STARTS and "." in self.start
+
+    def _optimizer(self, subject: Subject) -> Optimizer:
+        rate = usual_rate(subject.network) if self.rate is None else self.rate
+        return Optimizer(self.optimizer, rate)
+
+    def _targets(self, subject: Subject) -> tuple[int, ...] | None:
+        """The classes named, else None for all of them, or some from all over of many."""
+        count = len(subject.network.classes)
+        if self.towards is not None or count <= MANY:
+            return subject.classes(self.towards)
+        return tuple(range(0, count, -(-count // MANY)))

@@ -7,17 +7,24 @@ from typing import Any, Protocol
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
+from torch.utils.data import Dataset
 
-from phosphene.canvas import Spectrum
+from phosphene.canvas import Decoded, Spectrum
+from phosphene.data import batches, load_data
 from phosphene.errors import InputError
+from phosphene.evaluation import nearest_neighbours
 from phosphene.maximize import Recipe, batch_size, on_screen, paint
 from phosphene.network import Network
 from phosphene.objectives import Logit
 from phosphene.probabilities import probabilities
-from phosphene.results import Result
+from phosphene.probes import options, retraining
+from phosphene.probes.question import TRAIN, Question
+from phosphene.probes.subject import Subject
+from phosphene.results import Progress, Result, unheard
 from phosphene.streams import Streams
 from phosphene.tasks import Task
 from phosphene.words import number, percent, plural
+from phosphene.zoo import VariationalAutoencoder
 
 
 class Neighbourhood(Protocol):
@@ -134,6 +141,7 @@ def imagine(
     spectrum: Spectrum | None = None,
     nearest: Nearest | None = None,
     held_out: Float[Tensor, "n c h w"] | None = None,
+    progress: Progress = unheard,
 ) -> Imagined:
     """Draw `per_class` pictures for the logit of each class, all in one batch.
 
@@ -157,16 +165,12 @@ def imagine(
     targets = [c for c in range(unit.units) for _ in range(per_class)]
     names = [f"{unit.name}:{c}/{i}" for c in range(unit.units) for i in range(per_class)]
     size = batch_size(network, unit.name)
-    drawn = [
-        paint(
-            network,
-            Logit(tuple(targets[first : first + size])),
-            recipe,
-            Streams.seeded(seed, names[first : first + size]),
-            spectrum=spectrum,
-        ).cpu()
-        for first in range(0, len(targets), size)
-    ]
+    drawn = []
+    for first in range(0, len(targets), size):
+        objective = Logit(tuple(targets[first : first + size]))
+        streams = Streams.seeded(seed, names[first : first + size])
+        drawn.append(paint(network, objective, recipe, streams, spectrum=spectrum).cpu())
+        progress(min(len(targets), first + size), len(targets))
     pictures = on_screen(torch.cat(drawn))
     closeness = None
     if nearest is not None and held_out is not None:
@@ -199,3 +203,52 @@ def _compare(pictures: Tensor, classes: int, nearest: Nearest, held_out: Tensor)
     found = nearest(pictures)
     usual = float(nearest(held_out).distances[:, 0].mean())
     return Closeness(found.votes(classes), found.distances[:, 0], usual)
+
+
+@dataclass(frozen=True)
+class Imagining(Question):
+    """Imagine each class: seek pictures among those that a decoder trained on the data draws."""
+
+    name, panel = "imagine", TRAIN
+    train_on: str | None = retraining.data_option()
+    folder: str = retraining.folder_option("decoders")
+    training_steps: int | None = retraining.steps_option("Default: the decoder's own.")
+    codes: int = options.option("count", "Numbers a picture is made from.", 16, least=1, key=None)
+    per_class: int = options.option("count", "Pictures of each class.", 8, least=1)
+    steps: int = options.steps(128, "Steps of each picture.")
+
+    def title(self, subject: Subject) -> str:
+        """What is done."""
+        return "Imagined classes"
+
+    def key(self, subject: Subject) -> dict[str, Any]:
+        """The decoder, how many pictures, steps."""
+        return super().key(subject) | {"decoder": self._decoder(subject).fingerprint}
+
+    def rests_on_data(self, subject: Subject) -> bool:
+        """They say how near pictures usually are."""
+        return True
+
+    def ask(self, subject: Subject) -> Imagined:
+        """The pictures."""
+        pictures = self._pictures(subject)
+        return imagine(
+            subject.network,
+            Recipe(canvas=Decoded(decoder=self._decoder(subject)), steps=self.steps),
+            per_class=self.per_class,
+            seed=subject.seed,
+            nearest=lambda some: nearest_neighbours(some, batches(pictures), 5),
+            held_out=next(iter(batches(subject.data, 256))).pictures,
+            progress=subject.progress,
+        )
+
+    def _pictures(self, subject: Subject) -> Dataset[Any]:
+        input = subject.network.input
+        named = retraining.required(self.train_on)
+        return load_data(named, input.channels, input.size, "train")
+
+    def _decoder(self, subject: Subject) -> VariationalAutoencoder:
+        told = self.folder, self.codes, self.training_steps
+        return subject.once(
+            f"decoder {told}", lambda: retraining.decoder(subject, self._pictures(subject), *told)
+        )

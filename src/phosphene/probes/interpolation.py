@@ -1,6 +1,6 @@
 """From one unit to another: what is between them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -13,6 +13,9 @@ from phosphene.maximize import Recipe, on_screen, paint
 from phosphene.maximize.recipe import STANDARD
 from phosphene.maximize.scoring import score
 from phosphene.objectives import Blend, Term
+from phosphene.probes import options
+from phosphene.probes.question import DRAW, Question
+from phosphene.probes.subject import Subject
 from phosphene.results import Result
 from phosphene.spellings import Meant, Model, network_of, objective_of
 from phosphene.streams import Streams
@@ -83,3 +86,39 @@ def interpolate(
     pictures = on_screen(paint(network, blend, recipe, streams, spectrum=spectrum))
     scores = torch.stack([score(network, end, pictures) for end in ends], dim=1)
     return Interpolation(network.name, ends[0], ends[1], shares, pictures.cpu(), scores)
+
+
+@dataclass(frozen=True)
+class Interpolating(Question):
+    """Draw what lies between two units."""
+
+    name, panel = "interpolate", DRAW
+    first: str = options.unit(key=None)
+    second: str = options.unit(key=None)
+    count: int = options.option("count", "How many pictures.", 7, least=2)
+    steps: int = options.steps(STANDARD.steps)
+
+    def title(self, subject: Subject) -> str:
+        """From where to where."""
+        return f"From {self.first} to {self.second}"
+
+    def key(self, subject: Subject) -> dict[str, Any]:
+        """Both units, how many pictures, steps."""
+        ends = [str(subject.unit(end)) for end in (self.first, self.second)]
+        return super().key(subject) | {"units": ends}
+
+    def rests_on_data(self, subject: Subject) -> bool:
+        """Where there are any: they have the spectrum."""
+        return subject.has_data
+
+    def ask(self, subject: Subject) -> Interpolation:
+        """The pictures."""
+        return interpolate(
+            subject.network,
+            subject.unit(self.first),
+            subject.unit(self.second),
+            count=self.count,
+            recipe=replace(STANDARD, steps=self.steps),
+            seed=subject.seed,
+            spectrum=subject.spectrum,
+        )

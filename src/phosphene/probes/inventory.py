@@ -9,8 +9,11 @@ from torch.utils.data import Dataset
 from phosphene.data import batches
 from phosphene.errors import DataError
 from phosphene.network import Network
+from phosphene.probes import options
 from phosphene.probes.ablation import Ablation, Census, Group, ablate, census
-from phosphene.results import Result
+from phosphene.probes.question import UNITS, Question
+from phosphene.probes.subject import Subject
+from phosphene.results import Progress, Result, unheard
 from phosphene.survey import Survey
 from phosphene.words import percent, plural
 
@@ -90,6 +93,7 @@ def units(
     layers: Sequence[str] | None = None,
     *,
     threshold: float = 0.95,
+    progress: Progress = unheard,
 ) -> Units:
     """Take stock of `layers` (by default all that a study looks at, but for the logits).
 
@@ -110,10 +114,11 @@ def units(
     survey = Survey(network, chosen).over(dataset)
     if survey.count == 0:
         raise DataError("no picture was given; what units do is seen on pictures")
-    return Units(
-        network.name,
-        tuple(_layer(network, dataset, census(survey.layers[name], threshold)) for name in chosen),
-    )
+    found: list[LayerUnits] = []
+    for name in chosen:
+        progress(len(found), len(chosen))
+        found.append(_layer(network, dataset, census(survey.layers[name], threshold)))
+    return Units(network.name, tuple(found))
 
 
 def _hidden(network: Network) -> list[str]:
@@ -139,3 +144,29 @@ def _layer(network: Network, dataset: Dataset[Any], found: Census) -> LayerUnits
         both.only(range(found.units, len(both.groups))),
         tuple(named),
     )
+
+
+@dataclass(frozen=True)
+class TakingStock(Question):
+    """Count silent and redundant units, and switch each off to see what it is worth."""
+
+    name, panel = "units", UNITS
+    layers: tuple[str, ...] = options.layers(())
+    threshold: float = options.option(
+        "number", "Units whose values correlate beyond it repeat each other.", 0.95
+    )
+    part: str | None = options.part()
+
+    def title(self, subject: Subject) -> str:
+        """Of which pictures."""
+        return f"What the units are for{options.of_part(self.part)}"
+
+    def ask(self, subject: Subject) -> Units:
+        """What was counted."""
+        return units(
+            subject.network,
+            subject.part(self.part),
+            self.layers or None,
+            threshold=self.threshold,
+            progress=subject.progress,
+        )

@@ -1,7 +1,7 @@
 """What of a picture is left in a layer: another picture that gives the same values there."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -12,8 +12,11 @@ from phosphene.canvas import Fourier, Spectrum
 from phosphene.maximize import Recipe
 from phosphene.network import Network
 from phosphene.objectives import RelativeError, TotalVariation
+from phosphene.probes import options
 from phosphene.probes.by_layer import counterparts
-from phosphene.results import Result
+from phosphene.probes.question import DRAW, Question
+from phosphene.probes.subject import Subject
+from phosphene.results import Progress, Result, unheard
 from phosphene.transforms import Identity
 from phosphene.words import percent
 
@@ -61,6 +64,7 @@ def invert(
     variation: float = 0.1,
     seed: int = 0,
     spectrum: Spectrum | None = None,
+    progress: Progress = unheard,
 ) -> Inversion:
     """Find for each layer a picture x that gives the values phi_0 that `picture` gives there.
 
@@ -84,6 +88,7 @@ def invert(
         recipe,
         seed=seed,
         spectrum=spectrum,
+        progress=progress,
     )
     return Inversion(
         network.name,
@@ -92,3 +97,32 @@ def invert(
         torch.stack([one.picture for one in found]),
         tuple(one.error for one in found),
     )
+
+
+@dataclass(frozen=True)
+class Inverting(Question):
+    """Find what else a layer would take for this picture: what it kept, and what it forgot."""
+
+    name, panel = "invert", DRAW
+    layers: tuple[str, ...] = options.layers()
+    image: str = options.image()
+    variation: float = options.option(
+        "number", "Weight of total variation, which keeps pictures smooth.", 0.1
+    )
+    steps: int = options.steps(INVERT.steps)
+
+    def title(self, subject: Subject) -> str:
+        """What kept of what."""
+        return f"What {', '.join(self.layers)} kept of {self.image}"
+
+    def ask(self, subject: Subject) -> Inversion:
+        """The pictures that the layers would take for this one."""
+        return invert(
+            subject.network,
+            subject.picture(self.image)[0],
+            self.layers,
+            replace(INVERT, steps=self.steps),
+            variation=self.variation,
+            seed=subject.seed,
+            progress=subject.progress,
+        )

@@ -12,6 +12,7 @@ nothing here is keyed or was ever attacked in earnest.
 import struct
 import zlib
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from math import log, prod
 from pathlib import Path
@@ -24,11 +25,14 @@ from torch import Tensor
 
 from phosphene.canvas import PixelCanvas
 from phosphene.data import read_image
-from phosphene.errors import MessageError
+from phosphene.errors import MessageError, PhospheneError
 from phosphene.maximize import Above, Optimizer, ascend, on_screen
 from phosphene.network import Input, Network
 from phosphene.objectives import LogProbability
-from phosphene.results import Result
+from phosphene.probes import options
+from phosphene.probes.question import HIDE, Question
+from phosphene.probes.subject import Subject
+from phosphene.results import Progress, Result, unheard
 from phosphene.streams import Streams
 from phosphene.words import number, plural
 
@@ -79,6 +83,7 @@ def hide(
     confidence: float = 0.99,
     steps: int = 200,
     batch: int = 1024,
+    progress: Progress = unheard,
 ) -> Message:
     """Turn `text` into noise, each picture pushed until the network reads its symbol.
 
@@ -97,6 +102,7 @@ def hide(
         streams = Streams.seeded(seed, range(start, min(start + batch, len(symbols))))
         part = symbols[start : start + batch]
         parts.append(_push(network, part, streams, confidence, steps))
+        progress(start + len(part), len(symbols))
     message = Message(
         torch.cat([pictures for pictures, _ in parts]),
         tuple(symbols),
@@ -267,3 +273,43 @@ def _push(
 def _image(tile: Tensor) -> Image.Image:
     array = tile.permute(1, 2, 0).numpy()
     return Image.fromarray(array if len(tile) == 3 else array[:, :, 0])
+
+
+@dataclass(frozen=True)
+class Hiding(Question):
+    """Hide a text in noise that this network reads back. A demonstration, not security."""
+
+    name, panel = "hide", HIDE
+    text: str = options.option("text", "What to hide.", argument=True)
+    into: str = options.option(
+        "file", "The message: a .png file, or a folder of pictures.", "message.png", key=None
+    )
+    confidence: float = options.option(
+        "number", "How sure the network must be of each picture.", 0.99
+    )
+    steps: int = options.steps(200)
+
+    def title(self, subject: Subject) -> str:
+        """How long it is."""
+        return f"A hidden message of {plural(len(self.text), 'character')}"
+
+    def ask(self, subject: Subject) -> Message:
+        """The message, which is written to its file."""
+        message = hide(
+            subject.network,
+            self.text,
+            seed=subject.seed,
+            confidence=self.confidence,
+            steps=self.steps,
+            progress=subject.progress,
+        )
+        save_message(message.pictures, self.into)
+        subject.tell(f"The message itself: {self.into}")
+        return message
+
+    def complete(self, subject: Subject) -> bool:
+        """Whether the file is there and holds this text."""
+        with suppress(PhospheneError):
+            pictures = load_message(self.into, subject.network.input)
+            return reveal(subject.network, pictures) == self.text
+        return False

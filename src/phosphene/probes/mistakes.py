@@ -12,7 +12,11 @@ from phosphene.data import batches
 from phosphene.data.dataset import length
 from phosphene.errors import DataError
 from phosphene.network import Network
-from phosphene.results import Result
+from phosphene.probes import options
+from phosphene.probes.question import MISTAKES, Question
+from phosphene.probes.subject import Subject
+from phosphene.probes.texts import span as spanned
+from phosphene.results import Progress, Result, unheard
 from phosphene.words import class_name, percent, plural
 
 
@@ -81,7 +85,12 @@ class Misread(Result):
 
 
 def misread(
-    network: Network, dataset: Dataset[Any], span: range | None = None, *, keep: int = 200
+    network: Network,
+    dataset: Dataset[Any],
+    span: range | None = None,
+    *,
+    keep: int = 200,
+    progress: Progress = unheard,
 ) -> Misread:
     """Read the pictures of `dataset` whose places are in `span` (all by default).
 
@@ -105,6 +114,7 @@ def misread(
     pictures: list[Tensor] = []
     count = kept = 0
     for batch in batches(Subset(dataset, span)):
+        progress(max(batch.indices.tolist(), default=0) + 1, len(span))
         known = batch.labels >= 0
         labels = batch.labels[known]
         if len(labels) == 0:
@@ -128,3 +138,20 @@ def misread(
     return Misread(
         name, span, count, network.classes, images, labels, torch.cat(scores), torch.cat(pictures)
     )
+
+
+@dataclass(frozen=True)
+class Misreading(Question):
+    """Show the pictures that are read wrong, with what the network said."""
+
+    name, panel = "errors", MISTAKES
+    part: str | None = options.part()
+
+    def title(self, subject: Subject) -> str:
+        """Of which pictures."""
+        return f"Misread pictures{f' of {self.part}' if self.part else ''}"
+
+    def ask(self, subject: Subject) -> Misread:
+        """The pictures."""
+        places = spanned(self.part, length(subject.data))
+        return misread(subject.network, subject.data, places, progress=subject.progress)

@@ -1,8 +1,9 @@
 """Morphing: a real picture becomes another class; how far that is, over a whole data set."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import inf, isfinite
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -13,19 +14,19 @@ from torch.utils.data import Dataset
 from phosphene.canvas import Pixels
 from phosphene.data import batches
 from phosphene.data.dataset import length
-from phosphene.errors import InputError, NetworkError
+from phosphene.errors import InputError, NetworkError, SpecError
 from phosphene.maximize import Optimizer, ascend
 from phosphene.network import Network
 from phosphene.objectives import LogProbability
+from phosphene.probes import options
 from phosphene.probes.film import Film, shoot
-from phosphene.results import Result
+from phosphene.probes.question import CHANGE, Question
+from phosphene.probes.subject import Subject
+from phosphene.results import Progress, Result, unheard
 from phosphene.streams import Streams
 from phosphene.words import number, plural
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
-
-Progress = Callable[[int, int], None]
-"""Called with how much is done and how much there is."""
 
 
 def morph(
@@ -35,6 +36,7 @@ def morph(
     *,
     rate: float = 0.02,
     steps: int = 10,
+    progress: Progress = unheard,
 ) -> Film:
     """Lead real pictures, one for all targets or one for each, to `targets` in small steps.
 
@@ -52,7 +54,9 @@ def morph(
         raise InputError("no targets were given; name at least one class")
     optimizer = Optimizer("NormalizedGradient", rate)
     objective = LogProbability(chosen)
-    return shoot(network, pictures, chosen, objective, optimizer=optimizer, steps=steps)
+    return shoot(
+        network, pictures, chosen, objective, optimizer=optimizer, steps=steps, progress=progress
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -145,7 +149,7 @@ def morph_distances(
     rate: float = 0.02,
     steps: int = 100,
     batch: int = 256,
-    progress: Progress | None = None,
+    progress: Progress = unheard,
 ) -> MorphDistances:
     """Morph every picture of `dataset` until the network's prediction flips.
 
@@ -181,8 +185,7 @@ def morph_distances(
                 seen = torch.stack([some.indices, some.labels], 1)[pair[0]]
                 rows.append(torch.cat([seen, told], dim=1))
                 distances.append(far)
-        if progress is not None:
-            progress(min(total, done * size), total)
+        progress(min(total, done * size), total)
     table = torch.cat([torch.zeros(0, 6, dtype=torch.long), *rows])
     l2, linf = torch.cat([torch.zeros(0, 2), *distances]).unbind(1)
     images, labels, sources, goals, ends, taken = table.unbind(1)
@@ -247,3 +250,85 @@ def _arrived(
 
 def _finite(value: float) -> float | None:
     return value if isfinite(value) else None
+
+
+@dataclass(frozen=True)
+class Morphing(Question):
+    """Lead one real picture to other classes in small steps, and film it."""
+
+    name, panel = "morph", CHANGE
+    towards: str | None = options.towards("Only these classes, by name: 3,7. Default: all.")
+    origin: str | None = options.option(
+        "class", "Take the first picture of this class in the data.", None, flag="--from", key=None
+    )
+    image: str | None = options.image(
+        None, "A picture: its number in the data, or an image file. Default: 0."
+    )
+    rate: float = options.option("number", "How far a step goes.", 0.02)
+    steps: int = options.steps(10)
+
+    def title(self, subject: Subject) -> str:
+        """Which picture goes where."""
+        image = Path(self._image(subject)).name
+        return f"Morphing: image {image} to {self.towards or 'other classes'}"
+
+    def key(self, subject: Subject) -> dict[str, Any]:
+        """Targets and picture as they were found, rate and steps."""
+        image = self._image(subject)
+        found = {"targets": self._targets(subject), "image": subject.resolved("image", image)}
+        return super().key(subject) | found
+
+    def rests_on_data(self, subject: Subject) -> bool:
+        """Whether the picture is one of the data."""
+        return self._image(subject).isdecimal()
+
+    def ask(self, subject: Subject) -> Film:
+        """The film."""
+        picture, _ = subject.picture(self._image(subject))
+        return morph(
+            subject.network,
+            picture[None],
+            self._targets(subject),
+            rate=self.rate,
+            steps=self.steps,
+            progress=subject.progress,
+        )
+
+    def _image(self, subject: Subject) -> str:
+        if self.origin is None:
+            return self.image or "0"
+        if self.image is not None:
+            raise SpecError(f"--from {self.origin} finds a picture; leave out --image {self.image}")
+        return str(subject.first_of(self.origin))
+
+    def _targets(self, subject: Subject) -> tuple[int, ...]:
+        if (named := subject.classes(self.towards)) is not None:
+            return named
+        _, label = subject.picture(self._image(subject))
+        return tuple(c for c in range(len(subject.network.classes)) if c != label)
+
+
+@dataclass(frozen=True)
+class Distances(Question):
+    """Morph all pictures until their prediction flips: how far is that?"""
+
+    name, panel = "distances", CHANGE
+    towards: str | None = options.towards("To these classes. Default: to any other.")
+    rate: float = options.option("number", "How far a step goes.", 0.02)
+    steps: int = options.steps(100)
+    part: str | None = options.part()
+
+    def title(self, subject: Subject) -> str:
+        """To where."""
+        return f"Distance to {self.towards or 'any other class'}{options.of_part(self.part)}"
+
+    def ask(self, subject: Subject) -> MorphDistances:
+        """The distances."""
+        return morph_distances(
+            subject.network,
+            subject.part(self.part),
+            subject.classes(self.towards),
+            rate=self.rate,
+            steps=self.steps,
+            progress=subject.progress,
+        )

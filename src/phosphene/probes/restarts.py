@@ -10,11 +10,16 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from phosphene.canvas import Spectrum
+from phosphene.data import batches
 from phosphene.errors import InputError
+from phosphene.evaluation import nearest_neighbours
 from phosphene.maximize import Recipe, batch_size, on_screen, paint
 from phosphene.network import Network
 from phosphene.objectives import Neuron, of_unit, unit_maps
-from phosphene.results import Result
+from phosphene.probes import options
+from phosphene.probes.question import UNITS, Question
+from phosphene.probes.subject import Subject
+from phosphene.results import Progress, Result, unheard
 from phosphene.spellings import Meant, Model, network_of, unit_of
 from phosphene.streams import Streams
 from phosphene.units import Unit
@@ -93,6 +98,7 @@ def restart(
     spectrum: Spectrum | None = None,
     distance: Distance | None = None,
     layer: str | None = None,
+    progress: Progress = unheard,
 ) -> Restarts:
     """Draw `unit` from `starts` starts at once, and sort the outcomes.
 
@@ -118,10 +124,11 @@ def restart(
         )
     names = [f"{unit}/{i}" for i in range(starts)]
     size = batch_size(network, unit.layer)
-    drawn = [
-        _draw(network, unit, recipe, Streams.seeded(seed, names[first : first + size]), spectrum)
-        for first in range(0, starts, size)
-    ]
+    drawn = []
+    for first in range(0, starts, size):
+        streams = Streams.seeded(seed, names[first : first + size])
+        drawn.append(_draw(network, unit, recipe, streams, spectrum))
+        progress(min(starts, first + size), starts)
     whole, pictures, activations = (torch.cat(parts) for parts in zip(*drawn, strict=True))
     order = activations.argsort(descending=True, stable=True)
     pictures = pictures[order]
@@ -181,3 +188,39 @@ def _features(
         for some in pictures.split(batch_size(network, layer))
     ]
     return F.normalize(torch.cat(means), dim=1)
+
+
+@dataclass(frozen=True)
+class Restarting(Question):
+    """Draw one unit from many starts, sort the pictures into groups, keep the clear ones."""
+
+    name, panel = "restarts", UNITS
+    unit: str = options.unit()
+    starts: int = options.option("count", "How often.", 50, least=1)
+    steps: int = options.steps(256)
+
+    def title(self, subject: Subject) -> str:
+        """How many of what."""
+        return f"{self.starts} starts of {self.unit}"
+
+    def rests_on_data(self, subject: Subject) -> bool:
+        """Where there are any: they have the spectrum, and classes are held against them."""
+        return subject.has_data
+
+    def ask(self, subject: Subject) -> Restarts:
+        """The pictures in their groups."""
+        unit = subject.unit(self.unit)
+
+        def distance(pictures: Tensor) -> Tensor:
+            return nearest_neighbours(pictures, batches(subject.data), 5).distances.mean(1)
+
+        return restart(
+            subject.network,
+            unit,
+            Recipe(steps=self.steps),
+            starts=self.starts,
+            seed=subject.seed,
+            spectrum=subject.spectrum,
+            distance=distance if subject.has_data and subject.is_class(unit) else None,
+            progress=subject.progress,
+        )

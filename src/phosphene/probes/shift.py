@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 import torch
@@ -9,9 +10,12 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from phosphene.data import Batch
-from phosphene.errors import DataError, InputError
+from phosphene.errors import DataError, InputError, SpecError
 from phosphene.network import Network
 from phosphene.probabilities import probabilities
+from phosphene.probes import options
+from phosphene.probes.question import MOVE, Question
+from phosphene.probes.subject import Subject
 from phosphene.results import Result
 from phosphene.transforms import warp
 from phosphene.units import LOGITS, Unit
@@ -330,3 +334,78 @@ def _check_labels(labels: Tensor, network: Network) -> None:
 def _refuse_unless(fine: object, given: str, expected: str) -> None:
     if not fine:
         raise InputError(f"{given} cannot make a family of moves; expected {expected}")
+
+
+FAMILIES = ("shift", "rotation", "scale")
+
+
+@dataclass(frozen=True)
+class Moving(Question):
+    """Move, turn or resize pictures and see where the prediction flips."""
+
+    name, panel = "shift", MOVE
+    image: str | None = options.image(
+        None, "Map one picture: its number, or a file. Default: count over the data."
+    )
+    label: str | None = options.option("class", "With --image FILE: its class.", None)
+    move: str = options.option(
+        "choice", f"One of {', '.join(FAMILIES)}.", "shift", choices=FAMILIES
+    )
+    radius: int = options.option("count", "Largest shift in pixels (shifts only).", 3, least=1)
+    also: tuple[str, ...] = options.option(
+        "files", "Weights of the same network trained otherwise, to set beside it.", ()
+    )
+    part: str | None = options.part()
+
+    @property
+    def kind(self) -> str:
+        """One picture is moved, or flips are counted."""
+        return "flips" if self.image is None else "move"
+
+    def title(self, subject: Subject) -> str:
+        """What is moved."""
+        if self.image is None:
+            return f"Flips under {self.move}s{options.of_part(self.part)}"
+        return f"Image {Path(self.image).name} under every {self.move}"
+
+    def key(self, subject: Subject) -> dict[str, Any]:
+        """The moves, and the picture with its class, or the part of the data and the networks."""
+        if self.image is None:
+            beside = [network.fingerprint for network in self._beside(subject)]
+            return {"part": self.part, "beside": beside, **self.family.to_json()}
+        image = subject.resolved("image", self.image)
+        return {"image": image, "label": self._picture(subject)[1], **self.family.to_json()}
+
+    def rests_on_data(self, subject: Subject) -> bool:
+        """Unless the picture is a file."""
+        return self.image is None or self.image.isdecimal()
+
+    def ask(self, subject: Subject) -> MoveMap | FlipRates:
+        """The map of one picture, or the rates at which networks flip."""
+        if self.image is not None:
+            return move_map(subject.network, *self._picture(subject), self.family)
+        data, networks = subject.part(self.part), [subject.network, *self._beside(subject)]
+        found = [flips(network, subject.batches(data), self.family) for network in networks]
+        return FlipRates(tuple(found))
+
+    @property
+    def family(self) -> Family:
+        """The moves."""
+        if self.move == "shift":
+            return shifts(self.radius)
+        if self.move == "rotation":
+            return rotations(range(-30, 31, 5))
+        return scalings([0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.2, 1.3, 1.4])
+
+    def _beside(self, subject: Subject) -> list[Network]:
+        return [subject.named(weights) for weights in self.also]
+
+    def _picture(self, subject: Subject) -> tuple[Tensor, int]:
+        if self.part is not None:
+            raise SpecError(f"--slice {self.part} is about the data; leave it out with --image")
+        picture, known = subject.picture(str(self.image))
+        chosen = subject.classes(self.label)
+        label = chosen[0] if chosen else known
+        if label is None:
+            raise SpecError(f"the class of {self.image} is not known; give it with --label")
+        return picture, label

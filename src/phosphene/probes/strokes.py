@@ -14,9 +14,14 @@ from PIL import Image, ImageOps
 from torch import Tensor
 
 from phosphene.data.example import picture
+from phosphene.data.ground import border
 from phosphene.data.modes import plain
 from phosphene.errors import DataError, PhospheneError, UnreadableImageError
 from phosphene.network import Network
+from phosphene.probes import options
+from phosphene.probes.question import MOVE, Question
+from phosphene.probes.subject import Subject
+from phosphene.probes.texts import file_hash
 from phosphene.results import Result
 from phosphene.words import class_name, percent
 
@@ -236,12 +241,6 @@ def _opaque(image: Image.Image) -> Image.Image:
     return Image.alpha_composite(ground, image.convert("RGBA")).convert("RGB")
 
 
-def border(pixels: Float[Tensor, "c h w"]) -> Float[Tensor, "c 1 1"]:
-    """The median of the outermost pixels, per channel: what a drawing's ground is like."""
-    sides = (pixels[:, 0], pixels[:, -1], pixels[:, :, 0], pixels[:, :, -1])
-    return torch.cat(sides, dim=1).median(dim=1).values[:, None, None]
-
-
 def _ink(pixels: Float[Tensor, "c h w"]) -> Float[Tensor, "c h w"]:
     """How far light pixels stand out from their dark ground."""
     ink = (pixels - border(pixels)).clamp_min(0)
@@ -287,3 +286,34 @@ def _scaled(ink: Float[Tensor, "c h w"], box: tuple[int, int]) -> Float[Tensor, 
 def _placed(ink: Tensor, size: tuple[int, int], corner: Sequence[int]) -> Tensor:
     (top, left), (height, width) = corner, ink.shape[1:]
     return F.pad(ink, (left, size[1] - left - width, top, size[0] - top - height))
+
+
+@dataclass(frozen=True)
+class Strokes(Question):
+    """Have a dash, a vertical, a hook … read, or a drawing of your own."""
+
+    name, panel = "strokes", MOVE
+    drawing: str | None = options.option(
+        "file", "Your own drawing, any size, light or dark ground.", None, key=None
+    )
+    light: bool = options.option("switch", "The network knows dark ink on light ground.", False)
+
+    @property
+    def kind(self) -> str:
+        """Strokes, or one drawing."""
+        return "strokes" if self.drawing is None else "drawing"
+
+    def title(self, subject: Subject) -> str:
+        """What is read."""
+        return "Strokes" if self.drawing is None else f"The drawing {Path(self.drawing).name}"
+
+    def key(self, subject: Subject) -> dict[str, Any]:
+        """The ground, and what the drawing's file holds."""
+        drawn = {} if self.drawing is None else {"drawing": file_hash(self.drawing)}
+        return super().key(subject) | drawn
+
+    def ask(self, subject: Subject) -> StrokeScores | DrawingScores:
+        """What they are read as."""
+        if self.drawing is None:
+            return read_strokes(subject.network, dark=not self.light)
+        return read_drawing(self.drawing, subject.network, dark=not self.light)

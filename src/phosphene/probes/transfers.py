@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import torch
@@ -9,10 +10,16 @@ from jaxtyping import Float
 from torch import Tensor
 
 from phosphene.canvas import Spectrum
-from phosphene.errors import InputError, NetworkError
-from phosphene.maximize import Recipe, batch_size, draw
+from phosphene.data import Batch, batches
+from phosphene.errors import InputError, NetworkError, SpecError
+from phosphene.maximize import Optimizer, Recipe, batch_size, draw
 from phosphene.network import Network
-from phosphene.results import Result
+from phosphene.probes import options, retraining
+from phosphene.probes.fooling import fool
+from phosphene.probes.morphing import morph
+from phosphene.probes.question import TRAIN, Question
+from phosphene.probes.subject import Subject
+from phosphene.results import Progress, Result, unheard
 from phosphene.units import Unit
 from phosphene.words import percent
 
@@ -116,7 +123,7 @@ def shown_to(
     return Reading(tuple(targets), torch.stack(read))
 
 
-def transfer(networks: Sequence[Network], make: Make) -> Transfer:
+def transfer(networks: Sequence[Network], make: Make, progress: Progress = unheard) -> Transfer:
     """Let `make` make pictures for each of n networks, and show them to all n.
 
     `make` may wrap any probe: `lambda network: fool(network, steps=20).first(0.99)` for fooling,
@@ -131,7 +138,10 @@ def transfer(networks: Sequence[Network], make: Make) -> Transfer:
     a retrained network; Szegedy et al. 2013, arXiv 1312.6199, sec. 4.2, where it often does.
     """
     _check_classes(networks)
-    readings = [shown_to(networks, *make(network)) for network in networks]
+    readings = []
+    for done, network in enumerate(networks, 1):
+        readings.append(shown_to(networks, *make(network)))
+        progress(done, len(networks))
     return Transfer(
         tuple(network.name for network in networks),
         networks[0].classes,
@@ -172,3 +182,98 @@ def _check_classes(networks: Sequence[Network]) -> None:
             f"networks of {counts} classes were given; expected at least one network, "
             "and all of the same classes"
         )
+
+
+MAKES = ("fool", "morph", "classes")
+
+
+@dataclass(frozen=True)
+class Transferring(Question):
+    """Do pictures made for one network convince another, trained from another seed?"""
+
+    name, panel = "transfer", TRAIN
+    make: str = options.option(
+        "choice",
+        f"What pictures: {', '.join(MAKES)}.",
+        "fool",
+        choices=MAKES,
+        unknown="no pictures are called {value!r}",
+    )
+    also: tuple[str, ...] = options.option("files", "Weights of the same network.", (), key=None)
+    seeds: int = options.option("count", "Train this many more, from other seeds.", 0, key=None)
+    train_on: str | None = retraining.data_option()
+    network: str = retraining.network_option()
+    folder: str = retraining.folder_option("retrained")
+    training_steps: int | None = retraining.steps_option()
+    learning_rate: float | None = retraining.rate_option()
+    confidence: float = options.option(
+        "number", "Stop each picture at this probability, for fool and morph.", 0.99
+    )
+    rate: float = options.option("number", "How far a step of fool or morph goes.", 0.02)
+    images: int = options.option("count", "How many pictures to morph, or starts to fool.", 8)
+
+    def title(self, subject: Subject) -> str:
+        """Of what, among how many."""
+        count = 1 + len(self.also) + self.seeds
+        return f"Transfer of {self.make} pictures among {count} networks"
+
+    def key(self, subject: Subject) -> dict[str, Any]:
+        """How the pictures are made, and the other networks."""
+        others = [network.fingerprint for network in self.others(subject)]
+        return super().key(subject) | {"others": others}
+
+    def rests_on_data(self, subject: Subject) -> bool:
+        """Unless the pictures are made from noise, towards classes."""
+        return self.make != "fool"
+
+    def ask(self, subject: Subject) -> Transfer:
+        """How many are convinced."""
+        maker = self._maker(subject)
+
+        def made(network: Network) -> tuple[Tensor, Sequence[int]]:
+            pictures, targets = maker(network)
+            if not len(pictures):
+                raise SpecError(
+                    f"none of the pictures made for {network.name} reached p = {self.confidence}; "
+                    "give a lower --confidence, or train longer"
+                )
+            return pictures, targets
+
+        return transfer([subject.network, *self.others(subject)], made, subject.progress)
+
+    def others(self, subject: Subject) -> list[Network]:
+        """The networks that the pictures are shown to besides."""
+        told = self.train_on, self.network, self.folder, self.training_steps, self.learning_rate
+        trainer = retraining.Retraining(*told)
+        seeds = range(subject.seed + 1, subject.seed + 1 + self.seeds)
+        others = [subject.named(weights) for weights in self.also]
+        others += [trainer.trained(subject, s, f"{self.network}-seed{s}") for s in seeds]
+        if not others:
+            raise SpecError(
+                "transfer needs other networks: give --also WEIGHTS, or --seeds 5 --train DATA"
+            )
+        return others
+
+    def _maker(self, subject: Subject) -> Make:
+        """What makes the pictures for one network; only then are data looked at."""
+        if self.make == "fool":
+            return lambda network: fool(
+                network,
+                [c for c in range(len(network.classes)) for _ in range(self.images)],
+                optimizer=Optimizer("NormalizedGradient", self.rate),
+                steps=200,
+                seed=subject.seed,
+            ).first(self.confidence)
+        if self.make == "morph":
+            first = cache(lambda: next(iter(batches(subject.data, self.images))))
+            return lambda network: self._morphed(network, first())
+        return lambda net: class_pictures(net, seed=subject.seed, spectrum=subject.spectrum)
+
+    def _morphed(self, network: Network, batch: Batch) -> tuple[Tensor, tuple[int, ...]]:
+        """Each picture led to every class that it is not read as."""
+        read = network.class_scores(batch.pictures).argmax(1).tolist()
+        classes = range(len(network.classes))
+        pairs = [(i, c) for i, now in enumerate(read) for c in classes if c != now]
+        pictures = batch.pictures[[i for i, _ in pairs]]
+        film = morph(network, pictures, [c for _, c in pairs], rate=self.rate, steps=60)
+        return film.first(self.confidence)

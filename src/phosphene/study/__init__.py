@@ -1,5 +1,6 @@
 """From a network and data to an atlas: jobs, resuming, findings, and what probes found."""
 
+from phosphene.study.asking import Kept, ask, keep
 from phosphene.study.building import Progress, build
 from phosphene.study.order import plan
 from phosphene.study.plan import CHANNELS, NEURONS, Settings, Study, choose
@@ -9,14 +10,17 @@ from phosphene.study.vocabulary import Vocabulary, agree, decided
 __all__ = [
     "CHANNELS",
     "NEURONS",
+    "Kept",
     "Progress",
     "Settings",
     "Study",
     "Vocabulary",
     "agree",
+    "ask",
     "build",
     "choose",
     "decided",
+    "keep",
     "keep_probe",
     "plan",
 ]

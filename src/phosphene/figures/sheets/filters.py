@@ -1,15 +1,13 @@
 """What a network's weights look like: as pictures, and beside what they see and what they like."""
 
 from collections.abc import Sequence
-from math import prod
 
-import torch
 from jaxtyping import Float
 from numpy import ndarray
 from PIL import Image
 from torch import Tensor
 
-from phosphene.errors import NetworkError, nearest
+from phosphene.errors import NetworkError
 from phosphene.figures.ink.layout import (
     COLUMNS,
     SIDE,
@@ -22,9 +20,11 @@ from phosphene.figures.ink.layout import (
 )
 from phosphene.figures.ink.palette import on_paper, picture_to_image, signed_to_rgba
 from phosphene.figures.ink.png import mosaic
-from phosphene.maximize import Drawing, StrongestPatch, strongest_patches
+from phosphene.maximize import Drawing, StrongestPatch
 from phosphene.network import Network
-from phosphene.words import class_name, number, plural
+from phosphene.probes.filters import Filters, Weights, filters, weights
+from phosphene.results import sheet
+from phosphene.words import number, plural
 
 
 def weights_sheet(network: Network, layer: str, limit: float | None = None) -> Image.Image:
@@ -42,27 +42,25 @@ def weights_sheet(network: Network, layer: str, limit: float | None = None) -> I
 
     *Source:* Bruner, "Interpretability of neural networks" (softmax regression).
     """
-    weights = _pictures(network, layer)
-    if weights is None:
-        there = [found for found in network.layers if _pictures(network, found) is not None]
-        raise NetworkError(
-            f"the weights of layer {layer!r} of {network.name} are no pictures: they do not "
-            f"look at its input of {network.input} itself; {nearest(layer, there)}"
-        )
-    site = network.layer(layer)
-    outputs = network.classifies and site.name == network.logits.name
-    shown = list(weights)
+    return weights_figure(weights(network, layer), limit)
+
+
+@sheet.register
+def weights_figure(found: Weights, limit: float | None = None) -> Image.Image:
+    """The same of weights that were measured; raises `NetworkError` where they are no pictures."""
+    if found.pictures is None:
+        raise NetworkError(found.unseen)
+    shown = list(found.pictures.numpy())
     limit = magnitude(shown) if limit is None else limit
-    paper = titled(f"{site.name} · {site.kind}", f"The weights of {plural(site.units, 'unit')}.")
+    paper = titled(f"{found.layer} · {found.kind}", f"The weights of {plural(len(shown), 'unit')}.")
     paper.top += 0.1
-    ruler(paper, limit, "is a weight, in one range for all units", weights.shape[1])
+    ruler(paper, limit, "is a weight, in one range for all units", found.pictures.shape[1])
     items = [
         (
             on_paper(signed_to_rgba(picture, limit)),
-            f"{f'class {class_name(network.classes, i)}' if outputs else f'unit {i}'}: "
-            f"{number(float(picture.min()))} to {number(float(picture.max()))}",
+            f"{name}: {number(float(picture.min()))} to {number(float(picture.max()))}",
         )
-        for i, picture in enumerate(shown)
+        for name, picture in zip(found.names, shown, strict=True)
     ]
     gallery(paper, items, 1.4 if len(items) <= 20 else SIDE)
     return paper.image()
@@ -89,33 +87,31 @@ def filters_sheet(
 
     *Source:* Bruner, "Interpretability of neural networks".
     """
-    site = network.layer(layer)
-    weights = _kernels(network, layer)
-    if weights is None:
-        there = [found for found in network.layers if _kernels(network, found) is not None]
-        raise NetworkError(
-            f"layer {layer!r} of {network.name} is no convolution; {nearest(layer, there)}"
-        )
-    with torch.no_grad():
-        maps = network.record(picture[None], [layer])[layer][0].float().cpu().numpy()
-    drawn = {d.unit.index: d for d in drawings if network.layer(d.unit.layer).name == site.name}
-    best = strongest_patches(network, layer)
-    limits = magnitude(list(weights)), magnitude(list(maps))
+    return filters_figure(filters(network, layer, picture, drawings))
+
+
+@sheet.register
+def filters_figure(found: Filters) -> Image.Image:
+    """The same of filters that were looked at."""
+    kernels, maps = found.kernels.numpy(), found.maps.numpy()
+    drawn = {drawing.unit.index: drawing for drawing in found.drawings}
+    best = found.strongest
+    limits = magnitude(list(kernels)), magnitude(list(maps))
     paper = titled(
-        f"{site.name} · {site.kind}",
-        f"{plural(site.units, 'channel')} in rows of three: weights, activation on the picture "
+        f"{found.weights.layer} · {found.weights.kind}",
+        f"{plural(len(kernels), 'channel')} in rows of three: weights, activation on the picture "
         "here, and a picture that excites the channel, with its activation.",
     )
     paper.top += 0.1
-    gallery(paper, [(picture_to_image(picture.cpu().numpy()), "the picture")])
-    colours = 3 if _pictures(network, layer) is not None and weights.shape[1] == 3 else 1
+    gallery(paper, [(picture_to_image(found.picture.numpy()), "the picture")])
+    colours = 3 if found.weights.pictures is not None and kernels.shape[1] == 3 else 1
     ruler(paper, limits[0], "is a weight, in one range for all channels", colours)
     ruler(paper, limits[1], "is an activation, in one range for all channels")
-    for band in rows(range(site.units), COLUMNS):
+    for band in rows(range(len(kernels)), COLUMNS):
         paper.heading(
             f"channels {band[0]} to {band[-1]}" if len(band) > 1 else f"channel {band[0]}"
         )
-        gallery(paper, [_weights(i, weights[i], limits[0], colours) for i in band])
+        gallery(paper, [_weights(i, kernels[i], limits[0], colours) for i in band])
         gallery(paper, [_activation(maps[i], limits[1]) for i in band])
         gallery(paper, [_liked(drawn.get(i), best[i] if best else None) for i in band])
     return paper.image()
@@ -149,25 +145,3 @@ def _liked(drawing: Drawing | None, best: StrongestPatch | None) -> Captioned:
         return None, "nothing wakes it"
     words = f"drawn to excite it: {number(drawing.activation)}"
     return picture_to_image(drawing.picture.numpy()), words
-
-
-def _kernels(network: Network, layer: str) -> Float[ndarray, "units n h w"] | None:
-    """The kernels of a convolution's channels; None for any other layer."""
-    weights = network.weights(layer)
-    if weights is None or weights.ndim != 4 or not network.layer(layer).spatial:
-        return None
-    return weights.float().cpu().numpy()
-
-
-def _pictures(network: Network, layer: str) -> Float[ndarray, "units c h w"] | None:
-    """The weights of units that look at the picture itself, as pictures; None for others."""
-    weights, shape = network.weights(layer), network.input.shape
-    # Numbers that fit do not suffice: maps further up may have as many values as the picture.
-    first = next((found.weights for found in network.layers.values() if found.weights), None)
-    if weights is None or network.layer(layer).weights != first:
-        return None
-    if weights.ndim == 2 and weights.shape[1] == prod(shape):
-        weights = weights.view(-1, *shape)
-    if weights.ndim != 4 or weights.shape[1] != shape[0] or max(weights.shape[2:]) == 1:
-        return None
-    return weights.float().cpu().numpy()

@@ -8,12 +8,12 @@ from typing import Any
 
 import torch
 
-from phosphene.cli.output import warn
 from phosphene.errors import SpecError, WeightsError, nearest
 from phosphene.network import Input, Network, find_factory, load_network
 from phosphene.network.loading.catalogue import DEFAULT, LIBRARIES
 from phosphene.tasks import Task
-from phosphene.zoo import ARTICLES, Trained, read_trained
+from phosphene.zoo.articles import ARTICLES
+from phosphene.zoo.trained import Trained, read_trained
 
 WEIGHTS = (".safetensors", ".pt", ".pth", ".bin", ".ckpt")
 
@@ -77,25 +77,23 @@ def require_weights(path: Path) -> Path:
     )
 
 
-def warn_untrained(model: str, network: Network, weights: str | Path | None) -> None:
-    """Say it loudly where no weights were given, and louder where they are drawn at random."""
+def untrained(model: str, network: Network, weights: str | Path | None) -> str:
+    """Where no weights were given, that it is so, and whether they are drawn at random; else ""."""
     if weights is not None or is_weights(model):
-        return
+        return ""
     library = model.partition(":")[0]
     if library in LIBRARIES:
-        warn(
+        return (
             f"no --weights were given: {model} has random ones, and that is what you will see. "
             f"Its trained ones: --weights {DEFAULT}, or a file"
         )
-        return
     spec = f"phosphene.zoo:{model.upper()}" if model in ARTICLES else model
     if model in ARTICLES or _at_random(spec, network):
-        warn(
+        return (
             f"no --weights were given, and {model} draws its own at random: nothing that follows "
             "is about a trained network. Give --weights FILE"
         )
-    else:
-        warn(f"no --weights were given: {model}'s own values are studied")
+    return f"no --weights were given: {model}'s own values are studied"
 
 
 def _at_random(spec: str, network: Network) -> bool:

@@ -5,8 +5,8 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from phosphene.cli.model import is_file_spec
 from phosphene.errors import SpecError
+from phosphene.zoo.specs import is_file_spec
 
 FROM = "from"
 """In the document `source`: the folder the build was started in, as seen from the atlas."""

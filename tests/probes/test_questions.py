@@ -1,0 +1,247 @@
+"""Every question is a value: it has a command, a key, a form, JSON, a docs line and an answer."""
+
+import json
+from collections import deque
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+from typer.testing import CliRunner
+
+from phosphene.atlas import Atlas
+from phosphene.cli.probe import probe
+from phosphene.cli.questions import asked as commands
+from phosphene.data import ArrayDataset
+from phosphene.errors import SpecError
+from phosphene.figures import export_site
+from phosphene.maximize import Recipe
+from phosphene.network import Input, Network
+from phosphene.probes import StrokeScores, options, question, read_strokes
+from phosphene.probes.question import PANELS, Question, named, questions, table
+from phosphene.probes.subject import InMemory
+from phosphene.results import Result, sheet
+from phosphene.study import Settings, Study, build
+from phosphene.study.asking import Kept, ask, keep
+
+DOCS = Path(__file__).parents[2] / "docs" / "probes.md"
+
+
+def make_network() -> Network:
+    torch.manual_seed(0)
+    module = nn.Sequential(nn.Conv2d(1, 3, 3), nn.ReLU(), nn.Flatten(), nn.Linear(300, 3))
+    return Network(module, Input(1, (12, 12)), ("cat", "dog", "cup"))
+
+
+NET = make_network()
+WIDE = {"COLUMNS": "200"}
+PICTURES = torch.rand(9, 1, 12, 12, generator=torch.Generator().manual_seed(0))
+DATA = ArrayDataset((PICTURES * 255).byte(), torch.arange(9) % 3, name="nine", classes=NET.classes)
+
+LEAST: dict[str, dict[str, Any]] = {
+    "fool": {"steps": 2},
+    "morph": {"steps": 2},
+    "distances": {"steps": 2},
+    "shift": {"radius": 1},
+    "strokes": {},
+    "hide": {"text": "a", "confidence": 0.4},
+    "units": {},
+    "dissect": {"layer": "0"},
+    "restarts": {"unit": "dog", "starts": 3, "steps": 2},
+    "weights": {},
+    "errors": {},
+    "classes": {"steps": 2},
+    "dream": {"layer": "0", "image": 1, "steps": 1},
+    "invert": {"layers": "0", "image": 1, "steps": 2},
+    "caricature": {"layers": ["0"], "image": 1, "steps": 2},
+    "facets": {"unit": "0:1", "count": 2, "steps": 2},
+    "interpolate": {"first": "cat", "second": "0:1", "count": 2, "steps": 2},
+    "transfer": {"also": "w.safetensors", "confidence": 0.1, "images": 1},
+}
+"""What must be given, and few steps."""
+
+TRAIN = {"variants", "imagine"}
+"""Those that train networks for a while: tests of the command line ask them."""
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where files are written, with other weights of the network."""
+    from safetensors.torch import save_file
+
+    monkeypatch.chdir(tmp_path)
+    save_file(NET.module.state_dict(), tmp_path / "w.safetensors")
+    return tmp_path
+
+
+def test_every_question_is_asked_here() -> None:
+    assert LEAST.keys() | TRAIN == questions().keys()
+
+
+@pytest.mark.parametrize("name", LEAST)
+def test_a_question_is_answered_once(folder: Path, name: str) -> None:
+    asked = named(name, **LEAST[name])
+    told: list[tuple[int, int]] = []
+    subject = InMemory(NET, DATA)
+    subject.progress = lambda done, total: told.append((done, total))
+    subject.tell = lambda text: None
+    with Atlas.build(folder / "a.atlas") as atlas:
+        first = keep(atlas, subject, asked)
+        assert isinstance(first, Kept)
+        assert first.fresh
+        assert first.summary.strip()
+        json.dumps(first.to_json(), allow_nan=False)
+        assert sheet(first).width > 400
+        assert all(0 <= done <= total for done, total in told)
+        kind = type(asked)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(kind, "ask", lambda *_: pytest.fail("it was asked again"))
+            again = keep(atlas, InMemory(NET, DATA), asked)
+        assert isinstance(again, Kept)
+        assert not again.fresh
+        assert (again.summary, again.to_json()) == (first.summary, first.to_json())
+
+
+@pytest.mark.parametrize("name", LEAST)
+def test_a_question_survives_json(name: str) -> None:
+    asked = named(name, **LEAST[name])
+    assert Question.from_json(json.loads(json.dumps(asked.to_json()))) == asked
+
+
+@pytest.mark.parametrize("name", questions())
+def test_a_question_has_a_form_and_a_command(name: str) -> None:
+    kind = questions()[name]
+    form = json.loads(json.dumps(kind.form()))
+    assert form["help"].endswith((".", "?"))
+    assert form["panel"] in PANELS
+    printed = CliRunner().invoke(probe, [name, "--help"], env=WIDE).output
+    for each in kind.options():
+        assert each.argument or each.flag in printed
+
+
+def test_the_docs_list_every_probe() -> None:
+    assert table() in DOCS.read_text(encoding="utf-8"), f"docs/probes.md should hold\n{table()}"
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "said"),
+    [
+        ("fooling", {}, "no probe 'fooling'; nearest: fool"),
+        ("fool", {"stepz": 1}, "no option 'stepz'; nearest: steps"),
+        ("fool", {"steps": 0}, "--steps 0: expected at least 1"),
+        ("fool", {"steps": 1.5}, "--steps '1.5' is no whole number"),
+        ("fool", {"rate": "fast"}, "--rate 'fast' is no number"),
+        ("fool", {"aim": "logitt"}, "no aim 'logitt'; nearest: logit"),
+        ("dissect", {}, "--layer is missing: which layer."),
+        ("invert", {"layers": [], "image": 0}, "--layers is missing"),
+    ],
+)
+def test_a_mistake_is_told_in_words(name: str, given: dict[str, Any], said: str) -> None:
+    with pytest.raises(SpecError, match=said.replace(".", r"\.")):
+        named(name, **given)
+
+
+def test_two_questions_of_one_name_are_refused() -> None:
+    with pytest.raises(TypeError, match="two questions are called 'fool'"):
+        type("Fooling", (Question,), {"name": "fool", "panel": PANELS[0]})
+
+
+def test_options_take_values_in_many_forms() -> None:
+    one = named("fool", towards=[0, 2])
+    assert one == named("fool", towards="0,2")
+    assert named("invert", layers="0", image=3) == named("invert", layers=["0"], image="3")
+    assert named("units", threshold=1).to_json()["threshold"] == 1.0
+
+
+def test_a_network_is_asked_by_name_or_by_value() -> None:
+    by_name = ask(NET, "errors", data=DATA, part="0:6")
+    by_value = ask(NET, named("errors", part="0:6"), data=DATA)
+    assert by_name.summary == by_value.summary
+    with pytest.raises(SpecError, match="give data="):
+        ask(NET, "errors")
+
+
+def test_the_first_picture_of_a_class_is_morphed() -> None:
+    subject = InMemory(NET, DATA)
+    found = named("morph", origin="dog", towards="cup")
+    assert found.key(subject) == named("morph", image=1, towards="cup").key(subject)
+    with pytest.raises(SpecError, match="leave out --image 3"):
+        named("morph", origin="dog", image=3).title(subject)
+
+
+def test_an_atlas_that_is_only_read_is_not_written_to(folder: Path) -> None:
+    subject = InMemory(NET, DATA)
+    asked = named("errors")
+    with Atlas.build(folder / "a.atlas") as atlas:
+        keep(atlas, subject, named("weights"))
+    with Atlas.open(folder / "a.atlas") as atlas:
+        assert isinstance(keep(atlas, subject, named("weights")), Kept)
+        answer = keep(atlas, subject, asked)
+        assert not isinstance(answer, Kept)
+        assert len(atlas.probes()) == 1
+
+
+def test_a_message_is_hidden_once_and_its_file_made_anew(folder: Path) -> None:
+    subject, asked = InMemory(NET, DATA), named("hide", text="a", confidence=0.4)
+    subject.tell = lambda text: None
+    with Atlas.build(folder / "a.atlas") as atlas:
+        keep(atlas, subject, asked)
+        before = (folder / "message.png").read_bytes()
+        for spoil in (b"", None):
+            if spoil is None:
+                (folder / "message.png").unlink()
+            else:
+                (folder / "message.png").write_bytes(spoil)
+            keep(atlas, subject, asked)
+            assert (folder / "message.png").read_bytes() == before
+        longer = named("hide", text="a", confidence=0.4, steps=300)
+        assert longer.key(subject) != asked.key(subject)
+
+
+@pytest.fixture
+def counting(monkeypatch: pytest.MonkeyPatch) -> type[Question]:
+    """A question that is declared elsewhere, for the time of a test."""
+    monkeypatch.setattr(question, "_KNOWN", dict(questions()))
+
+    @dataclass(frozen=True)
+    class Counting(Question):
+        """Count how often it is asked."""
+
+        name, panel = "count", "Elsewhere"
+        times: int = options.option("count", "How often to count.", 2, least=1)
+        light: bool = options.option("switch", "Whatever that is.", False)
+
+        def title(self, subject: Any) -> str:
+            """What the page is called."""
+            return f"Counted {self.times} times"
+
+        def ask(self, subject: Any) -> Result:
+            """Any answer will do."""
+            return read_strokes(subject.network, dark=not self.light)
+
+    return Counting
+
+
+def test_a_question_from_elsewhere_has_all_that_ours_have(
+    folder: Path, counting: type[Question], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(commands, "registered_commands", list(commands.registered_commands))
+    assert "count " in CliRunner().invoke(probe, ["--help"], env=WIDE).output
+    printed = CliRunner().invoke(probe, ["count", "--help"], env=WIDE).output
+    assert "How often to count." in printed
+    assert "--light" in printed
+    assert "| `count` | Count how often it is asked. |" in table()
+    assert counting.form()["fields"][0]["default"] == 2
+    subject, asked = InMemory(NET), named("count", times=3)
+    assert asked.key(subject) == {"times": 3, "light": False}
+    assert isinstance(ask(NET, asked), StrokeScores)
+    study = Study(NET, DATA, Settings(recipes=(Recipe(steps=1),), examples=1))
+    deque(build(study, folder / "a.atlas"), maxlen=0)
+    with Atlas.build(folder / "a.atlas") as atlas:
+        keep(atlas, subject, asked)
+        export_site(atlas, folder / "site")
+    (page,) = (folder / "site").glob("probe-count-*.html")
+    assert "<h1>Counted 3 times</h1>" in page.read_text(encoding="utf-8")
+    assert "<dt>times</dt><dd>3</dd>" in page.read_text(encoding="utf-8")
