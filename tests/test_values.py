@@ -81,7 +81,7 @@ SAMPLES: list[Value] = [
     Trained("hvass", INPUT, ("a", "b"), {"widths": (3, 4), "name": "x"}, "digits"),
 ]
 
-TOLD_ONLY = {"Network", "Family", "LayerUnits", "Census", "Side"}
+TOLD_ONLY = {"Network", "Family", "LayerUnits", "Census", "Side", "Option"}
 """What tells of itself in JSON for people: made from something else, or a part of a result."""
 
 
@@ -131,7 +131,8 @@ def test_every_member_is_registered_under_its_name(family: type[Value]) -> None:
 
 
 def test_what_is_written_as_json_can_be_read() -> None:
-    writers = {c for c in classes() if "to_json" in vars(c) and not issubclass(c, Value | Result)}
+    told = {c for c in classes() if "to_json" in vars(c) and not issubclass(c, Value | Result)}
+    writers = {c for c in told if not hasattr(c, "from_json")}
     assert {writer.__name__ for writer in writers} <= TOLD_ONLY
 
 

@@ -66,10 +66,10 @@ def test_the_atlas_makes_the_network_again_with_its_lens(
     through: Study, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bare = Network(through.network.module, through.network.input, through.network.labels)
-    monkeypatch.setattr("phosphene.cli.described.load_model", lambda *_, **__: bare)
+    monkeypatch.setattr("phosphene.study.source.load_model", lambda *_, **__: bare)
     known = json.loads(json.dumps(through.network.to_json()))
     again = Described().network("file.py:make", torch.device("cpu"), known)
     assert again.fingerprint == through.network.fingerprint
     assert again.lenses == through.network.lenses
-    monkeypatch.setattr("phosphene.cli.described.load_model", lambda *_, **__: through.network)
+    monkeypatch.setattr("phosphene.study.source.load_model", lambda *_, **__: through.network)
     assert Described().network("file.py:make", torch.device("cpu"), known) is through.network

@@ -12,7 +12,7 @@ from phosphene.cli.demonstration import CLASSES, photos_study
 from phosphene.data import ImageFolder, batches
 from phosphene.errors import SpecError, WeightsError
 from phosphene.network import Input, Network
-from phosphene.probes import look
+from phosphene.probes import reactions
 from phosphene.units import Unit
 from phosphene.zoo import EfficientNetLite, photographs, photos, pictured
 from phosphene.zoo.efficientnet_lite import SameConv2d, load_published
@@ -139,7 +139,7 @@ def test_the_unit_that_comes_nearest_to_its_best_is_looked_at() -> None:
     network = Network(module, Input(1, (2, 2)), ["a", "b", "c"])
     picture = torch.tensor([[[0.5, 0.2], [1.0, 0.0]]])
     group = [(Unit("1", 0), 1.0), (Unit("1", 1), 10.0), (Unit("1", 2), -0.1)]
-    found = look(network, picture, [group, group[2:]])
+    found = reactions(network, picture, [group, group[2:]])
     assert found.units == (Unit("1", 0),)  # half of its best; a fifth; none has any in the second
     assert (found.values, found.strongest) == ((0.5,), (1.0,))
     assert found.read is not None

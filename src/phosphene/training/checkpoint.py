@@ -77,8 +77,8 @@ def _differing(wanted: dict[str, Any], found: dict[str, Any]) -> str:
 
 def told(metadata: dict[str, str]) -> dict[str, Any]:
     """What a file says about its training; nothing where it says nothing."""
-    known: dict[str, Any] = json.loads(metadata.get("recipe", "{}"))
-    return known
+    known = json.loads(metadata.get("recipe", "{}"))
+    return known if isinstance(known, dict) else {}
 
 
 def training_state(module: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:

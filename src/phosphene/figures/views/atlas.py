@@ -31,8 +31,9 @@ class AtlasView:
     def __init__(self, atlas: Atlas) -> None:
         require_begun(atlas)
         self.atlas = atlas
-        self.network: Mapping[str, Any] = atlas.document("network")
-        self.names = Names.of(atlas, self.network)
+        network = atlas.document("network")
+        self.names = Names.of(atlas, network)
+        self.network: Mapping[str, Any] = network
         self.image = lru_cache(maxsize=MOST_IMAGES)(self._image)
 
     @cached_property
@@ -76,7 +77,8 @@ class AtlasView:
 
 def require_begun(atlas: Atlas) -> None:
     """Raise `UnfinishedAtlasError` unless the pass over the data has been made."""
-    described = all(document(atlas, name, None) is not None for name in ("network", "data"))
+    none = object()  # a document may be null
+    described = all(document(atlas, name, none) is not none for name in ("network", "data"))
     if described and any(atlas.units(layer.name) for layer in atlas.layers()):
         return
     for damage in atlas.damaged():

@@ -28,7 +28,7 @@ class Names:
     members: Mapping[str, Sequence[int]] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, atlas: Atlas, network: Mapping[str, Any]) -> "Names":
+    def of(cls, atlas: Atlas, network: Any) -> "Names":
         """The names in an atlas, of which `network` describes the network.
 
         Raises:
