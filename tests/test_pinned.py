@@ -18,7 +18,7 @@ from torch import nn
 
 from phosphene import export_site, objectives
 from phosphene.atlas import Atlas
-from phosphene.atlas.schema import APPLICATION_ID, SCHEMA_VERSION, schema
+from phosphene.atlas.schema import APPLICATION_ID, SCHEMA_VERSION, whole_schema
 from phosphene.atlas.table import TABLES
 from phosphene.canvas import Description
 from phosphene.data import ArrayDataset, digits, fingerprint
@@ -113,7 +113,7 @@ def atlas() -> dict[str, Any]:
     return {
         "application id": APPLICATION_ID,
         "format": SCHEMA_VERSION,
-        "schema": hashlib.blake2b(schema().encode(), digest_size=16).hexdigest(),
+        "schema": hashlib.blake2b(whole_schema().encode(), digest_size=16).hexdigest(),
         "tables": {table.name: list(table.columns) for table in TABLES},
     }
 

@@ -24,7 +24,7 @@ from phosphene.atlas.schema import (
     PROBES,
     SCHEMA_VERSION,
     added,
-    schema,
+    whole_schema,
 )
 from phosphene.errors import (
     AtlasError,
@@ -446,7 +446,7 @@ def test_application_id_fits_the_header() -> None:
 def first_version(path: Path) -> None:
     """An atlas as the first version wrote it, which knew no probes and fewer columns."""
     stamp = f"user_version = {SCHEMA_VERSION}"
-    script = schema().replace(PROBES, "").replace(CHECKSUMS, "")
+    script = whole_schema().replace(PROBES, "").replace(CHECKSUMS, "")
     earlier(path, script.replace(stamp, "user_version = 1"))
 
 
@@ -494,7 +494,7 @@ def a_layer(**later: object) -> LayerRecord:
 def without_later_columns(path: Path) -> Path:
     """An atlas of format 2 with a layer, from before the columns that came later."""
     stamp = f"user_version = {SCHEMA_VERSION}"
-    earlier(path, schema().replace(CHECKSUMS, "").replace(stamp, "user_version = 2"))
+    earlier(path, whole_schema().replace(CHECKSUMS, "").replace(stamp, "user_version = 2"))
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute(
             "INSERT INTO jobs VALUES ('old', 'd', 't', '{}', 0, '0', 'done', 1.0, 'now', NULL)"

@@ -13,7 +13,7 @@ from jaxtyping import Float
 from numpy import ndarray
 
 from phosphene.atlas import Atlas, Record, verify
-from phosphene.atlas.schema import schema
+from phosphene.atlas.schema import whole_schema
 from phosphene.atlas.table import EXACT, TABLES, stored
 from phosphene.errors import AtlasError, DamagedError
 
@@ -102,7 +102,7 @@ def test_the_fingerprint_tells_of_its_rows(before: Path) -> None:
 @pytest.mark.usefixtures("edges")
 def test_its_columns_are_strict_as_its_fields_say() -> None:
     with closing(sqlite3.connect(":memory:")) as connection:
-        connection.executescript(schema())
+        connection.executescript(whole_schema())
         told = "SELECT name, type, \"notnull\" FROM pragma_table_info('edges')"
         assert connection.execute(told).fetchall() == [
             ("job", "TEXT", 1),

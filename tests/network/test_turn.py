@@ -18,7 +18,7 @@ from phosphene.data import Batch
 from phosphene.maximize import Optimizer, Recipe, ascend, draw
 from phosphene.network import Network, frozen, replace
 from phosphene.network.tapping import _Stop
-from phosphene.network.turn import turn
+from phosphene.network.turns import turn
 from phosphene.objectives import Channel
 from phosphene.probes import ablate
 from phosphene.streams import Streams
@@ -197,7 +197,7 @@ def test_a_pass_does_not_end_at_the_stop_of_another() -> None:
 
 
 def test_turns_do_not_keep_a_network_alive() -> None:
-    from phosphene.network.turn import _TURNS
+    from phosphene.network.turns import _TURNS
 
     network = rectified()
     network.record(tiny.pictures(network), ["fc2"])

@@ -11,7 +11,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from threading import get_ident
 
-from phosphene.atlas.schema import APPLICATION_ID, SCHEMA_VERSION, schema
+from phosphene.atlas.schema import APPLICATION_ID, SCHEMA_VERSION, whole_schema
 from phosphene.errors import (
     AtlasError,
     NewerAtlasError,
@@ -65,7 +65,7 @@ def create(path: Path) -> None:
     an empty file that the next run would have to take for something else.
     """
     with closing(sqlite3.connect(":memory:")) as memory:
-        memory.executescript(schema())
+        memory.executescript(whole_schema())
         content = memory.serialize()
     with translated(path):
         draft = path.with_name(f".{path.name}.{os.getpid()}-{get_ident()}")

@@ -72,7 +72,7 @@ def added() -> dict[tuple[str, str], str]:
     return columns | {("claims", "key"): CLAIMS} | tables
 
 
-def schema() -> str:
+def whole_schema() -> str:
     """What makes an empty atlas.
 
     The primary keys that begin with `(layer, unit)` are the indexes readers need.

@@ -18,13 +18,13 @@ from .sheets.drawing import drawing_sheet as drawing_sheet
 from .sheets.dreaming import dream_sheet as dream_sheet
 from .sheets.faceting import facets_sheet as facets_sheet
 from .sheets.film import film_sheet as film_sheet
-from .sheets.filters import filters_sheet as filters_sheet
-from .sheets.filters import weights_sheet as weights_sheet
 from .sheets.flips import flips_sheet as flips_sheet
 from .sheets.imagination import imagined_sheet as imagined_sheet
 from .sheets.interpolation import interpolation_sheet as interpolation_sheet
 from .sheets.inventory import units_sheet as units_sheet
 from .sheets.inversion import inversion_sheet as inversion_sheet
+from .sheets.kernels import filters_sheet as filters_sheet
+from .sheets.kernels import weights_sheet as weights_sheet
 from .sheets.messages import message_sheet as message_sheet
 from .sheets.mistakes import misread_sheet as misread_sheet
 from .sheets.morphing import distances_sheet as distances_sheet

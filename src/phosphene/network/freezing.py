@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
-from phosphene.network.turn import turn
+from phosphene.network.turns import turn
 
 
 @contextmanager

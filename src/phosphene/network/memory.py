@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from phosphene.network.discovery.layers import Layer
 from phosphene.network.discovery.trial import trial_pictures
 from phosphene.network.record import Network
-from phosphene.network.turn import turn
+from phosphene.network.turns import turn
 
 _CLOSE = 1e-2
 """Of the largest value; what a layer may differ by from a batch normalisation's arithmetic, also

@@ -29,7 +29,7 @@ from phosphene.network.look import Known, look_at, place_of
 from phosphene.network.recorded import Recording
 from phosphene.network.recording import Passes
 from phosphene.network.state import Fingerprints, check_state
-from phosphene.network.turn import once, turn
+from phosphene.network.turns import once, turn
 from phosphene.results import html_table
 from phosphene.tasks import Task
 from phosphene.units import LOGITS, Unit

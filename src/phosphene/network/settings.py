@@ -10,7 +10,7 @@ from typing import Any
 
 from torch import nn
 
-from phosphene.network.turn import turn
+from phosphene.network.turns import turn
 
 _PLAIN = (bool, int, float, str, tuple, type(None))
 

@@ -11,7 +11,7 @@ from torch.utils.hooks import RemovableHandle
 
 from phosphene.network.layouts import Grid
 from phosphene.network.sites import Site, tensors
-from phosphene.network.turn import turn
+from phosphene.network.turns import turn
 
 
 class _Stop(BaseException):

@@ -12,7 +12,7 @@ from phosphene.errors import ObjectiveError
 from phosphene.network import Layer
 from phosphene.network.recorded import Recording
 from phosphene.objectives.algebra import LayerTerm, Term
-from phosphene.probabilities import log_probabilities, probabilities
+from phosphene.scores import log_probabilities, probabilities
 from phosphene.units import LOGITS, Unit
 from phosphene.words import literal
 

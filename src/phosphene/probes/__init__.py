@@ -8,18 +8,18 @@ from phosphene.probes.dissection import Dissection, dissect, dissect_masks
 from phosphene.probes.dreaming import Dream, dream
 from phosphene.probes.faceting import Facets, facets
 from phosphene.probes.film import Film, Reached
-from phosphene.probes.filters import Filters, Weights, filters, weights
 from phosphene.probes.fooling import STARTS, against, fool
 from phosphene.probes.imagination import Closeness, Imagined, imagine
 from phosphene.probes.interpolation import Interpolation, interpolate
 from phosphene.probes.inventory import LayerUnits, Units, units
 from phosphene.probes.inversion import Inversion, invert
+from phosphene.probes.kernels import Filters, Weights, filters, weights
 from phosphene.probes.looking import Look, Seen, look
 from phosphene.probes.messages import Message, hide, load_message, reveal, save_message
 from phosphene.probes.mistakes import Misread, misread
 from phosphene.probes.morphing import MorphDistances, morph, morph_distances
 from phosphene.probes.pictured import Pictured, direction, picture
-from phosphene.probes.reactions import Reactions, reactions
+from phosphene.probes.reacting import Reactions, reactions
 from phosphene.probes.restarts import Restarts, restart
 from phosphene.probes.shift import (
     Family,

@@ -16,11 +16,11 @@ from phosphene.evaluation import nearest_neighbours
 from phosphene.maximize import Recipe, batch_size, on_screen, paint
 from phosphene.network import Network
 from phosphene.objectives import Logit
-from phosphene.probabilities import probabilities
 from phosphene.probes import options, retraining
 from phosphene.probes.question import TRAIN, Question
 from phosphene.probes.subject import Subject
 from phosphene.results import Progress, Result, unheard
+from phosphene.scores import probabilities
 from phosphene.streams import Streams
 from phosphene.tasks import Task
 from phosphene.words import number, percent, plural

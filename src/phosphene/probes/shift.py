@@ -12,11 +12,11 @@ from torch import Tensor
 from phosphene.data import Batch
 from phosphene.errors import DataError, InputError, SpecError
 from phosphene.network import Network
-from phosphene.probabilities import probabilities
 from phosphene.probes import options
 from phosphene.probes.question import MOVE, Question
 from phosphene.probes.subject import Subject
 from phosphene.results import Result
+from phosphene.scores import probabilities
 from phosphene.transforms import warp
 from phosphene.units import LOGITS, Unit
 from phosphene.words import class_name, number, percent, plural

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from phosphene.errors import nearest
 from phosphene.network.inputs import Input
 from phosphene.network.sites import OUTPUT
-from phosphene.network.turn import turn
+from phosphene.network.turns import turn
 
 
 def failed_on_pictures(module: nn.Module, input: Input, error: Exception, name: str) -> str:

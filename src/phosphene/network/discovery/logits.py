@@ -18,7 +18,7 @@ from phosphene.errors import SpecError, UnknownLayerError, nearest
 from phosphene.network.discovery.layers import Discovery, Layer
 from phosphene.network.layouts import TWO_SHARES, TWO_SIDED
 from phosphene.network.sites import OUTPUT, Key, tensors
-from phosphene.probabilities import log_probabilities, probabilities
+from phosphene.scores import log_probabilities, probabilities
 from phosphene.tasks import TASKS, Task
 
 _ROUNDING = 8

@@ -22,7 +22,7 @@ from phosphene.figures.ink.palette import on_paper, picture_to_image, signed_to_
 from phosphene.figures.ink.png import mosaic
 from phosphene.maximize import Drawing, StrongestPatch
 from phosphene.network import Network
-from phosphene.probes.filters import Filters, Weights, filters, weights
+from phosphene.probes.kernels import Filters, Weights, filters, weights
 from phosphene.results import sheet
 from phosphene.words import number, plural
 
