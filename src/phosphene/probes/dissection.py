@@ -62,11 +62,13 @@ class Dissection(Result):
     def summary(self) -> str:
         """How many units detect how many labels, and the surest of them."""
         found = self.detectors
+        units, labels = plural(len(self.scores), "unit"), plural(len(self.labels), "label")
+        many = f"{len(found) or 'none'} tell{'s' if len(found) == 1 else ''} one of {labels} apart"
+        whose = "their" if found else "no unit's"
+        each = f", {len(set(found.values()))} labels between them" if len(found) > 1 else ""
         told = (
-            f"{self.layer}: {len(found)} of {plural(len(self.scores), 'unit')} detect "
-            f"{plural(len(set(found.values())), 'label')} of {len(self.labels)} "
-            f"({self.measure} > {literal(DETECTS[self.measure])} "
-            f"over {plural(self.count, 'picture')})."
+            f"Of the {units} of {self.layer}, {many}{each}: {whose} {self.measure} over "
+            f"{plural(self.count, 'picture')} is above {literal(DETECTS[self.measure])}."
         )
         values, labels = self.best
         unit = int(values.argmax())

@@ -120,8 +120,8 @@ class Film(Result):
         told += f" convince{'s' if len(there) == 1 else ''} the network (p ≥ {CONVINCED})"
         if there:
             step, far = there[len(there) // 2]
-            middle = "" if len(there) == 1 else ", the middle one"
-            told += f"{middle} after {plural(step, 'step')}, at a distance (L2) of {number(far)}"
+            half = "" if len(there) == 1 else ", half of these"
+            told += f"{half} within {plural(step, 'step')} and a distance (L2) of {number(far)}"
         return " ".join([f"{told}.", *self._fallen(), *self._unconvincing()])
 
     def _fallen(self) -> list[str]:
