@@ -30,11 +30,10 @@ print(json.dumps(said))
 """
 
 MISTAKES = {
-    "draw(network, '0:1', recipe)": "ObjectiveError: '0:1' is no list of units; write draw(",
-    "draw(network, Unit('0', 1), recipe)": "is no list of units",
-    "draw(network, 17, recipe)": "17 is no list of units",
+    "draw(network, '0:1', recipe)": "Drawing: 0:1 answers",
+    "draw(network, 17, recipe)": "17 names no unit; give a Unit, or a text such as 'conv2:17'",
     "draw(network, [17], recipe)": "17 names no unit; give a Unit, or a text such as 'conv2:17'",
-    "draw(network, ['0'], recipe)": "UnknownUnitError: '0' names no unit; write layer:index",
+    "draw(network, ['0'], recipe)": "UnknownUnitError: '0' is neither a unit, written layer:number",
     "Logit('coffee')": "index 'coffee' of Logit; expected an integer",
     "Logit('milk')": "the number of a class is network.classes.index(label)",
     "Logit([1, 2])": "or a tuple with one for each image",
@@ -44,8 +43,9 @@ MISTAKES = {
     "network.record(array, ['0'])": "InputError: pictures of type ndarray were given; expected a",
     "network.class_scores(array)": "torch.from_numpy(array).float()",
     "fool(network, start=array)": "InputError: pictures of type ndarray",
-    "gradient(network, array, Logit(1))": "InputError: pictures of type ndarray",
-    "Neuron('0', (np.int64(1),), y=np.uint8(3)).to_json()": "'index': (1,), 'y': 3, 'x': None",
+    "gradient(network, array, Logit(1)).shape": "torch.Size([2, 1, 8, 8])",
+    "gradient(network, 'cup.png', Logit(1))": "UnreadableImageError: cannot read cup.png",
+    "Neuron('0', (np.int64(1),), y=np.uint8(3)).to_json()": "'index': [1], 'y': 3, 'x': None",
     "network.layer(0)": "no layer 0; nearest: 0",
 }
 

@@ -72,6 +72,10 @@ def test_pictures_in_every_form(network: Network, tmp_path: Path) -> None:
         assert torch.allclose(pictures_of(network, shown), expected)
     assert pictures_of(network, [grey, PICTURES[1]]).shape == (2, 1, 28, 28)
     assert pictures_of(network, PICTURES) is PICTURES
+    assert torch.equal(pictures_of(network, PICTURES[0]), PICTURES[:1])
+    assert torch.equal(
+        pictures_of(network, torch.full((1, 28, 28), 51).byte()).unique(), torch.tensor([0.2])
+    )
     with pytest.raises(InputError, match=r"3\.5 is no picture"):
         pictures_of(network, 3.5)
 

@@ -148,6 +148,12 @@ def test_repeatable_and_seeded(make_network: Callable[..., Network]) -> None:
         assert not torch.equal(a.picture, c.picture)
 
 
+def reached(drawing: Drawing) -> list[float]:
+    """What each attempt reached, by the note on it."""
+    told = [note.split("reached ")[1] for note in drawing.attempts]
+    return [float(value.replace("−", "-").replace(",", "")) for value in told]
+
+
 class TestSilence:
     @pytest.mark.parametrize("recipe", RECIPES, ids=repr)
     @pytest.mark.parametrize("layer", ["conv2", "relu2"])
@@ -164,9 +170,7 @@ class TestSilence:
             "from other noise",
             "from noise, gradients straight through rectifiers",
         ]
-        assert all(
-            float(note.split(": reached ")[1].replace("−", "-")) <= 0 for note in drawing.attempts
-        )
+        assert all(value <= 0 for value in reached(drawing))
         assert all(torch.equal(v, before[k]) for k, v in network.module.state_dict().items())
 
     def test_real_pictures_are_the_last_attempt(self, make_network: Callable[..., Network]) -> None:
@@ -204,9 +208,7 @@ class TestSilence:
             "from noise, gradients straight through rectifiers",
         ]
         # No gradient reached it before: the first attempts ended where they began.
-        assert [
-            float(note.split("reached ")[1].replace("−", "-")) for note in drawing.attempts[:2]
-        ] == [0, 0]
+        assert reached(drawing)[:2] == [0, 0]
         assert drawing.activation == pytest.approx(answer(network, drawing, recipe))
         assert drawing.activation > 50
         assert drawing.attempts[-1] == f"{_STRAIGHT}: reached {drawing.activation:.3g}"
@@ -224,9 +226,9 @@ class TestSilence:
         network, recipe = self.sleeper(-200.0), Recipe(canvas=Pixels(), steps=0)
         black = torch.zeros(1, 1, 8, 8)
         (drawing,) = draw(network, [Unit("2", 0)], recipe, starts=black)
-        reached = [float(note.split("reached ")[1].replace("−", "-")) for note in drawing.attempts]
-        assert reached[-1] == -200 < max(reached) < 0
-        assert drawing.activation == pytest.approx(max(reached), rel=5e-3)
+        values = reached(drawing)
+        assert values[-1] == -200 < max(values) < 0
+        assert drawing.activation == pytest.approx(max(values), rel=5e-3)
         assert drawing.activation == pytest.approx(answer(network, drawing, recipe), rel=1e-5)
 
 

@@ -140,39 +140,31 @@ def test_pictures_that_are_no_float_batch_are_refused() -> None:
 
 
 @pytest.mark.slow
-def test_every_entry_refuses_what_is_no_float_batch() -> None:
+def test_recording_refuses_what_is_no_float_batch() -> None:
     """In a process of its own, for here the shape check of the tests would come first."""
     code = """
         import torch
         from torch import nn
-        from phosphene.attribution import gradient
         from phosphene.errors import InputError
         from phosphene.network import Input, Network
-        from phosphene.objectives import Channel
 
         network = Network(nn.Conv2d(2, 3, 3), Input(2, (8, 8)))
         for pictures in (torch.rand(2, 8, 8), torch.ones(1, 2, 8, 8, dtype=torch.uint8)):
-            for ask in (
-                lambda p: network.record(p, ["output"]),
-                lambda p: gradient(network, p, Channel("output", 0)),
-            ):
-                try:
-                    ask(pictures)
-                except InputError as error:
-                    print(error)
-                else:
-                    print("accepted")
+            try:
+                network.record(pictures, ["output"])
+            except InputError as error:
+                print(error)
+            else:
+                print("accepted")
         """
     ran = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, check=True
     )
-    flat, _, byte, _ = lines = ran.stdout.splitlines()
+    flat, byte = ran.stdout.splitlines()
     assert "(2, 8, 8)" in flat
     assert "expected floats of shape (b, 2, h, w) in [0, 1]" in flat
     assert "add the batch axis with [None]" in flat
     assert "torch.uint8" in byte
-    assert lines[0] == lines[1]
-    assert lines[2] == lines[3]
 
 
 def test_blue_green_red() -> None:

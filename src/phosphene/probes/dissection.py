@@ -62,8 +62,8 @@ class Dissection(Result):
     def summary(self) -> str:
         """How many units detect how many labels, and the surest of them."""
         found = self.detectors
-        units, labels = plural(len(self.scores), "unit"), plural(len(self.labels), "label")
-        many = f"{len(found) or 'none'} tell{'s' if len(found) == 1 else ''} one of {labels} apart"
+        units, known = plural(len(self.scores), "unit"), plural(len(self.labels), "label")
+        many = f"{len(found) or 'none'} tell{'s' if len(found) == 1 else ''} one of {known} apart"
         whose = "their" if found else "no unit's"
         each = f", {len(set(found.values()))} labels between them" if len(found) > 1 else ""
         told = (
