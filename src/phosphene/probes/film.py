@@ -116,8 +116,11 @@ class Film(Result):
         count, steps = len(self.targets), len(self.frames) - 1
         there = sorted((f.step, f.l2) for f in self.reached(CONVINCED) if f)
         told = f"{plural(count, 'picture')}, {plural(steps, 'step')}: "
-        told += f"{len(there) or 'none'} of them" if len(there) < count else _all(count)
-        told += f" convince{'s' if len(there) == 1 else ''} the network (p ≥ {CONVINCED})"
+        if count == 1 and not there:
+            told += f"it does not convince the network (p ≥ {CONVINCED})"
+        else:
+            told += f"{len(there) or 'none'} of them" if len(there) < count else _all(count)
+            told += f" convince{'s' if len(there) == 1 else ''} the network (p ≥ {CONVINCED})"
         if there:
             step, far = there[len(there) // 2]
             half = "" if len(there) == 1 else ", half of these"
