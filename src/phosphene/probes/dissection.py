@@ -63,11 +63,11 @@ class Dissection(Result):
         """How many units detect how many labels, and the surest of them."""
         found = self.detectors
         units, known = plural(len(self.scores), "unit"), plural(len(self.labels), "label")
-        many = f"{len(found) or 'none'} tell{'s' if len(found) == 1 else ''} one of {known} from the others"
+        many = f"{len(found) or 'none'} tell{'s' if len(found) == 1 else ''} one of {known}"
         whose = ("no unit's", "its", "their")[min(2, len(found))]
         each = f", {len(set(found.values()))} labels between them" if len(found) > 1 else ""
         told = (
-            f"Of the {units} of {self.layer}, {many}{each}: {whose} {self.measure} over "
+            f"Of the {units} of {self.layer}, {many} from the others{each}: {whose} {self.measure} over "
             f"{plural(self.count, 'picture')} is above {literal(DETECTS[self.measure])}."
         )
         values, labels = self.best

@@ -114,7 +114,7 @@ class Film(Result):
     def summary(self) -> str:
         """How many pictures convince, in how many steps and how far; the least convincing."""
         count, steps = len(self.targets), len(self.frames) - 1
-        there = sorted((f.step, f.l2) for f in self.reached(CONVINCED) if f)
+        there = [found for found in self.reached(CONVINCED) if found]
         told = f"{plural(count, 'picture')}, {plural(steps, 'step')}: "
         if count == 1 and not there:
             told += f"it does not convince the network (p ≥ {CONVINCED})"
@@ -122,9 +122,13 @@ class Film(Result):
             told += f"{len(there) or 'none'} of them" if len(there) < count else _all(count)
             told += f" convince{'s' if len(there) == 1 else ''} the network (p ≥ {CONVINCED})"
         if there:
-            step, far = there[len(there) // 2]
-            half = "" if len(there) == 1 else ", half of these"
-            told += f"{half} within {plural(step, 'step')} and a distance (L2) of {number(far)}"
+            step = plural(sorted(found.step for found in there)[len(there) // 2], "step")
+            far = number(sorted(found.l2 for found in there)[len(there) // 2])
+            told += (
+                f", after {step}, at a distance (L2) of {far}"
+                if len(there) == 1
+                else f", half of these within {step} and half within a distance (L2) of {far}"
+            )
         return " ".join([f"{told}.", *self._fallen(), *self._unconvincing()])
 
     def _fallen(self) -> list[str]:
