@@ -282,7 +282,7 @@ class TestUntilConvinced:
             module[1].bias.copy_(torch.tensor([1.0, 0.0]))
         film = fool(Network(module, Input(1, (4, 4)), ["cat", "dog"]), [1])
         assert len(film.frames) == MOST + 1
-        assert "none of them convince" in film.summary
+        assert "it does not convince the network" in film.summary
         assert "least convincing, to dog, comes to 2" in film.summary
 
     def test_one_that_goes_too_far_is_told(self) -> None:

@@ -67,8 +67,8 @@ class Dissection(Result):
         whose = ("no unit's", "its", "their")[min(2, len(found))]
         each = f", {len(set(found.values()))} labels between them" if len(found) > 1 else ""
         told = (
-            f"Of the {units} of {self.layer}, {many} from the others{each}: {whose} {self.measure} over "
-            f"{plural(self.count, 'picture')} is above {literal(DETECTS[self.measure])}."
+            f"Of the {units} of {self.layer}, {many} from the others{each}: {whose} "
+            f"{self.measure} over {plural(self.count, 'picture')} is above {literal(DETECTS[self.measure])}."
         )
         values, labels = self.best
         unit = int(values.argmax())
