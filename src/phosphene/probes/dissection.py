@@ -66,9 +66,10 @@ class Dissection(Result):
         many = f"{len(found) or 'none'} tell{'s' if len(found) == 1 else ''} one of {known}"
         whose = ("no unit's", "its", "their")[min(2, len(found))]
         each = f", {len(set(found.values()))} labels between them" if len(found) > 1 else ""
+        least, pictures = literal(DETECTS[self.measure]), plural(self.count, "picture")
         told = (
             f"Of the {units} of {self.layer}, {many} from the others{each}: {whose} "
-            f"{self.measure} over {plural(self.count, 'picture')} is above {literal(DETECTS[self.measure])}."
+            f"{self.measure} over {pictures} is above {least}."
         )
         values, labels = self.best
         unit = int(values.argmax())
