@@ -89,6 +89,7 @@ def test_threads_make_one_atlas_together(path: Path) -> None:
         new = path.with_name(f"{number}.atlas")
         at_once(4, lambda _, new=new: Atlas.build(new).close())
         assert Atlas.open(new).close() is None
+        Atlas.build(new).close()  # of those who left at the same moment none may be the last
     assert len(list(path.parent.iterdir())) == 20
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
+from random import SystemRandom
 from tempfile import TemporaryDirectory
 from threading import Lock, Thread, current_thread
 
@@ -14,6 +15,9 @@ from phosphene.atlas.files import beside, code, has_log, header_of, size_of, tra
 from phosphene.atlas.schema import SCHEMA_VERSION, UPGRADES, added, statements
 from phosphene.errors import NotAnAtlasError
 from phosphene.words import encodable, printable
+
+LEAVING_SECONDS = (0.01, 0.1)
+"""How long a writer waits, when it closes, for others who do so too."""
 
 BUSY_SECONDS = 60.0
 """How long a writer waits for another: as long as a disk may take to write what a job found."""
@@ -210,15 +214,24 @@ def _text(content: bytes) -> str:
 def close_to_single_file(connection: sqlite3.Connection) -> None:
     """Bring the log into the file and remove it; while others use it, it stays and is safe.
 
-    The last one to leave removes it.
+    The last one to leave removes it. Of two that leave at the same moment each would take the other
+    for one who stays, so each waits a little, and not equally long; should they still meet, the log
+    is left beside the file, and the next writer brings it in.
     """
     connection.execute("PRAGMA busy_timeout = 0")
-    try:
-        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        connection.execute("PRAGMA journal_mode = DELETE")
-    except sqlite3.OperationalError as error:
-        if code(error) != sqlite3.SQLITE_BUSY:
-            raise
+    last = time.monotonic() + SystemRandom().uniform(*LEAVING_SECONDS)
+    while True:
+        try:
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            connection.execute("PRAGMA journal_mode = DELETE")
+        except sqlite3.OperationalError as error:
+            if code(error) != sqlite3.SQLITE_BUSY:
+                raise
+            if time.monotonic() > last:
+                return
+            time.sleep(0.002)
+        else:
+            return
 
 
 def _connect(path: Path, options: str) -> sqlite3.Connection:
