@@ -383,6 +383,22 @@ def build(path: Path) -> subprocess.Popen[str]:
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
 
 
+def test_one_killed_while_it_wrote_without_a_log_is_read(path: Path, tmp_path: Path) -> None:
+    fill(path, "a", "b")
+    killed = tmp_path / "killed.atlas"
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("PRAGMA cache_size = 1")
+        connection.execute("BEGIN")
+        connection.execute("DELETE FROM skipped")
+        shutil.copy(path.with_name("a.atlas-journal"), tmp_path / "killed.atlas-journal")
+        shutil.copy(path, killed)
+        connection.execute("ROLLBACK")
+    assert (tmp_path / "killed.atlas-journal").stat().st_size > 0
+    before = killed.read_bytes()
+    assert rows_of(killed) == {"a": 200, "b": 200}
+    assert killed.read_bytes() == before
+
+
 @pytest.mark.slow
 def test_killed_at_any_moment_and_resumed_is_as_never_killed(tmp_path: Path) -> None:
     straight, crooked = tmp_path / "straight.atlas", tmp_path / "crooked.atlas"

@@ -159,6 +159,15 @@ def to_read(path: Path, resources: ExitStack) -> Connect:
     lies, options = _as_it_lies(path, resources)
 
     def connect() -> sqlite3.Connection:
+        try:
+            return opened(lies, options)
+        except sqlite3.OperationalError as error:
+            if code(error) != sqlite3.SQLITE_READONLY:
+                raise
+            # Killed while it changed how the file is logged, which has to be undone first.
+            return opened(_copied(path, resources), "mode=rw")
+
+    def opened(lies: Path, options: str) -> sqlite3.Connection:
         with ExitStack() as on_error:
             connection = on_error.enter_context(closing(_connect(lies, options)))
             size = size_of(path) + size_of(beside(path, "-wal"))
@@ -176,14 +185,21 @@ def _as_it_lies(path: Path, resources: ExitStack) -> tuple[Path, str]:
     if log.exists() and index.exists():
         return path, "mode=ro"
     if has_log(path):
-        folder = Path(resources.enter_context(TemporaryDirectory(prefix="phosphene-")))
-        shutil.copy(log, folder / log.name)
-        copy = Path(shutil.copy(path, folder / path.name))
-        copy.chmod(0o600)
-        return copy, "mode=rw"
+        return _copied(path, resources), "mode=rw"
     header, _ = header_of(path)
     logged = header[18] == 2
     return path, "immutable=1" if logged else "mode=ro"
+
+
+def _copied(path: Path, resources: ExitStack) -> Path:
+    """A copy of an atlas with its logs, to be written beside; `resources` removes it."""
+    folder = Path(resources.enter_context(TemporaryDirectory(prefix="phosphene-")))
+    for log in (beside(path, "-wal"), beside(path, "-journal")):
+        if log.exists():
+            shutil.copy(log, folder / log.name)
+    copy = Path(shutil.copy(path, folder / path.name))
+    copy.chmod(0o600)
+    return copy
 
 
 def _expect_anything(connection: sqlite3.Connection, path: Path) -> None:
