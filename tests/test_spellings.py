@@ -36,7 +36,7 @@ PICTURES = torch.rand(2, 1, 28, 28, generator=torch.Generator().manual_seed(1))
 
 def test_a_module_is_a_network_whose_input_is_found(module: nn.Module) -> None:
     assert Network(module).input == Input(1, (28, 28))
-    assert network_of(module) is network_of(module)
+    assert network_of(module).fingerprint == Network(module).fingerprint
     by_module = guided(module, PICTURES, "2:5")
     assert torch.equal(by_module, guided(Network(module), PICTURES, Channel("2", 5)))
     with pytest.raises(NetworkError, match=r"7 is no network; give a Network, an nn\.Module"):
@@ -52,6 +52,8 @@ def test_units_in_every_form(network: Network) -> None:
         unit_of(network, "dig")
     with pytest.raises(ObjectiveError, match="2 units were given; give one"):
         unit_of(network, ["dog", "cat"])
+    with pytest.raises(UnknownUnitError, match=r"tensor.* names no unit"):
+        unit_of(network, torch.tensor(3))
     with pytest.raises(ObjectiveError, match="no units were given"):
         units_of(network, [])
 

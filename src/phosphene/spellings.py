@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import wraps
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeAlias, TypeVar, cast
-from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
@@ -35,13 +34,11 @@ Shown: TypeAlias = Tensor | NDArray[Any] | Image.Image | str | Path | Sequence[A
 P = ParamSpec("P")
 R = TypeVar("R")
 
-_networks: "WeakKeyDictionary[nn.Module, Network]" = WeakKeyDictionary()
-
 
 def network_of(model: object) -> Network:
     """The network that is meant by itself, by a bare module, or by `file.py:make` and the like.
 
-    A module's input is found by trial; its network is kept for as long as the module is.
+    A module's input is found by trial, anew at each call: who asks often makes a `Network` once.
 
     Raises:
         SpecError: the input cannot be told, or the text names no network.
@@ -56,9 +53,7 @@ def network_of(model: object) -> Network:
             f"{model!r:.80} is no network; give a Network, an nn.Module, or a text such as "
             "'model.py:make'"
         )
-    if model not in _networks:
-        _networks[model] = Network(model)
-    return _networks[model]
+    return Network(model)
 
 
 def units_of(network: Network, meant: object) -> list[Unit]:
@@ -70,7 +65,7 @@ def units_of(network: Network, meant: object) -> list[Unit]:
     """
     if isinstance(meant, Term):
         return _of_term(network, meant)
-    if isinstance(meant, str | Unit) or not isinstance(meant, Iterable):
+    if isinstance(meant, str | Unit | Tensor) or not isinstance(meant, Iterable):
         return [network.unit(meant)]
     found = [unit for one in meant for unit in units_of(network, one)]
     if not found:
