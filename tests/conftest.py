@@ -9,10 +9,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import torch
 from jaxtyping import install_import_hook
 
 if os.environ.get("PHOSPHENE_CHECK_TYPES", "1") != "0":
     install_import_hook("phosphene", "typechecker.check")
+
+
+@pytest.fixture(autouse=True)
+def seeded() -> None:
+    """Networks that a test makes without a seed of its own are the same in every run."""
+    torch.manual_seed(0)
 
 
 @pytest.fixture(scope="session", autouse=True)

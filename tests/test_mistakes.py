@@ -9,12 +9,14 @@ import pytest
 PROGRAM = """
 import json
 import numpy as np
+import torch
 from torch import nn
 from phosphene import (
     Channel, Input, Logit, Network, Neuron, PhospheneError, Pixels, Recipe, Unit, draw, gradient
 )
 from phosphene.probes import fool
 
+torch.manual_seed(0)
 module = nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(144, 3))
 network = Network(module, Input(1, (8, 8)), ["tea", "coffee", "milk"])
 recipe = Recipe("neuron", Pixels(), steps=1)
