@@ -18,7 +18,6 @@ from phosphene import (
     RandomAffine,
     Recipe,
     Spectrum,
-    Streams,
     Survey,
     Unit,
     draw,
@@ -29,6 +28,7 @@ from phosphene.maximize import Usual
 from phosphene.maximize.recipe import follow
 from phosphene.network import GUIDED, PLAIN, frozen
 from phosphene.objectives import Term
+from phosphene.streams import Streams
 
 STEPS, LOOK = 512, 4
 FREE = Recipe(canvas=Fourier(learning_rate=0.05), transform=RandomAffine(), steps=STEPS)

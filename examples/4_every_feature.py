@@ -20,7 +20,6 @@ from phosphene import (
     Pixels,
     Recipe,
     Spectrum,
-    Streams,
     Survey,
     Unit,
     ascend,
@@ -36,6 +35,7 @@ from phosphene.figures import (
     training_sheet,
 )
 from phosphene.probes import compare, misread, restart, units
+from phosphene.streams import Streams
 from phosphene.training import accuracy
 from phosphene.words import number, percent, plural
 from phosphene.zoo import HVASS

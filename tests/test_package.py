@@ -1,6 +1,7 @@
 """What the package promises as a whole."""
 
 import os
+import re
 import subprocess
 import sys
 import tarfile
@@ -13,25 +14,16 @@ import phosphene
 
 ROOT = Path(__file__).parents[1]
 
-PUBLIC = """
-    look
-    Network Input load_network Unit
-    digits mnist ImageFolder load_data batches read_image
-    draw Drawing Recipe Optimizer Spectrum Pixels Fourier Maco Bounded RandomAffine Identity
-    Channel Neuron Logit Probability LogProbability Direction
-    Norm L1 L2 TotalVariation Diversity ascend Step Streams
-    gradient guided deconvnet gradient_x_input integrated_gradients each_gradient cross
-    Survey nearest_neighbours
-    Study Settings build ask Atlas export_site unit_sheet layer_sheet sheet
-    PhospheneError keep_freed_memory __version__
-"""
-"""By task: a first look, networks, data, drawing, objectives, maps, surveys, studies, the rest."""
+NAMES = ROOT / "docs" / "names.md"
+"""The page of the public names, by task."""
 
 HEAVY = ("torch", "sklearn", "scipy", "matplotlib", "captum", "jinja2", "typer", "rich", "PIL")
 
 
-def test_public_names_are_these_and_exist():
-    assert phosphene.__all__ == sorted(PUBLIC.split())
+def test_public_names_are_those_of_the_page_and_exist():
+    rows = re.findall(r"^\| .* \|$", NAMES.read_text(encoding="utf-8"), re.MULTILINE)
+    listed = re.findall(r"`(\w+)`", "".join(row.split("|")[2] for row in rows))
+    assert phosphene.__all__ == sorted(listed)
     assert all(hasattr(phosphene, name) for name in phosphene.__all__)
     assert set(phosphene.__all__) <= set(dir(phosphene))
 
