@@ -5,8 +5,10 @@ import subprocess
 import sys
 import textwrap
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
@@ -154,6 +156,22 @@ def test_a_job_is_claimed_by_one(path: Path) -> None:
         with claim(two, "key", "kind") as theirs:
             assert theirs
         assert claimed(one) == {}
+
+
+def test_who_waits_for_the_file_does_not_end_a_claim_made_meanwhile(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Atlas.build(path) as first, Atlas.build(path) as late:
+        waiting = late._transaction
+
+        def let_the_other_go_first() -> AbstractContextManager[None]:
+            time.sleep(0.01)
+            assert claims._take(first, "key", "kind", "first")
+            assert claimed(late) == {"key": "kind"}
+            return waiting()
+
+        monkeypatch.setattr(late, "_transaction", let_the_other_go_first)
+        assert not claims._take(late, "key", "kind", "late")
 
 
 def test_a_claim_is_renewed_while_the_work_goes_on(

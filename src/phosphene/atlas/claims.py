@@ -36,15 +36,15 @@ def claim(atlas: Atlas, key: str, kind: str) -> Iterator[bool]:
 
 def claimed(atlas: Atlas) -> dict[str, str]:
     """The jobs that somebody is at: the kind of each by its key."""
+    claims = atlas._query("SELECT key, kind, until FROM claims")
     now = time.time()
-    found = "SELECT key, kind FROM claims WHERE until BETWEEN ? AND ?"
-    return dict(atlas._query(found, now, now + LEASE_SECONDS))
+    return {key: kind for key, kind, until in claims if now <= until <= now + LEASE_SECONDS}
 
 
 def _take(atlas: Atlas, key: str, kind: str, owner: str) -> bool:
-    now = time.time()
-    until = now + LEASE_SECONDS
     with atlas._transaction():
+        now = time.time()  # not before: who waited for the file would end what is newer than it
+        until = now + LEASE_SECONDS
         atlas._execute("DELETE FROM claims WHERE until NOT BETWEEN ? AND ?", now, until)
         atlas._execute("INSERT OR IGNORE INTO claims VALUES (?, ?, ?, ?)", key, kind, owner, until)
         return bool(atlas._query("SELECT 1 FROM claims WHERE owner = ?", owner))
