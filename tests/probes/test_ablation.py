@@ -91,7 +91,7 @@ def test_what_comes_before_the_layer_is_computed_once() -> None:
     )
     ablate(net, "conv2", batches(given))
     hook.remove()
-    assert seen[-2:] == [9, 9]  # nine labelled pictures, unchanged and for six units
+    assert [n for n in seen if n >= 9] == [9, 9]  # the nine labelled, unchanged and for six units
 
 
 def test_ranking_and_json() -> None:

@@ -8,6 +8,7 @@ from phosphene.network.fields.receptive import ReceptiveField, receptive_fields
 from phosphene.network.fields.windows import Patch
 from phosphene.network.freezing import frozen
 from phosphene.network.inputs import Input
+from phosphene.network.intervene import Intervention
 from phosphene.network.lenses import Lens
 from phosphene.network.loading.load import find_factory, load_network
 from phosphene.network.loading.spec import Spec
@@ -38,6 +39,7 @@ __all__ = [
     "ZPLUS",
     "Gates",
     "Input",
+    "Intervention",
     "Layer",
     "Lens",
     "Network",

@@ -112,6 +112,14 @@ class Layout:
         return recorded
 
 
+def along_units(given: Tensor, recorded: Tensor) -> Tensor:
+    """What is `given` of pictures and units, `b units`, with axes to go with a recorded value.
+
+    Units are on the second axis of maps and vectors, on the last of sequences.
+    """
+    return given[:, None] if recorded.ndim == 3 else given[(..., *[None] * (recorded.ndim - 2))]
+
+
 MAPS, VECTOR, SEQUENCE = Layout("maps"), Layout("vector"), Layout("sequence")
 TWO_SIDED, TWO_SHARES = Layout("two_sided"), Layout("two_shares")
 AS_IT_IS = SEQUENCE

@@ -1,7 +1,6 @@
 """What would be lost without a unit? Switch units off and count the pictures still read right."""
 
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from dataclasses import replace as replace_fields
 from typing import Any
@@ -12,7 +11,7 @@ from torch import Tensor
 
 from phosphene.data import Batch
 from phosphene.errors import DataError, UnknownUnitError
-from phosphene.network import Network, replace
+from phosphene.network import Intervention, Network
 from phosphene.results import Result
 from phosphene.survey import LayerSurvey
 from phosphene.units import LOGITS
@@ -172,12 +171,10 @@ def ablate(
     site = network.layer(layer)
     chosen = [(unit,) for unit in range(site.units)] if groups is None else list(groups)
     _check_units(chosen, layer, site.units)
-    values = torch.as_tensor(fill, dtype=torch.float).expand(site.units).to(network.device)
-    masks = torch.zeros(len(chosen), site.units, dtype=torch.bool, device=network.device)
+    masks = torch.zeros(len(chosen), site.units, dtype=torch.bool)
     for mask, group in zip(masks, chosen, strict=True):
         mask[list(group)] = True
-    surgery = _Surgery(network, site.name, values)
-    late = surgery.can_multiply_late()
+    without = Intervention(network, layer, fill)
     right, count = 0, 0
     right_without = torch.zeros(len(chosen), dtype=torch.long)
     for batch in data:
@@ -189,61 +186,12 @@ def ablate(
         together = max(1, rows // len(labels))
         for start in range(0, len(masks), together):
             part = slice(start, start + together)
-            answers = surgery.scores(pictures, masks[part], late).argmax(2).cpu()
+            scores = without.record(pictures, masks[part])[LOGITS]
+            answers = scores.unflatten(0, (-1, len(labels))).argmax(2).cpu()
             right_without[part] += (answers == labels).sum(1)
     if count == 0:
         raise DataError("no labelled picture was given; accuracy lost needs pictures with classes")
     return Ablation(site.name, tuple(chosen), count, right, right_without)
-
-
-@dataclass(frozen=True)
-class _Surgery:
-    """Runs a network on copies of pictures, units of one layer switched off in each copy."""
-
-    network: Network
-    layer: str
-    values: Float[Tensor, "units"]
-
-    @torch.no_grad()
-    def scores(
-        self, pictures: Float[Tensor, "b c h w"], masks: Tensor, late: bool
-    ) -> Float[Tensor, "copies b classes"]:
-        """The class scores of every picture under every mask `copies units`.
-
-        The copies are made of the layer's values if `late`, else of the pictures.
-        """
-        copies = len(masks)
-        inputs = pictures if late else pictures.repeat(copies, 1, 1, 1)
-
-        def switch_off(values: Tensor) -> Tensor:
-            if late:
-                values = values.repeat(copies, *[1] * (values.ndim - 1))
-            off, fill = masks.repeat_interleave(len(pictures), dim=0), self.values.to(values)
-            if values.ndim == 4:  # units are the second axis of maps, else the last
-                off, fill = off[:, :, None, None], fill[:, None, None]
-            elif values.ndim == 3:
-                off = off[:, None]
-            return torch.where(off, fill, values)
-
-        with replace(self.network.module, self.network.layer(self.layer), switch_off):
-            scores = self.network.record(inputs, [LOGITS])[LOGITS]
-        return scores.view(copies, len(pictures), -1)
-
-    def can_multiply_late(self) -> bool:
-        """Whether everything after the layer comes from the layer alone.
-
-        Where a connection leads around it, copies of its values do not fit the rest, or are not
-        answered as copies of the pictures are.
-        """
-        grey = torch.linspace(0.1, 0.9, 2 * self.network.input.channels)
-        height, width = self.network.input.size
-        pictures = grey.view(2, -1, 1, 1).repeat(1, 1, height, width)
-        masks = torch.zeros(3, len(self.values), dtype=torch.bool, device=self.network.device)
-        masks[1] = True
-        with suppress(RuntimeError, ValueError):
-            late = self.scores(pictures, masks, late=True)
-            return torch.allclose(late, self.scores(pictures, masks, late=False), atol=1e-4)
-        return False
 
 
 def _labelled(batch: Batch, classes: int) -> tuple[Tensor, Tensor]:
