@@ -73,6 +73,7 @@ def small_atlas(path: Path) -> Path:
                 "errors": [2],
             }
             job.document("evaluation", evaluation)
+            job.arrays("spectrum", {"level": made.random((3, 9, 9)), "axes": np.eye(3)})
             job.document("top conv", {"values": [[2.0, 1.0]] * 3, "images": [[0, 1]] * 3})
             job.document("source", {"model": "os:getcwd", "data": "digits"})
             job.add(Skipped("broken.jpg", "truncated"), Finding(0, "units", "All fire.", {"n": 3}))
@@ -146,7 +147,9 @@ def _picture(layer: str, unit: int, made: np.random.Generator) -> PictureRecord:
 
 def contents(atlas: Atlas) -> Iterator[tuple[str, Any]]:
     """Everything that an atlas hands out, each under a name that tells it from the rest."""
-    yield from (("document", named) for named in atlas.documents().items())
+    for name in atlas.documents():
+        yield from _asked("document", lambda name=name: [(name, atlas.document(name))])
+    yield from _asked("arrays", lambda: sorted(atlas.arrays("spectrum").items()))
     yield from (("job", job) for job in atlas.jobs())
     yield from (("finding", finding) for finding in atlas.findings())
     yield from (("skipped", skipped) for skipped in atlas.skipped())

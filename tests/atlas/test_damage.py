@@ -83,7 +83,7 @@ def test_whatever_was_done_to_the_file(
 def test_a_whole_atlas_is_called_whole(whole: Path, written: frozenset[str]) -> None:
     verdict = verify(whole)
     assert verdict.whole
-    assert verdict.rows == 40 + 6  # artefacts and jobs
+    assert verdict.rows == 42 + 6  # artefacts and jobs
     assert "each with a checksum that fits" in verdict.summary
     assert len(written) == verdict.rows
 
@@ -175,10 +175,14 @@ def test_a_damaged_file_is_not_written_to(path: Path) -> None:
 
 
 def without_checksums(path: Path) -> None:
-    """Bring an atlas back to format 2."""
+    """Bring an atlas back to format 2, which had no table that came without a new format."""
     with closing(sqlite3.connect(path)) as connection, connection:
         for table in TABLES:
-            connection.execute(f"ALTER TABLE {table.name} DROP COLUMN checksum")
+            connection.execute(
+                f"DROP TABLE {table.name}"
+                if table.format is None
+                else f"ALTER TABLE {table.name} DROP COLUMN checksum"
+            )
         connection.execute("DROP TABLE unchecked")
         connection.execute("PRAGMA user_version = 2")
 
@@ -192,7 +196,8 @@ def test_of_an_early_atlas_not_all_can_be_told_and_that_is_said(
     assert verdict.unchecked == verdict.rows
     assert "before atlas format 3, which had no checksums" in verdict.summary
     with Atlas.open(path) as atlas:
-        assert {f"{name} {told(record)}" for name, record in contents(atlas)} == written
+        read = {f"{name} {told(record)}" for name, record in contents(atlas)}
+        assert read == {each for each in written if not each.startswith("arrays")}
 
 
 def test_an_early_atlas_that_is_added_to_has_checksums_for_what_is_new(path: Path) -> None:

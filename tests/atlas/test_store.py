@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from phosphene.atlas import (
+    ArrayRecord,
     Atlas,
     Document,
     ExampleRecord,
@@ -93,6 +94,7 @@ def every_record() -> list[Record]:
         Skipped("a/b.png", "cut short"),
         ProbeRecord("fool-1", "fool", "Fooling", "10 of 10.", {"steps": 5}, b"PNG"),
         Document("network", {"classes": ["nought", "eins"]}),
+        ArrayRecord("spectrum", "level", np.arange(6, dtype=np.float32).reshape(2, 3)),
     ]
 
 
@@ -198,7 +200,7 @@ def test_an_interrupted_job_leaves_nothing(path: Path, error: BaseException) -> 
             interrupted(atlas, error)
         assert not atlas.done("key")
         assert atlas.layers() == ()
-        assert atlas.documents() == {}
+        assert atlas.documents() == ()
         failed = [job.error for job in atlas.jobs() if job.state == "failed"]
         assert failed == (["ValueError: no"] if isinstance(error, ValueError) else [])
         with atlas.job("key", "kind", "title") as job:

@@ -82,7 +82,8 @@ def test_threads_write_through_one_open_atlas(path: Path) -> None:
     with Atlas.build(path) as atlas:
         at_once(4, write)
     with Atlas.open(path) as atlas:
-        assert atlas.documents() == {f"{n} {i}": [n] * 100 for n in range(4) for i in range(20)}
+        found = {name: atlas.document(name) for name in atlas.documents()}
+        assert found == {f"{n} {i}": [n] * 100 for n in range(4) for i in range(20)}
     assert list(path.parent.iterdir()) == [path]
 
 

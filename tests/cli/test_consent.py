@@ -42,7 +42,7 @@ def stranger(folder: Path, **source: object) -> Path:
     small_atlas(path)
     with Atlas.build(path) as atlas:
         atlas.drop(job.key for job in atlas.jobs() if job.key != "describe")
-        documents = atlas.documents() | {"source": source}
+        documents = {name: atlas.document(name) for name in atlas.documents()} | {"source": source}
         with atlas.job("describe", "describe", "Describe") as job:
             for name, value in documents.items():
                 job.document(name, value)

@@ -4,6 +4,7 @@ from phosphene.atlas.claims import claim, claimed
 from phosphene.atlas.codec import quantise
 from phosphene.atlas.damage import Damage
 from phosphene.atlas.records import (
+    ArrayRecord,
     Document,
     ExampleRecord,
     Finding,
@@ -20,6 +21,7 @@ from phosphene.atlas.store import Atlas, JobWriter, job_key
 from phosphene.atlas.verdict import Verdict, blaming_damage, drop_damaged, expecting, verify
 
 __all__ = [
+    "ArrayRecord",
     "Atlas",
     "Damage",
     "Document",

@@ -12,6 +12,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
+import numpy as np
+from jaxtyping import Float
+from numpy import ndarray
+
 from phosphene.atlas.checksums import CHECKSUM
 from phosphene.atlas.codec import sound_png
 from phosphene.atlas.connections import Column, Connect, Connections, columns, last_unchecked
@@ -26,6 +30,7 @@ from phosphene.atlas.damage import (
 )
 from phosphene.atlas.files import translated
 from phosphene.atlas.records import (
+    ARRAYS,
     DOCUMENTS,
     EXAMPLES,
     FINDINGS,
@@ -58,7 +63,7 @@ from phosphene.errors import (
     UnknownUnitError,
     nearest,
 )
-from phosphene.words import printable
+from phosphene.words import encodable, printable
 
 R = TypeVar("R")
 
@@ -223,19 +228,39 @@ class Reader:
         """Whether the job of that key has been done and need not be run again."""
         return bool(self._query("SELECT 1 FROM jobs WHERE key = ? AND state = 'done'", key))
 
-    def documents(self) -> dict[str, Any]:
-        """All named JSON values."""
-        return {found.name: found.value for found in self._select(DOCUMENTS, "ORDER BY name")}
+    def documents(self) -> tuple[str, ...]:
+        """The names of all documents, but for those that no text can be."""
+        found = self._query("SELECT name FROM documents ORDER BY name")
+        return tuple(str(name) for (name,) in found if encodable(str(name)) == name)
 
-    def document(self, name: str) -> Any:
-        """One named JSON value; raises `AtlasError` with the nearest names."""
+    def document(self, name: str, *otherwise: Any) -> Any:
+        """One named JSON value, or what is given `otherwise` where there is none.
+
+        Raises:
+            AtlasError: there is none, and nothing else was given; with the nearest names.
+            DamagedError: it is not as it was written.
+        """
         found = self._alone(DOCUMENTS, "WHERE name = ?", name)
-        if not found:
-            names = [known for (known,) in self._query("SELECT name FROM documents ORDER BY name")]
-            raise AtlasError(
-                f"the atlas {self.path} has no document {name!r}; {nearest(name, names)}"
-            )
-        return found.value
+        if found:
+            return found.value
+        if otherwise:
+            return otherwise[0]
+        raise AtlasError(
+            f"the atlas {self.path} has no document {name!r}; {nearest(name, self.documents())}"
+        )
+
+    def arrays(self, name: str) -> dict[str, Float[ndarray, "..."]]:
+        """The arrays that belong to a name such as `spectrum`, float32; raises as `document`."""
+        found: dict[str, Float[ndarray, "..."]] = {}
+        if self._has(ARRAYS):
+            for record in self._read(ARRAYS, "WHERE document = ? ORDER BY name", name):
+                if isinstance(record, Damage):
+                    raise record.error(self.path)
+                found[record.name] = record.array
+        if found:
+            return found
+        # Atlases from before there was a table of arrays have them as lists in a document.
+        return {key: np.array(v, np.float32) for key, v in self.document(name).items()}
 
     def records(self, kind: type[R]) -> tuple[R, ...]:
         """All records of a class, for which there may be no other question."""
@@ -266,14 +291,18 @@ class Reader:
             owner = list(table.owner)
             chosen = [column for column in table.columns if column not in _WALL_CLOCK]
             order = ", ".join([*table.key, *owner])
-            if self._has(table) or table.format is not None:
-                digest.update(f"{table.name} {', '.join(owner + chosen)}\n".encode())
+            title = f"{table.name} {', '.join(owner + chosen)}\n".encode()
+            if table.format is not None:
+                digest.update(title)
             if not self._has(table):  # in an atlas of an earlier version: as good as empty
                 continue
             cells = self._cells(table, owner + chosen)
             statement = f"SELECT {cells} FROM {table.name} ORDER BY {order}"
             with translated(self.path):
-                for row in self._connection.execute(statement):  # one at a time: blobs are large
+                rows = self._connection.execute(statement)
+                for number, row in enumerate(rows):  # one at a time: blobs are large
+                    if table.format is None and number == 0:
+                        digest.update(title)
                     digest.update(repr(row).encode() + b"\n")
         return digest.hexdigest()
 

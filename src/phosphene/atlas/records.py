@@ -56,6 +56,20 @@ class Document(Record):
 DOCUMENTS = stored("documents", Document, "name", title="the document {name}", format=1)
 
 
+@dataclass(frozen=True, eq=False)
+class ArrayRecord(Record):
+    """One of the arrays that describe the study as a whole, such as those of its `spectrum`."""
+
+    document: str
+    name: str
+    array: Float[ndarray, "..."]
+
+
+ARRAYS = stored(
+    "arrays", ArrayRecord, "document", "name", title="the {name} of the {document}", array=EXACT
+)
+
+
 @dataclass(frozen=True)
 class LayerRecord(Record):
     """One layer. `shape` leaves out the batch; `field` is the receptive field `(h, w)` in pixels.

@@ -11,11 +11,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from jaxtyping import Float
+from numpy import ndarray
+
 from phosphene.atlas.codec import canonical_json
 from phosphene.atlas.connections import Connect, close_to_single_file, connect_to_write, to_read
 from phosphene.atlas.files import check, create, translated
 from phosphene.atlas.reader import Reader
-from phosphene.atlas.records import JOBS, Document, Job, Record, table_of
+from phosphene.atlas.records import JOBS, ArrayRecord, Document, Job, Record, table_of
 from phosphene.errors import AtlasError
 from phosphene.results import html_table
 from phosphene.version import __version__
@@ -255,3 +258,7 @@ class JobWriter:
     def document(self, name: str, value: Any) -> None:
         """Add a named JSON value."""
         self.add(Document(name, value))
+
+    def arrays(self, name: str, arrays: Mapping[str, Float[ndarray, "..."]]) -> None:
+        """Add named arrays that belong together, exact to float32."""
+        self.add(*(ArrayRecord(name, part, array) for part, array in arrays.items()))

@@ -24,7 +24,7 @@ def require_same(atlas: Atlas, study: Study) -> None:
         ("network", study.network.fingerprint, "another network (or other weights)"),
         ("data", study.data_fingerprint, "other data"),
     ):
-        found = atlas.documents().get(name)
+        found = atlas.document(name, None)
         if found is not None and found["fingerprint"] != fingerprint:
             raise AtlasMismatchError(
                 f"{atlas.path} holds the study of {what}: {found['name']}. "

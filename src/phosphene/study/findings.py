@@ -74,10 +74,10 @@ class Conclude(StudyJob):
                 yield "data", f"Left out, because {why}: {told}.", seen
         if self.study.vocabulary.words:
             yield "accuracy", f"{self.study.vocabulary.words}.", {}
-        found = atlas.documents().get("labels found")
+        found = atlas.document("labels found", None)
         if found is not None:
             yield "accuracy", _labels_found(found), found
-        evaluation = atlas.documents().get("evaluation")
+        evaluation = atlas.document("evaluation", None)
         if evaluation is None:
             return
         right = round(evaluation["accuracy"] * evaluation["count"])
@@ -132,7 +132,7 @@ class Conclude(StudyJob):
             )
 
     def _units(self, atlas: Atlas) -> Iterator[Said]:
-        left_out = atlas.documents().get("left out", {})
+        left_out = atlas.document("left out", {})
         for layer in self._hidden(atlas):
             units = atlas.units(layer.name)
             silent = [u.unit for u in units if u.firing_rate == 0]

@@ -39,7 +39,7 @@ def keep_probe(
     Raises:
         AtlasMismatchError: the atlas is about another network.
     """
-    known = atlas.documents().get("network")
+    known = atlas.document("network", None)
     if known is not None and known["fingerprint"] != network.fingerprint:
         raise AtlasMismatchError(
             f"{atlas.path} holds the study of another network (or other weights): "

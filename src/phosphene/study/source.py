@@ -199,7 +199,8 @@ def find_source(
     found: dict[str, str] = {} if atlas else {"model": target}
     if atlas is not None:
         with Atlas.open(atlas) as opened:
-            known = opened.documents()
+            asked = {name: opened.document(name, None) for name in ("network", "source")}
+        known = {name: value for name, value in asked.items() if value is not None}
         found |= _texts(atlas, known.get("source", {}))
     learnt = trained(target)
     if learnt is not None and learnt.data is not None:

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import torch
 from jaxtyping import Float
 from numpy import ndarray
@@ -130,7 +129,6 @@ class Pictures(UnitsJob):
 
     def run(self, atlas: Atlas, writer: JobWriter) -> Iterator[float]:
         study, top = self.study, atlas.document(f"top {self.layer.name}")
-        arrays = {k: np.array(v, np.float32) for k, v in atlas.document("spectrum").items()}
         starts = None
         if self.recipe.aim == "channel":
             starts = torch.stack([picture(study, top["images"][u][0]) for u in self.units])
@@ -139,7 +137,7 @@ class Pictures(UnitsJob):
             [Unit(self.layer.name, u) for u in self.units],
             self.recipe,
             seed=study.settings.seed,
-            spectrum=Spectrum.from_arrays(arrays),
+            spectrum=Spectrum.from_arrays(atlas.arrays("spectrum")),
             usual=Usual.from_json(atlas.document("usual")),
             starts=starts,
         )

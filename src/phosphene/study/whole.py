@@ -163,7 +163,7 @@ class Shown(StudyJob):
         return {"layers": layers, "examples": examples} | _chosen(self.study)
 
     def run(self, atlas: Atlas, writer: JobWriter) -> Iterator[float]:
-        evaluation = atlas.documents().get("evaluation", {"examples": [], "errors": []})
+        evaluation = atlas.document("evaluation", {"examples": [], "errors": []})
         indices = {*evaluation["examples"], *evaluation["errors"]}
         for layer in self.study.layers:
             images = atlas.document(f"top {layer.name}")["images"]
@@ -192,8 +192,7 @@ class MeasureSpectrum(StudyJob):
         settings = self.study.settings
         found = batches(self.study.data, self.study.batch, settings.workers)
         spectrum = Spectrum.measure(batch.pictures for batch in found if len(batch.indices))
-        arrays = {name: array.tolist() for name, array in spectrum.arrays().items()}
-        writer.document("spectrum", arrays)
+        writer.arrays("spectrum", spectrum.arrays())
         yield 1.0
 
 
