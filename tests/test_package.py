@@ -83,12 +83,18 @@ def test_the_wheel_holds_everything_and_installs_into_an_empty_environment(tmp_p
     for path in names:
         if not (found / path.name).exists():
             (found / path.name).symlink_to(path)
+    alone = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     shown = subprocess.run(
-        [empty / "bin" / "phosphene", "show", "--help"], check=True, capture_output=True, text=True
+        [empty / "bin" / "phosphene", "show", "--help"],
+        check=True,
+        capture_output=True,
+        text=True,
+        env=alone,
     )
     assert "what is known of a unit" in shown.stdout
     where = [python, "-c", "import phosphene; print(phosphene.__file__)"]
-    assert str(empty) in subprocess.run(where, check=True, capture_output=True, text=True).stdout
+    ran = subprocess.run(where, check=True, capture_output=True, text=True, env=alone)
+    assert str(empty) in ran.stdout
 
 
 @pytest.mark.slow

@@ -38,6 +38,7 @@ from .objectives import Neuron as Neuron
 from .objectives import Probability as Probability
 from .objectives import TotalVariation as TotalVariation
 from .probes import look as look
+from .progress import show_progress as show_progress
 from .results import sheet as sheet
 from .study import Settings as Settings
 from .study import Study as Study

@@ -7,7 +7,7 @@ asked for, so that answers can show themselves in a notebook.
 
 import io
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache, singledispatch
 from html import escape
 from importlib import import_module
@@ -17,13 +17,6 @@ from typing import Any
 from PIL import Image
 
 from phosphene.errors import PhospheneError
-
-Progress = Callable[[int, int], None]
-"""Told again and again, while an answer is sought, how much is done and how much there is."""
-
-
-def unheard(done: int, total: int) -> None:
-    """The progress that nobody listens to."""
 
 
 class Displayed:

@@ -3,12 +3,14 @@
 import re
 import shutil
 from dataclasses import replace
+from contextlib import nullcontext
 from pathlib import Path
 from urllib.parse import unquote
 
 import numpy as np
 import pytest
 
+from heard import heard_in
 from markup import Page
 from phosphene.atlas import (
     Atlas,
@@ -25,6 +27,7 @@ from phosphene.figures import export_site, layer_sheet, unit_sheet
 from phosphene.figures.ink.tile import Tile
 from phosphene.figures.site.folder import SiteFolder, slug
 from phosphene.figures.site.places import InFolder
+from phosphene.progress import watching
 
 pytestmark = pytest.mark.slow  # together more than a few seconds
 
@@ -161,13 +164,17 @@ def test_a_folder_with_other_files_is_left_alone(digits_atlas: Path, tmp_path: P
 
 
 def test_an_export_that_was_cut_short_is_gone_on_with(digits_atlas: Path, tmp_path: Path) -> None:
-    def cut(done: int, total: int) -> None:
+    def cut(done: float, total: float, about: str = "") -> None:
         if done == 3:
             raise KeyboardInterrupt
 
     (tmp_path / ".nojekyll").write_text("")  # hidden files are nobody's pages
-    with Atlas.open(digits_atlas) as atlas, pytest.raises(KeyboardInterrupt):
-        export_site(atlas, tmp_path, cut)
+    with (
+        Atlas.open(digits_atlas) as atlas,
+        watching(lambda title: nullcontext(cut)),
+        pytest.raises(KeyboardInterrupt),
+    ):
+        export_site(atlas, tmp_path)
     assert not (tmp_path / "index.html").exists()
     (tmp_path / "unit-conv1-0.html.partial").write_text("<!DOCT")
     (tmp_path / "probe-fool-1.json").write_text("{}")
@@ -182,12 +189,13 @@ def test_a_folder_that_cannot_be_written(digits_atlas: Path, tmp_path: Path) -> 
 
 
 def test_progress_reaches_its_total(digits_atlas: Path, tmp_path: Path) -> None:
-    seen: list[tuple[int, int]] = []
-    with Atlas.open(digits_atlas) as atlas:
-        index = export_site(atlas, tmp_path, lambda done, total: seen.append((done, total)))
+    seen: list[tuple[str, float, float, str]] = []
+    with Atlas.open(digits_atlas) as atlas, watching(heard_in(seen)):
+        index = export_site(atlas, tmp_path)
     assert index == tmp_path / "index.html"
-    assert [done for done, _ in seen] == list(range(1, len(seen) + 1))
-    assert {total for _, total in seen} == {len(seen)}
+    assert [told[:3] for told in seen] == [
+        ("writing pages", done, len(seen)) for done in range(1, len(seen) + 1)
+    ]
 
 
 def bare(path: Path, statistics: bool) -> Path:

@@ -9,12 +9,14 @@ from torch import Tensor, nn
 from torch.utils.data import TensorDataset
 
 import tiny
+from heard import heard_in
 from laws import unchanged
 from mnist_cnn import trained
 from phosphene.data import Unreadable, mnist
 from phosphene.errors import InputError, NetworkError, ObjectiveError, SizeError
 from phosphene.network import Network
 from phosphene.probes import MorphDistances, morph, morph_distances
+from phosphene.progress import watching
 
 RATE, STEPS = 0.03, 12
 
@@ -129,9 +131,10 @@ class TestDistances:
         torch.testing.assert_close(small.l2, large.l2, atol=1e-3, rtol=0)
 
     def test_tell_of_progress(self, network: Network, data: TensorDataset) -> None:
-        told: list[tuple[int, int]] = []
-        morph_distances(network, data, rate=1.0, batch=10, progress=lambda *done: told.append(done))
-        assert told == [(10, 23), (20, 23), (23, 23)]
+        told: list[tuple[str, float, float, str]] = []
+        with watching(heard_in(told)):
+            morph_distances(network, data, rate=1.0, batch=10)
+        assert [(done, total) for _, done, total, _ in told] == [(10, 23), (20, 23), (23, 23)]
 
     def test_leave_the_network_as_it_was(self, network: Network, data: TensorDataset) -> None:
         with unchanged(network.module):

@@ -11,6 +11,7 @@ import torch
 from torch import nn
 from typer.testing import CliRunner
 
+from heard import heard_in
 from phosphene.atlas import Atlas
 from phosphene.cli.probe import probe
 from phosphene.cli.questions import asked as commands
@@ -22,6 +23,7 @@ from phosphene.network import Input, Network
 from phosphene.probes import StrokeScores, options, question, read_strokes
 from phosphene.probes.question import PANELS, Question, named, questions, table
 from phosphene.probes.subject import InMemory
+from phosphene.progress import watching
 from phosphene.results import Result, sheet
 from phosphene.study import Settings, Study, build
 from phosphene.study.asking import Kept, ask, keep
@@ -83,18 +85,18 @@ def test_every_question_is_asked_here() -> None:
 @pytest.mark.parametrize("name", LEAST)
 def test_a_question_is_answered_once(folder: Path, name: str) -> None:
     asked = named(name, **LEAST[name])
-    told: list[tuple[int, int]] = []
+    told: list[tuple[str, float, float, str]] = []
     subject = InMemory(NET, DATA)
-    subject.progress = lambda done, total: told.append((done, total))
     subject.tell = lambda text: None
-    with Atlas.build(folder / "a.atlas") as atlas:
+    with Atlas.build(folder / "a.atlas") as atlas, watching(heard_in(told)):
         first = keep(atlas, subject, asked)
         assert isinstance(first, Kept)
         assert first.fresh
         assert first.summary.strip()
         json.dumps(first.to_json(), allow_nan=False)
         assert sheet(first).width > 400
-        assert all(0 <= done <= total for done, total in told)
+        assert {title for title, *_ in told} <= {asked.title(subject)}
+        assert all(0 <= done <= total for _, done, total, _ in told)
         kind = type(asked)
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(kind, "ask", lambda *_: pytest.fail("it was asked again"))

@@ -9,7 +9,7 @@ import pytest
 from phosphene.atlas import Atlas
 from phosphene.data import ArrayDataset, Example
 from phosphene.study import Study, build
-from phosphene.study.building import Progress
+from phosphene.study.building import BuildStep
 
 
 class Watched(ArrayDataset):
@@ -31,7 +31,7 @@ def watched(study: Study, monkeypatch: pytest.MonkeyPatch) -> Study:
     return Study(study.network, watched, settings)
 
 
-def the_pass(study: Study, path: Path) -> Iterator[Progress]:
+def the_pass(study: Study, path: Path) -> Iterator[BuildStep]:
     return (step for step in build(study, path) if step.title.startswith("looking"))
 
 

@@ -1,6 +1,7 @@
 """The command line: parse, call, print."""
 
 import sys
+from functools import partial
 from io import TextIOWrapper
 
 from rich.markup import escape
@@ -9,6 +10,7 @@ from phosphene.allocator import keep_freed_memory
 from phosphene.cli.app import app
 from phosphene.cli.output import errors
 from phosphene.errors import PhospheneError
+from phosphene.progress import bar, watching
 
 __all__ = ["app", "main"]
 
@@ -28,7 +30,8 @@ def main() -> None:
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     try:
-        app()
+        with watching(partial(bar, console=errors)):
+            app()
     except PhospheneError as error:
         _fail(str(error), status=2)
     except (KeyboardInterrupt, SystemExit) as end:

@@ -10,7 +10,6 @@ from phosphene.cli import options
 from phosphene.cli.consent import permit
 from phosphene.cli.described import Described
 from phosphene.cli.output import (
-    bar,
     check_picture,
     console,
     in_characters,
@@ -21,7 +20,7 @@ from phosphene.cli.output import (
 )
 from phosphene.probes.question import Question
 from phosphene.results import Result, sheet
-from phosphene.study.asking import Kept, keep
+from phosphene.study.asking import Kept, keep, put
 from phosphene.study.source import Source, find_source
 
 
@@ -50,18 +49,16 @@ def source(
 
 
 def answer(subject: Source, question: Question, out: Path | None) -> None:
-    """Put the question under a progress bar, keep the answer in an atlas, and tell it."""
+    """Put the question, keep the answer in an atlas, and tell it."""
     check_picture(out)
     _ = subject.network  # whoever has to be asked for consent is asked before the bar
     if question.rests_on_data(subject):
         _ = subject.data
-    with bar(escape(question.title(subject)), None) as (progress, task):
-        subject.progress = lambda done, total: progress.update(task, completed=done, total=total)
-        if subject.atlas is None:
-            found = question.ask(subject)
-        else:
-            with Atlas.build(subject.atlas) as atlas:
-                found = keep(atlas, subject, question)
+    if subject.atlas is None:
+        found = put(question, subject)
+    else:
+        with Atlas.build(subject.atlas) as atlas:
+            found = keep(atlas, subject, question)
     name = found.record.name if isinstance(found, Kept) else question.kind
     _tell(found, out or Path(f"{name}.png"), named=out is not None, kept=_kept(found, subject))
 

@@ -14,11 +14,12 @@ from phosphene.cli.chosen import of_classes
 from phosphene.cli.consent import permit
 from phosphene.cli.described import Described, describes
 from phosphene.cli.finishing import tell_findings
-from phosphene.cli.following import follow_study, tell_reading
+from phosphene.cli.following import tell_reading
 from phosphene.cli.output import say, warn
 from phosphene.cli.plausible import warn_implausible
 from phosphene.data import load_data, resize_of
 from phosphene.errors import SpecError
+from phosphene.progress import follow
 from phosphene.study import CHANNELS, NEURONS, Settings, Study, build, decided
 from phosphene.study.consent import remember
 from phosphene.study.finding import FROM, seen_from
@@ -120,7 +121,7 @@ def build_command(
     tell_reading(study)
     if study.vocabulary.shared:
         warn_implausible(network, study.data, others=not told.normalised)
-    follow_study(build(study, out, replace=replace_other))
+    follow(build(study, out, replace=replace_other))
     tell_findings(out)
     say(f"\nNow: [b]phosphene export {out} SITE[/] or [b]phosphene show {out} UNIT[/]")
 

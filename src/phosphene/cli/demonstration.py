@@ -11,12 +11,13 @@ from phosphene.atlas import Atlas
 from phosphene.cli import options
 from phosphene.cli.arguments import Device, Seed
 from phosphene.cli.finishing import finish
-from phosphene.cli.following import follow_study, follow_training
-from phosphene.cli.output import bar, say
+from phosphene.cli.following import follow_training
+from phosphene.cli.output import say
 from phosphene.data import digits
 from phosphene.figures import attributions_sheet
 from phosphene.network import Input, Network
 from phosphene.probes import reactions
+from phosphene.progress import counted, follow, telling
 from phosphene.study import CHANNELS, Settings, Study, build, keep_probe
 from phosphene.training import Training, seeded, train
 from phosphene.units import Unit
@@ -90,7 +91,7 @@ def _digits(out: Path, seed: int, device: str) -> None:
         "data": "digits:test",
     }
     study = Study(network, digits("test"), Settings(seed=seed), source)
-    follow_study(build(study, out / "digits.atlas"))
+    follow(build(study, out / "digits.atlas"))
     finish(out / "digits.atlas", out / "site", "conv2:3")
 
 
@@ -100,11 +101,10 @@ def _photos(out: Path, seed: int, device: str) -> None:
     atlas = out / "photos.atlas"
     study = photos_study(network, seed)
     out.mkdir(parents=True, exist_ok=True)
-    follow_study(build(study, atlas))
-    with bar("looking at photographs", len(LOOKED_AT)) as (progress, task):
-        for name in LOOKED_AT:
+    follow(build(study, atlas))
+    with telling("looking at photographs"):
+        for name in counted(LOOKED_AT):
             _look(network, atlas, name)
-            progress.advance(task)
     finish(atlas, out / "site", f"'{study.layers[-1].name}:{study.chosen['fc'][0]}'")
     say(f"Any picture of yours: [b]phosphene show {atlas} blocks.7:2 --image cat.jpg[/]")
 

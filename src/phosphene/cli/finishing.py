@@ -8,7 +8,7 @@ from rich.markup import escape
 
 from phosphene.atlas import Atlas
 from phosphene.cli.checking import tell_damage
-from phosphene.cli.output import bar, say
+from phosphene.cli.output import say
 from phosphene.figures import export_site
 
 
@@ -22,12 +22,9 @@ def export(
 
 
 def write_site(atlas: Path, site: Path) -> Path:
-    """Export an atlas under a progress bar; the path of its index."""
+    """Export an atlas and tell what is damaged; the path of its index."""
     with Atlas.open(atlas) as opened:
-        with bar("writing pages", 1) as (progress, task):
-            index = export_site(
-                opened, site, lambda done, total: progress.update(task, completed=done, total=total)
-            )
+        index = export_site(opened, site)
         tell_damage(opened)
     return index
 

@@ -4,9 +4,10 @@ from collections.abc import Iterable
 
 from rich.markup import escape
 
-from phosphene.cli.output import bar, errors, say
+from phosphene.cli.output import errors, say
 from phosphene.network import Network
-from phosphene.study import Progress, Study
+from phosphene.progress import tell, telling
+from phosphene.study import Study
 from phosphene.training import TrainingStep
 from phosphene.words import number, percent
 
@@ -14,21 +15,18 @@ from phosphene.words import number, percent
 def follow_training(steps: Iterable[TrainingStep], total: int) -> int:
     """Show a training as it goes, with a running loss and accuracy; how many steps were made."""
     made, loss, accuracy = 0, float("nan"), float("nan")
-    with bar("training", total) as (progress, task):
+    with telling("training"):
         for step in steps:
             made += 1
             loss = step.loss if made == 1 else 0.98 * loss + 0.02 * step.loss
             accuracy = step.accuracy if made == 1 else 0.98 * accuracy + 0.02 * step.accuracy
             if step.index % 20 == 0 or step.index == total:
-                progress.update(
-                    task,
-                    completed=step.index,
-                    description=f"training  loss {number(loss)}  accuracy {percent(accuracy, 2)}",
-                )
+                told = f"loss {number(loss)}, accuracy {percent(accuracy, 2)}"
+                tell(step.index, total, told)
             if step.validation is not None:
                 errors.print(f"step {step.index:,}: {percent(step.validation, 2)} of validation")
         if not made:
-            progress.update(task, completed=total, description="training  already done")
+            tell(total, total, "already done")
     return made
 
 
@@ -46,13 +44,3 @@ def tell_reading(study: Study) -> None:
 def _others(network: Network) -> list[str]:
     """What raw scores may mean besides what was assumed."""
     return ["sigmoid", "none"] if network.task == "softmax" else ["none"]
-
-
-def follow_study(steps: Iterable[Progress]) -> None:
-    """Show a study as it is built."""
-    with bar("study", 1) as (progress, task):
-        for step in steps:
-            note = f"  ({step.resumed} of {step.total} jobs were there)" if step.resumed else ""
-            progress.update(
-                task, total=step.total, completed=step.done, description=f"{step.title}{note}"
-            )

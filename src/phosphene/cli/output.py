@@ -1,23 +1,12 @@
-"""What the commands print: progress bars, lines and small pictures made of characters."""
+"""What the commands print: lines and small pictures made of characters."""
 
 import io
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import (
-    BarColumn,
-    Progress,
-    TaskID,
-    TaskProgressColumn,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
 from rich.table import Table
 from rich.text import Text
 
@@ -76,21 +65,6 @@ def in_format(image: Image.Image, suffix: str) -> bytes:
     buffer = io.BytesIO()
     image.save(buffer, format=Image.registered_extensions()[suffix.lower()])
     return buffer.getvalue()
-
-
-@contextmanager
-def bar(title: str, total: float | None) -> Iterator[tuple[Progress, TaskID]]:
-    """A progress bar for the duration."""
-    progress = Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TaskProgressColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-        console=errors,
-    )
-    with progress:
-        yield progress, progress.add_task(title, total=total)
 
 
 def in_characters(image: Image.Image, width: int = 56) -> Text:

@@ -17,6 +17,7 @@ from phosphene.maximize.transparency import opacity, traced
 from phosphene.maximize.usual import Usual
 from phosphene.network import PLAIN, STRAIGHT, Network, Rule
 from phosphene.objectives import Channel, Combination, Neuron, Term, unit_maps
+from phosphene.progress import counted, telling
 from phosphene.results import Displayed, Result
 from phosphene.spellings import Meant, Model, network_of, units_of
 from phosphene.streams import Streams, derived
@@ -74,6 +75,7 @@ class Drawings(Displayed, list[Drawing]):
         return f"[{', '.join(map(repr, self))}]"
 
 
+@telling("drawing")
 def draw(
     network: Model,
     units: Meant,
@@ -103,7 +105,7 @@ def draw(
             f"{len(starts)} starts were given for {len(wanted)} units; give one for each"
         )
     found: dict[Unit, Drawing] = {}
-    for layer in dict.fromkeys(unit.layer for unit in wanted):
+    for layer in counted(list(dict.fromkeys(unit.layer for unit in wanted))):
         places = [i for i, unit in enumerate(wanted) if unit.layer == layer]
         easel = _Easel(network, chosen(network, layer, recipe, spectrum, usual), seed)
         found |= _drawn(

@@ -14,6 +14,7 @@ from phosphene.maximize.loop import Step, ascend
 from phosphene.maximize.optimizers import Optimizer
 from phosphene.network import PLAIN, Network, Rule
 from phosphene.objectives import Term
+from phosphene.progress import tell, telling
 from phosphene.streams import Streams
 from phosphene.transforms import RandomAffine, Transform
 from phosphene.values import Value
@@ -108,7 +109,7 @@ def follow(
             _, channels, height, width = pictures.shape
         shape = (channels, height, width)
     canvas = recipe.canvas.build(streams, shape, spectrum, pictures=pictures, device=network.device)
-    return ascend(
+    steps = ascend(
         network,
         objective,
         canvas,
@@ -118,6 +119,14 @@ def follow(
         transform=WIDE if recipe.transform is None else recipe.transform,
         rule=rule,
     )
+    return _told(steps, recipe.steps)
+
+
+def _told(steps: Iterator[Step], total: int) -> Iterator[Step]:
+    with telling("drawing"):
+        for step in steps:
+            tell(step.index, total)
+            yield step
 
 
 def paint(

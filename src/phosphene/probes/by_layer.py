@@ -12,7 +12,7 @@ from phosphene.errors import InputError
 from phosphene.maximize import Recipe, on_screen, paint
 from phosphene.network import Network
 from phosphene.objectives import Term, Values
-from phosphene.results import Progress, unheard
+from phosphene.progress import counted
 from phosphene.streams import Streams
 
 
@@ -50,7 +50,6 @@ def counterparts(
     *,
     seed: int,
     spectrum: Spectrum | None,
-    progress: Progress = unheard,
 ) -> list[Counterpart]:
     """Draw for each layer the picture that `objective(layer, its values for picture)` asks for.
 
@@ -65,7 +64,7 @@ def counterparts(
     objectives = [objective(layer, Values.of(recording[layer])) for layer in chosen]
     channels, height, width = picture.shape
     found = []
-    for layer, term in zip(chosen, objectives, strict=True):
+    for layer, term in counted(list(zip(chosen, objectives, strict=True))):
         streams = Streams.seeded(seed, [layer])
         painted = paint(
             network, term, recipe, streams, shape=(channels, height, width), spectrum=spectrum
@@ -74,7 +73,6 @@ def counterparts(
         with torch.no_grad():
             values = network.record(made, [layer])[layer].flatten()
         found.append(Counterpart(layer, made[0].cpu(), values, recording[layer].flatten()))
-        progress(len(found), len(chosen))
     return found
 
 

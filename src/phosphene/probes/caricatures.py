@@ -16,7 +16,8 @@ from phosphene.probes import options
 from phosphene.probes.by_layer import counterparts
 from phosphene.probes.question import DRAW, Question
 from phosphene.probes.subject import Subject
-from phosphene.results import Progress, Result, unheard
+from phosphene.progress import telling
+from phosphene.results import Result
 from phosphene.transforms import RandomAffine
 from phosphene.words import number
 
@@ -62,6 +63,7 @@ class Caricature(Result):
         }
 
 
+@telling("exaggerating")
 def caricature(
     network: Network,
     picture: Float[Tensor, "c h w"],
@@ -71,7 +73,6 @@ def caricature(
     cosine_power: float = 1.0,
     seed: int = 0,
     spectrum: Spectrum | None = None,
-    progress: Progress = unheard,
 ) -> Caricature:
     """Draw for each layer the picture that goes furthest in the direction of `picture`'s values.
 
@@ -92,7 +93,6 @@ def caricature(
         recipe,
         seed=seed,
         spectrum=spectrum,
-        progress=progress,
     )
     return Caricature(
         network.name,
@@ -130,5 +130,4 @@ class Caricaturing(Question):
             replace(CARICATURE, steps=self.steps),
             seed=subject.seed,
             spectrum=subject.spectrum,
-            progress=subject.progress,
         )

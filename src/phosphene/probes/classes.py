@@ -17,7 +17,8 @@ from phosphene.objectives import L2, Logit
 from phosphene.probes import options
 from phosphene.probes.question import DRAW, Question
 from phosphene.probes.subject import Subject
-from phosphene.results import Progress, Result, unheard
+from phosphene.progress import counted, telling
+from phosphene.results import Result
 from phosphene.streams import Streams
 from phosphene.transforms import Identity
 from phosphene.words import percent, plural
@@ -71,6 +72,7 @@ class ClassModels(Result):
         }
 
 
+@telling("drawing class models")
 def class_models(
     network: Network,
     targets: Sequence[int | str] | None = None,
@@ -80,7 +82,6 @@ def class_models(
     seed: int = 0,
     spectrum: Spectrum | None = None,
     batch: int = 32,
-    progress: Progress = unheard,
 ) -> ClassModels:
     """Draw what `network` takes for the purest picture of each class, by number or by name.
 
@@ -99,9 +100,8 @@ def class_models(
     chosen = _targets(network, targets)
     easel = _Easel(network, recipe, decay, seed, spectrum)
     drawn: list[Tensor] = []
-    for first in range(0, len(chosen), batch):
+    for first in counted(range(0, len(chosen), batch)):
         drawn.append(easel.draw(chosen[first : first + batch]))
-        progress(first + len(drawn[-1]), len(chosen))
     pictures = torch.cat(drawn)
     return ClassModels(
         network.name,
@@ -191,5 +191,4 @@ class ClassDrawing(Question):
             replace(BLANK, steps=self.steps),
             decay=self.decay,
             seed=subject.seed,
-            progress=subject.progress,
         )

@@ -19,7 +19,8 @@ from phosphene.probes.ablation import Census, census
 from phosphene.probes.question import TRAIN, Question
 from phosphene.probes.subject import Subject
 from phosphene.probes.transfers import class_pictures
-from phosphene.results import Progress, Result, unheard
+from phosphene.progress import counted, telling
+from phosphene.results import Result
 from phosphene.survey import Survey
 from phosphene.words import percent, plural
 
@@ -92,6 +93,7 @@ class Comparison(Result):
         return {"data": self.data, "networks": [side.to_json() for side in self.sides]}
 
 
+@telling("comparing networks")
 def compare(
     networks: Mapping[str, Network],
     dataset: Dataset[Any],
@@ -100,7 +102,6 @@ def compare(
     spectrum: Spectrum | None = None,
     threshold: float = 0.95,
     seed: int = 0,
-    progress: Progress = unheard,
 ) -> Comparison:
     """Read `dataset` with each of `networks`, count their idle units and draw their classes.
 
@@ -119,7 +120,7 @@ def compare(
     if recipe is not None and spectrum is None:
         spectrum = Spectrum.measure(batch.pictures for batch in batches(dataset))
     sides = []
-    for name, network in networks.items():
+    for name, network in counted(list(networks.items())):
         hidden = [la.name for la in network.default_layers if la.name != network.logits.name]
         survey = Survey(network, hidden).over(dataset)
         if survey.predictions is None or survey.predictions.count == 0:
@@ -129,7 +130,6 @@ def compare(
             drawn, _ = class_pictures(network, recipe, seed=seed, spectrum=spectrum)
         censuses = tuple(census(survey.layers[layer], threshold) for layer in hidden)
         sides.append(Side(name, network.parameters, survey.predictions.accuracy, censuses, drawn))
-        progress(len(sides), len(networks))
     name = str(getattr(dataset, "name", type(dataset).__name__))
     return Comparison(name, next(iter(networks.values())).classes, tuple(sides))
 
@@ -168,9 +168,7 @@ class Varying(Question):
     def ask(self, subject: Subject) -> Comparison:
         """The networks side by side."""
         networks, recipe = self.networks(subject), Recipe(steps=self.steps)
-        return compare(
-            networks, subject.data, recipe=recipe, seed=subject.seed, progress=subject.progress
-        )
+        return compare(networks, subject.data, recipe=recipe, seed=subject.seed)
 
     def networks(self, subject: Subject) -> dict[str, Network]:
         """The network itself and its variants, which are trained where they are not there."""

@@ -17,7 +17,8 @@ from phosphene.network import Network
 from phosphene.probes import options
 from phosphene.probes.question import UNITS, Question
 from phosphene.probes.subject import Subject
-from phosphene.results import Progress, Result, unheard
+from phosphene.progress import tell, telling
+from phosphene.results import Result
 from phosphene.survey import responses
 from phosphene.words import class_name, literal, number, plural
 
@@ -96,13 +97,12 @@ class Dissection(Result):
         }
 
 
+@telling("dissecting")
 def dissect(
     network: Network,
     dataset: Dataset[Any],
     layer: str,
     labels: Sequence[str] = (),
-    *,
-    progress: Progress = unheard,
 ) -> Dissection:
     """Rank all labelled pictures by each unit's response; how far ahead are those of one label?
 
@@ -122,7 +122,7 @@ def dissect(
     values: list[Tensor] = []
     given: list[Tensor] = []
     for batch in batches(dataset):
-        progress(max(batch.indices.tolist(), default=0) + 1, length(dataset))
+        tell(max(batch.indices.tolist(), default=0) + 1, length(dataset))
         known = batch.labels >= 0
         if known.any():
             with torch.no_grad():
@@ -274,6 +274,4 @@ class Dissecting(Question):
     def ask(self, subject: Subject) -> Dissection:
         """The scores of all units."""
         data = subject.part(self.part)
-        return dissect(
-            subject.network, data, self.layer, subject.network.classes, progress=subject.progress
-        )
+        return dissect(subject.network, data, self.layer, subject.network.classes)

@@ -18,7 +18,8 @@ from phosphene.probes import options
 from phosphene.probes.question import DRAW, Question
 from phosphene.probes.subject import Subject
 from phosphene.probes.texts import numbers
-from phosphene.results import Progress, Result, unheard
+from phosphene.progress import counted, telling
+from phosphene.results import Result
 from phosphene.streams import Streams
 from phosphene.transforms import RandomAffine, resized
 from phosphene.words import number, plural
@@ -65,6 +66,7 @@ class Dream(Result):
         }
 
 
+@telling("dreaming")
 def dream(
     network: Network,
     picture: Float[Tensor, "c h w"],
@@ -75,7 +77,6 @@ def dream(
     octaves: int = 4,
     scale: float = 1.4,
     seed: int = 0,
-    progress: Progress = unheard,
 ) -> Dream:
     """Raise the length of a layer's values, or of some of its `units`, starting from `picture`.
 
@@ -100,12 +101,11 @@ def dream(
     sizes = _sizes((picture.shape[1], picture.shape[2]), octaves, scale)
     whole = picture[None].to(network.device)
     added = torch.zeros_like(resized(whole, sizes[0]))
-    for octave, size in enumerate(sizes):
+    for octave, size in counted(list(enumerate(sizes))):
         base = resized(whole, size)
         start = (base + resized(added, size)).clamp(0, 1)
         streams = Streams.seeded(seed, [f"octave {octave}"])
         added = paint(network, objective, recipe, streams, pictures=start) - base
-        progress(octave + 1, len(sizes))
     dreamt = on_screen((whole + added).clamp(0, 1))
     before, after = (float(score(network, objective, some)[0]) for some in (whole, dreamt))
     return Dream(
@@ -162,5 +162,4 @@ class Dreaming(Question):
             recipe=replace(DREAM, steps=self.steps),
             octaves=self.octaves,
             seed=subject.seed,
-            progress=subject.progress,
         )

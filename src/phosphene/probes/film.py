@@ -13,7 +13,8 @@ from phosphene.canvas import Pixels
 from phosphene.maximize import Optimizer, Step, ascend
 from phosphene.network import Network
 from phosphene.objectives import Term
-from phosphene.results import Progress, Result, unheard
+from phosphene.progress import tell
+from phosphene.results import Result
 from phosphene.streams import Streams
 from phosphene.words import class_name, number, percent, plural
 
@@ -177,7 +178,6 @@ def shoot(
     *,
     optimizer: Optimizer,
     steps: int | None,
-    progress: Progress = unheard,
 ) -> Film:
     """The film of `steps` steps of `optimizer` on the pixels of `starts`, all in one batch.
 
@@ -201,7 +201,7 @@ def shoot(
     most = MOST if steps is None else steps
 
     def stop(step: Step) -> Tensor:
-        progress(len(frames), most)
+        tell(len(frames), most)
         frames.append(step.pictures.cpu())
         probabilities.append(network.probabilities(step.pictures).cpu())
         towards = probabilities[-1][range(len(targets)), list(targets)]

@@ -18,7 +18,7 @@ from phosphene.probes import options
 from phosphene.probes.film import CONVINCED, MOST, Film, shoot
 from phosphene.probes.question import CHANGE, Question
 from phosphene.probes.subject import Subject
-from phosphene.results import Progress, unheard
+from phosphene.progress import telling
 from phosphene.streams import Streams
 
 Aim = Callable[[tuple[int, ...]], Term]
@@ -45,6 +45,7 @@ def against(classes: int) -> Aim:
     return aim
 
 
+@telling("fooling")
 def fool(
     network: Network,
     targets: int | Sequence[int] | None = None,
@@ -54,7 +55,6 @@ def fool(
     optimizer: Optimizer | None = None,
     steps: int | None = None,
     seed: int = 0,
-    progress: Progress = unheard,
 ) -> Film:
     """Lead one picture to each of `targets` (all classes by default), in one batch.
 
@@ -103,7 +103,6 @@ def fool(
         aim(chosen),
         optimizer=optimizer,
         steps=steps,
-        progress=progress,
     )
 
 
@@ -202,7 +201,6 @@ class Fooling(Question):
             optimizer=self._optimizer(subject),
             steps=self.steps,
             seed=subject.seed,
-            progress=subject.progress,
         )
 
     @property

@@ -19,7 +19,8 @@ from phosphene.objectives import Logit
 from phosphene.probes import options, retraining
 from phosphene.probes.question import TRAIN, Question
 from phosphene.probes.subject import Subject
-from phosphene.results import Progress, Result, unheard
+from phosphene.progress import counted, telling
+from phosphene.results import Result
 from phosphene.scores import probabilities
 from phosphene.streams import Streams
 from phosphene.tasks import Task
@@ -132,6 +133,7 @@ class Imagined(Result):
         }
 
 
+@telling("imagining")
 def imagine(
     network: Network,
     recipe: Recipe,
@@ -141,7 +143,6 @@ def imagine(
     spectrum: Spectrum | None = None,
     nearest: Nearest | None = None,
     held_out: Float[Tensor, "n c h w"] | None = None,
-    progress: Progress = unheard,
 ) -> Imagined:
     """Draw `per_class` pictures for the logit of each class, all in one batch.
 
@@ -166,11 +167,10 @@ def imagine(
     names = [f"{unit.name}:{c}/{i}" for c in range(unit.units) for i in range(per_class)]
     size = batch_size(network, unit.name)
     drawn = []
-    for first in range(0, len(targets), size):
+    for first in counted(range(0, len(targets), size)):
         objective = Logit(tuple(targets[first : first + size]))
         streams = Streams.seeded(seed, names[first : first + size])
         drawn.append(paint(network, objective, recipe, streams, spectrum=spectrum).cpu())
-        progress(min(len(targets), first + size), len(targets))
     pictures = on_screen(torch.cat(drawn))
     closeness = None
     if nearest is not None and held_out is not None:
@@ -239,7 +239,6 @@ class Imagining(Question):
             seed=subject.seed,
             nearest=lambda some: nearest_neighbours(some, batches(pictures), 5),
             held_out=next(iter(batches(subject.data, 256))).pictures,
-            progress=subject.progress,
         )
 
     def _pictures(self, subject: Subject) -> Dataset[Any]:

@@ -13,7 +13,8 @@ from phosphene.probes import options
 from phosphene.probes.ablation import Ablation, Census, Group, ablate, census
 from phosphene.probes.question import UNITS, Question
 from phosphene.probes.subject import Subject
-from phosphene.results import Progress, Result, unheard
+from phosphene.progress import counted, telling
+from phosphene.results import Result
 from phosphene.survey import Survey
 from phosphene.words import percent, plural
 
@@ -87,13 +88,13 @@ class Units(Result):
         return {"network": self.network, "layers": [layer.to_json() for layer in self.layers]}
 
 
+@telling("drawing units")
 def units(
     network: Network,
     dataset: Dataset[Any],
     layers: Sequence[str] | None = None,
     *,
     threshold: float = 0.95,
-    progress: Progress = unheard,
 ) -> Units:
     """Take stock of `layers` (by default all that a study looks at, but for the logits).
 
@@ -115,8 +116,7 @@ def units(
     if survey.count == 0:
         raise DataError("no picture was given; what units do is seen on pictures")
     found: list[LayerUnits] = []
-    for name in chosen:
-        progress(len(found), len(chosen))
+    for name in counted(chosen):
         found.append(_layer(network, dataset, census(survey.layers[name], threshold)))
     return Units(network.name, tuple(found))
 
@@ -168,5 +168,4 @@ class TakingStock(Question):
             subject.part(self.part),
             self.layers or None,
             threshold=self.threshold,
-            progress=subject.progress,
         )

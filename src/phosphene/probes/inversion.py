@@ -16,7 +16,8 @@ from phosphene.probes import options
 from phosphene.probes.by_layer import counterparts
 from phosphene.probes.question import DRAW, Question
 from phosphene.probes.subject import Subject
-from phosphene.results import Progress, Result, unheard
+from phosphene.progress import telling
+from phosphene.results import Result
 from phosphene.transforms import Identity
 from phosphene.words import percent
 
@@ -55,6 +56,7 @@ class Inversion(Result):
         }
 
 
+@telling("inverting")
 def invert(
     network: Network,
     picture: Float[Tensor, "c h w"],
@@ -64,7 +66,6 @@ def invert(
     variation: float = 0.1,
     seed: int = 0,
     spectrum: Spectrum | None = None,
-    progress: Progress = unheard,
 ) -> Inversion:
     """Find for each layer a picture x that gives the values phi_0 that `picture` gives there.
 
@@ -88,7 +89,6 @@ def invert(
         recipe,
         seed=seed,
         spectrum=spectrum,
-        progress=progress,
     )
     return Inversion(
         network.name,
@@ -124,5 +124,4 @@ class Inverting(Question):
             replace(INVERT, steps=self.steps),
             variation=self.variation,
             seed=subject.seed,
-            progress=subject.progress,
         )

@@ -17,6 +17,7 @@ from phosphene.maximize import Drawing, Recipe, draw
 from phosphene.maximize.recipe import STANDARD
 from phosphene.network import Network
 from phosphene.objectives import at_places
+from phosphene.progress import telling
 from phosphene.results import Result
 from phosphene.spellings import Meant, Model, Shown, network_of, pictures_of, units_of
 from phosphene.survey import Survey, crop, seen_from
@@ -76,6 +77,7 @@ class Look(Result):
         }
 
 
+@telling("looking")
 def look(
     model: Model,
     units: Meant,

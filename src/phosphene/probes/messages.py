@@ -32,7 +32,8 @@ from phosphene.objectives import LogProbability
 from phosphene.probes import options
 from phosphene.probes.question import HIDE, Question
 from phosphene.probes.subject import Subject
-from phosphene.results import Progress, Result, unheard
+from phosphene.progress import tell, telling
+from phosphene.results import Result
 from phosphene.streams import Streams
 from phosphene.words import number, plural
 
@@ -75,6 +76,7 @@ class Message(Result):
         }
 
 
+@telling("hiding a message")
 def hide(
     network: Network,
     text: str,
@@ -83,7 +85,6 @@ def hide(
     confidence: float = 0.99,
     steps: int = 200,
     batch: int = 1024,
-    progress: Progress = unheard,
 ) -> Message:
     """Turn `text` into noise, each picture pushed until the network reads its symbol.
 
@@ -102,7 +103,7 @@ def hide(
         streams = Streams.seeded(seed, range(start, min(start + batch, len(symbols))))
         part = symbols[start : start + batch]
         parts.append(_push(network, part, streams, confidence, steps))
-        progress(start + len(part), len(symbols))
+        tell(start + len(part), len(symbols))
     message = Message(
         torch.cat([pictures for pictures, _ in parts]),
         tuple(symbols),
@@ -301,7 +302,6 @@ class Hiding(Question):
             seed=subject.seed,
             confidence=self.confidence,
             steps=self.steps,
-            progress=subject.progress,
         )
         save_message(message.pictures, self.into)
         subject.tell(f"The message itself: {self.into}")

@@ -16,7 +16,8 @@ from phosphene.probes import options
 from phosphene.probes.question import MISTAKES, Question
 from phosphene.probes.subject import Subject
 from phosphene.probes.texts import span as spanned
-from phosphene.results import Progress, Result, unheard
+from phosphene.progress import tell, telling
+from phosphene.results import Result
 from phosphene.words import class_name, percent, plural
 
 
@@ -84,13 +85,13 @@ class Misread(Result):
         }
 
 
+@telling("looking for mistakes")
 def misread(
     network: Network,
     dataset: Dataset[Any],
     span: range | None = None,
     *,
     keep: int = 200,
-    progress: Progress = unheard,
 ) -> Misread:
     """Read the pictures of `dataset` whose places are in `span` (all by default).
 
@@ -114,7 +115,7 @@ def misread(
     pictures: list[Tensor] = []
     count = kept = 0
     for batch in batches(Subset(dataset, span)):
-        progress(max(batch.indices.tolist(), default=0) + 1, len(span))
+        tell(max(batch.indices.tolist(), default=0) + 1, len(span))
         known = batch.labels >= 0
         labels = batch.labels[known]
         if len(labels) == 0:
@@ -154,4 +155,4 @@ class Misreading(Question):
     def ask(self, subject: Subject) -> Misread:
         """The pictures."""
         places = spanned(self.part, length(subject.data))
-        return misread(subject.network, subject.data, places, progress=subject.progress)
+        return misread(subject.network, subject.data, places)

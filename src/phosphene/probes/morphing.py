@@ -22,13 +22,15 @@ from phosphene.probes import options
 from phosphene.probes.film import Film, shoot
 from phosphene.probes.question import CHANGE, Question
 from phosphene.probes.subject import Subject
-from phosphene.results import Progress, Result, unheard
+from phosphene.progress import tell, telling
+from phosphene.results import Result
 from phosphene.streams import Streams
 from phosphene.words import number, plural
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
 
+@telling("morphing")
 def morph(
     network: Network,
     pictures: Float[Tensor, "_ c h w"],
@@ -36,7 +38,6 @@ def morph(
     *,
     rate: float = 0.02,
     steps: int = 10,
-    progress: Progress = unheard,
 ) -> Film:
     """Lead real pictures, one for all targets or one for each, to `targets` in small steps.
 
@@ -54,9 +55,7 @@ def morph(
         raise InputError("no targets were given; name at least one class")
     optimizer = Optimizer("NormalizedGradient", rate)
     objective = LogProbability(chosen)
-    return shoot(
-        network, pictures, chosen, objective, optimizer=optimizer, steps=steps, progress=progress
-    )
+    return shoot(network, pictures, chosen, objective, optimizer=optimizer, steps=steps)
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,6 +140,7 @@ class MorphDistances(Result):
         }
 
 
+@telling("morphing every picture")
 def morph_distances(
     network: Network,
     dataset: Dataset[Any],
@@ -149,7 +149,6 @@ def morph_distances(
     rate: float = 0.02,
     steps: int = 100,
     batch: int = 256,
-    progress: Progress = unheard,
 ) -> MorphDistances:
     """Morph every picture of `dataset` until the network's prediction flips.
 
@@ -157,7 +156,6 @@ def morph_distances(
     it goes to any other class, by way of the class that comes second at the start. Steps are
     those of `morph`; a picture stops at the first frame that is read as asked, so a distance is
     exact to one step, `rate` · sqrt(pixels) in L2. At most `batch` morphs run at once.
-    `progress(done, total)` is told of pictures.
 
     Raises:
         InputError: no targets, a rate or steps below what moves.
@@ -185,7 +183,7 @@ def morph_distances(
                 seen = torch.stack([some.indices, some.labels], 1)[pair[0]]
                 rows.append(torch.cat([seen, told], dim=1))
                 distances.append(far)
-        progress(min(total, done * size), total)
+        tell(min(total, done * size), total)
     table = torch.cat([torch.zeros(0, 6, dtype=torch.long), *rows])
     l2, linf = torch.cat([torch.zeros(0, 2), *distances]).unbind(1)
     images, labels, sources, goals, ends, taken = table.unbind(1)
@@ -291,7 +289,6 @@ class Morphing(Question):
             self._targets(subject),
             rate=self.rate,
             steps=self.steps,
-            progress=subject.progress,
         )
 
     def _image(self, subject: Subject) -> str:
@@ -330,5 +327,4 @@ class Distances(Question):
             subject.classes(self.towards),
             rate=self.rate,
             steps=self.steps,
-            progress=subject.progress,
         )

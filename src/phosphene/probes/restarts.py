@@ -19,7 +19,8 @@ from phosphene.objectives import Neuron, of_unit, unit_maps
 from phosphene.probes import options
 from phosphene.probes.question import UNITS, Question
 from phosphene.probes.subject import Subject
-from phosphene.results import Progress, Result, unheard
+from phosphene.progress import counted, telling
+from phosphene.results import Result
 from phosphene.spellings import Meant, Model, network_of, unit_of
 from phosphene.streams import Streams
 from phosphene.units import Unit
@@ -88,6 +89,7 @@ class Restarts(Result):
         }
 
 
+@telling("drawing from other starts")
 def restart(
     network: Model,
     unit: Meant,
@@ -98,7 +100,6 @@ def restart(
     spectrum: Spectrum | None = None,
     distance: Distance | None = None,
     layer: str | None = None,
-    progress: Progress = unheard,
 ) -> Restarts:
     """Draw `unit` from `starts` starts at once, and sort the outcomes.
 
@@ -125,10 +126,9 @@ def restart(
     names = [f"{unit}/{i}" for i in range(starts)]
     size = batch_size(network, unit.layer)
     drawn = []
-    for first in range(0, starts, size):
+    for first in counted(range(0, starts, size)):
         streams = Streams.seeded(seed, names[first : first + size])
         drawn.append(_draw(network, unit, recipe, streams, spectrum))
-        progress(min(starts, first + size), starts)
     whole, pictures, activations = (torch.cat(parts) for parts in zip(*drawn, strict=True))
     order = activations.argsort(descending=True, stable=True)
     pictures = pictures[order]
@@ -222,5 +222,4 @@ class Restarting(Question):
             seed=subject.seed,
             spectrum=subject.spectrum,
             distance=distance if subject.has_data and subject.is_class(unit) else None,
-            progress=subject.progress,
         )

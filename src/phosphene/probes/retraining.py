@@ -14,6 +14,7 @@ from phosphene.network import Network
 from phosphene.probes import options
 from phosphene.probes.subject import Subject
 from phosphene.probes.texts import numbers
+from phosphene.progress import tell
 from phosphene.training import Training, seeded, train
 from phosphene.transforms import RandomAffine
 from phosphene.zoo import ARTICLES, DECODER, Article, VariationalAutoencoder, train_decoder
@@ -84,7 +85,7 @@ class Retraining:
         total = recipe.for_pictures(len(pictures)).steps
         path = Path(self.folder) / f"{name}.safetensors"
         for step in train(fresh.module, input, pictures, recipe, path):
-            subject.progress(step.index, total)
+            tell(step.index, total)
         return Network(fresh.module, input, classes, path.stem)
 
 
@@ -97,7 +98,7 @@ def decoder(
     for step in train_decoder(
         made, pictures, Path(folder) / f"decoder-{codes}.safetensors", recipe
     ):
-        subject.progress(step.index, recipe.steps)
+        tell(step.index, recipe.steps)
     return made.to(subject.network.device)
 
 

@@ -19,7 +19,7 @@ from phosphene.data.ground import border
 from phosphene.errors import DataError, SpecError
 from phosphene.network import Network, load_weights
 from phosphene.probes.texts import class_number, file_hash, span
-from phosphene.results import Progress, unheard
+from phosphene.progress import tell
 from phosphene.units import Unit
 
 Made = TypeVar("Made")
@@ -33,13 +33,11 @@ def warned(text: str) -> None:
 class Subject(ABC):
     """A network and its data. Both may be made when they are first asked for.
 
-    `tell` is called with sentences that a person should see, `progress` with how much of the
-    answer is done and how much there is.
+    `tell` is called with sentences that a person should see.
     """
 
     seed: int = 0
     tell: Callable[[str], None] = staticmethod(warned)
-    progress: Progress = staticmethod(unheard)
 
     @property
     @abstractmethod
@@ -109,12 +107,12 @@ class Subject(ABC):
         return picture, None
 
     def batches(self, data: Dataset[Any]) -> Iterator[Batch]:
-        """The batches of `data`; `progress` is told how far they have been gone through."""
+        """The batches of `data`; whoever asks tells how far they have been gone through."""
         done, total = 0, length(data)
         for batch in batches(data):
             yield batch
             done += len(batch.indices)
-            self.progress(done, total)
+            tell(done, total)
 
     def first_of(self, name: str) -> int:
         """The number of the first picture of the class `name` in the data."""

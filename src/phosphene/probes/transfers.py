@@ -19,7 +19,8 @@ from phosphene.probes.fooling import fool
 from phosphene.probes.morphing import morph
 from phosphene.probes.question import TRAIN, Question
 from phosphene.probes.subject import Subject
-from phosphene.results import Progress, Result, unheard
+from phosphene.progress import counted, telling
+from phosphene.results import Result
 from phosphene.units import Unit
 from phosphene.words import percent
 
@@ -123,7 +124,8 @@ def shown_to(
     return Reading(tuple(targets), torch.stack(read))
 
 
-def transfer(networks: Sequence[Network], make: Make, progress: Progress = unheard) -> Transfer:
+@telling("trying on other networks")
+def transfer(networks: Sequence[Network], make: Make) -> Transfer:
     """Let `make` make pictures for each of n networks, and show them to all n.
 
     `make` may wrap any probe: `lambda network: fool(network, steps=20).first(0.99)` for fooling,
@@ -139,9 +141,8 @@ def transfer(networks: Sequence[Network], make: Make, progress: Progress = unhea
     """
     _check_classes(networks)
     readings = []
-    for done, network in enumerate(networks, 1):
+    for network in counted(networks):
         readings.append(shown_to(networks, *make(network)))
-        progress(done, len(networks))
     return Transfer(
         tuple(network.name for network in networks),
         networks[0].classes,
@@ -239,7 +240,7 @@ class Transferring(Question):
                 )
             return pictures, targets
 
-        return transfer([subject.network, *self.others(subject)], made, subject.progress)
+        return transfer([subject.network, *self.others(subject)], made)
 
     def others(self, subject: Subject) -> list[Network]:
         """The networks that the pictures are shown to besides."""

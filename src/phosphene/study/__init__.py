@@ -1,7 +1,7 @@
 """From a network and data to an atlas: jobs, resuming, findings, and what probes found."""
 
 from phosphene.study.asking import Kept, ask, keep
-from phosphene.study.building import Progress, build
+from phosphene.study.building import BuildStep, build
 from phosphene.study.order import plan
 from phosphene.study.plan import CHANNELS, NEURONS, Settings, Study, choose
 from phosphene.study.probing import keep_probe
@@ -10,8 +10,8 @@ from phosphene.study.vocabulary import Vocabulary, agree, decided
 __all__ = [
     "CHANNELS",
     "NEURONS",
+    "BuildStep",
     "Kept",
-    "Progress",
     "Settings",
     "Study",
     "Vocabulary",

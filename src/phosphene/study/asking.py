@@ -14,7 +14,8 @@ from phosphene.errors import InputError
 from phosphene.network import Network
 from phosphene.probes.question import Question, named
 from phosphene.probes.subject import InMemory, Subject
-from phosphene.results import Progress, Result, sheet, unheard
+from phosphene.progress import telling
+from phosphene.results import Result, sheet
 from phosphene.study import consent
 from phosphene.study.probing import PROBE, keep_probe
 from phosphene.study.source import find_source
@@ -52,7 +53,6 @@ def ask(
     seed: int = 0,
     device: str = "cpu",
     trust: bool = False,
-    progress: Progress = unheard,
     **options: Any,
 ) -> Result:
     """Put `question` to a network.
@@ -64,7 +64,7 @@ def ask(
     read only, it is only read, and an answer that it does not have is given and not kept.
 
     `question` is a value such as `Fooling(towards="3,7")`, or its name with its options:
-    `ask(network, "fool", towards="3,7")`. `progress(done, total)` is told how far it is.
+    `ask(network, "fool", towards="3,7")`.
 
     Raises:
         SpecError: no such question or option; there is no such atlas or network.
@@ -82,9 +82,7 @@ def ask(
             raise InputError(
                 f"data={data!r}: give a dataset with a Network, such as digits('test')"
             )
-        subject: Subject = InMemory(about, data, seed=seed)
-        subject.progress = progress
-        return question.ask(subject)
+        return put(question, InMemory(about, data, seed=seed))
     if data is not None and not isinstance(data, str):
         raise InputError("a dataset goes with a Network; with an atlas or a model give data's name")
     path = about.path if isinstance(about, Atlas) else about
@@ -95,12 +93,17 @@ def ask(
         seed=seed,
         permit=lambda spec, atlas: consent.permit(spec, atlas, trust),
     )
-    source.progress = progress
     if source.atlas is None:
-        return question.ask(source)
+        return put(question, source)
     with ExitStack() as stack:
         opened = about if isinstance(about, Atlas) else stack.enter_context(Atlas.build(path))
         return keep(opened, source, question)
+
+
+def put(question: Question, subject: Subject) -> Result:
+    """The answer, under the question's title for whoever watches how far it is."""
+    with telling(question.title(subject)):
+        return question.ask(subject)
 
 
 def keep(atlas: Atlas, subject: Subject, question: Question) -> Result:
@@ -117,17 +120,17 @@ def keep(atlas: Atlas, subject: Subject, question: Question) -> Result:
     asked = {"probe": question.kind, **params}
     there = atlas.done(job_key(PROBE, asked, subject.seed, network.fingerprint, data))
     if not there and not atlas.writable:
-        return question.ask(subject)
+        return put(question, subject)
     record = keep_probe(
         atlas,
         network,
         question.kind,
         question.title(subject),
-        lambda: question.ask(subject),
+        lambda: put(question, subject),
         params=params,
         seed=subject.seed,
         data=data,
     )
     if there and not question.complete(subject):
-        question.ask(subject)
+        put(question, subject)
     return Kept(record, atlas.provenance(record), fresh=not there)

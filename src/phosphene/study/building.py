@@ -18,6 +18,7 @@ from phosphene.errors import (
     NetworkError,
     ObjectiveError,
 )
+from phosphene.progress import tell, telling
 from phosphene.study.agreement import require_same, require_same_settings, wider
 from phosphene.study.job import EVERYTHING, StudyJob, UnitsJob
 from phosphene.study.order import plan
@@ -26,7 +27,7 @@ from phosphene.study.probing import POLL_SECONDS, PROBE
 
 
 @dataclass(frozen=True)
-class Progress:
+class BuildStep:
     """`done` of `total` jobs, and what is being worked on. `resumed` jobs were done before.
 
     `failed` jobs could not be done for what the network is; the atlas says which and why.
@@ -39,8 +40,8 @@ class Progress:
     failed: int = 0
 
 
-def build(study: Study, path: str | Path, *, replace: bool = False) -> Iterator[Progress]:
-    """Build the atlas of `study` at `path`, or go on with one that was begun; yields progress.
+def build(study: Study, path: str | Path, *, replace: bool = False) -> Iterator[BuildStep]:
+    """Build the atlas of `study` at `path`, or go on with one that was begun; yields its steps.
 
     Each job is kept as it ends. Stop the iteration, or kill the process, and the next build goes
     on from there; the outcome is the same. Layers that the atlas already has are kept, and several
@@ -78,11 +79,18 @@ class _Build:
             failed |= {key for key, job in self.jobs.items() if job.needs == EVERYTHING}
         atlas.drop(failed)
 
-    def run(self) -> Iterator[Progress]:
+    def run(self) -> Iterator[BuildStep]:
         """Work until the atlas has all that is planned."""
+        with telling(""):
+            for step in self._steps():
+                there = f"  ({step.resumed} of {step.total} jobs were there)" * bool(step.resumed)
+                tell(step.done, step.total, step.title + there)
+                yield step
+
+    def _steps(self) -> Iterator[BuildStep]:
         while pending := self._pending():
             yield from self._some(pending)
-        yield self._progress(0, "done")
+        yield self._step(0, "done")
 
     def _plan(self, study: Study) -> None:
         """Plan what the atlas and this study ask for together."""
@@ -115,7 +123,7 @@ class _Build:
                 pending.append(job)
         return pending
 
-    def _some(self, pending: list[StudyJob]) -> Iterator[Progress]:
+    def _some(self, pending: list[StudyJob]) -> Iterator[BuildStep]:
         """Do the first job that nobody is at, or wait for those who are."""
         kinds = {job.kind for job in pending}
         taken = claimed(self.atlas)
@@ -126,14 +134,14 @@ class _Build:
                 if ours and not self.atlas.done(job.key):
                     yield from self._do(job, len(pending))
                     return
-        yield self._progress(len(pending), pending[0].title)
+        yield self._step(len(pending), pending[0].title)
         time.sleep(POLL_SECONDS)
 
-    def _do(self, job: StudyJob, pending: int) -> Iterator[Progress]:
-        yield self._progress(pending, job.title)
+    def _do(self, job: StudyJob, pending: int) -> Iterator[BuildStep]:
+        yield self._step(pending, job.title)
         try:
             for share in self._run(job):
-                yield self._progress(pending - min(share, 1.0), job.title)
+                yield self._step(pending - min(share, 1.0), job.title)
         except _OF_ONE_LAYER:
             if not isinstance(job, UnitsJob):
                 raise
@@ -149,9 +157,9 @@ class _Build:
             yield from job.run(self.atlas, writer)
         job.tidy(self.atlas)
 
-    def _progress(self, pending: float, title: str) -> Progress:
+    def _step(self, pending: float, title: str) -> BuildStep:
         total = len(self.jobs)
-        return Progress(total - pending, total, title, self.resumed, self.left)
+        return BuildStep(total - pending, total, title, self.resumed, self.left)
 
 
 def _drop_others(atlas: Atlas, study: Study) -> None:

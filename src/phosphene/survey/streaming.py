@@ -9,9 +9,11 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from phosphene.data import Batch, Unreadable, shards
+from phosphene.data.dataset import length
 from phosphene.errors import DataError, NetworkError
 from phosphene.network import Layer, Network
 from phosphene.network.recorded import Recording
+from phosphene.progress import tell, telling
 from phosphene.results import html_table
 from phosphene.survey.accumulator import Accumulator
 from phosphene.survey.classes import MOST_MEANS, ClassMeans, LabelPredictions, Predictions
@@ -153,16 +155,19 @@ class Survey(Accumulator):
             name=self.name,
         )
 
+    @telling("looking through the data")
     def over(self, dataset: Dataset[Any], batch: int = 256, workers: int = 0) -> "Survey":
         """Take in `dataset`, from picture number `seen` on; itself.
 
         `batch` pictures go through the network at once, read by `workers` processes beside this
         one, see `batches`. What is found depends on `batch` in the last digits, not on `workers`.
         """
+        total = length(dataset)
         for shard in shards(dataset, batch, workers, self.seen):
             found = self.empty()
             for some in shard:
                 found.add(some)
+                tell(self.seen + found.seen, total)
             self.merge(found)
         return self
 

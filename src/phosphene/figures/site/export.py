@@ -1,6 +1,6 @@
 """The static site: an overview, a page per layer, a page per unit; no script, no server."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 from phosphene.atlas import Atlas, blaming_damage
@@ -9,18 +9,16 @@ from phosphene.figures.site.pages import Pages
 from phosphene.figures.site.places import InFolder
 from phosphene.figures.views.atlas import AtlasView
 from phosphene.figures.views.layer import LayerView
+from phosphene.progress import tell, telling
 
-Progress = Callable[[int, int], None]
 
-
-def export_site(atlas: Atlas, folder: Path, progress: Progress | None = None) -> Path:
+@telling("writing pages")
+def export_site(atlas: Atlas, folder: Path) -> Path:
     """Write the whole atlas as web pages that open from disk; returns the path of `index.html`.
 
     What is damaged in the atlas is left out, with a sentence in its place and on the overview.
     The same atlas gives the same bytes, so exporting again changes nothing. Pages and images
     that only an earlier export had are removed; files of other people are left alone.
-
-    `progress(done, total)` is called after every page.
 
     Raises:
         StorageError: the folder cannot be written, or holds what no export left there.
@@ -28,16 +26,15 @@ def export_site(atlas: Atlas, folder: Path, progress: Progress | None = None) ->
         DamagedError, TruncatedAtlasError: too little of the atlas is left.
     """
     with blaming_damage(atlas):
-        return _export(AtlasView(atlas), SiteFolder(Path(folder)), progress)
+        return _export(AtlasView(atlas), SiteFolder(Path(folder)))
 
 
-def _export(view: AtlasView, folder: SiteFolder, progress: Progress | None) -> Path:
+def _export(view: AtlasView, folder: SiteFolder) -> Path:
     total = 1 + sum(1 + len(view.atlas.examined(layer.name)) for layer in view.layers)
     total += len(view.probes)
     for done, (name, page) in enumerate(_pages(view, InFolder(folder)), start=1):
         folder.write(name, page)
-        if progress is not None:
-            progress(done, total)
+        tell(done, total)
     folder.remove_stale()
     return folder.folder / "index.html"
 
