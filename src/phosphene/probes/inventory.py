@@ -8,9 +8,9 @@ from torch.utils.data import Dataset
 
 from phosphene.data import batches
 from phosphene.errors import DataError
-from phosphene.network import Network
+from phosphene.network import Group, Network
 from phosphene.probes import options
-from phosphene.probes.ablation import Ablation, Census, Group, ablate, census
+from phosphene.probes.ablation import Ablation, Census, ablate, census
 from phosphene.probes.question import UNITS, Question
 from phosphene.probes.subject import Subject
 from phosphene.progress import counted, telling

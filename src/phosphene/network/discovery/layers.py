@@ -17,7 +17,7 @@ from torch.utils.hooks import RemovableHandle
 
 from phosphene.errors import UnknownUnitError
 from phosphene.network.discovery.queries import Followed
-from phosphene.network.layouts import Evidence, Grid, Kind, Layout, layout_of
+from phosphene.network.layouts import Evidence, Grid, Kind, Layout, layout_of, unit_axis
 from phosphene.network.sites import OUTPUT, Key, Site, call_names, tensors
 from phosphene.units import Unit
 
@@ -45,7 +45,7 @@ class Layer:
     @property
     def units(self) -> int:
         """How many units: channels of maps, features of dense layers and of sequences."""
-        return self.shape[-1] if len(self.shape) == 2 else self.shape[0]
+        return self.shape[unit_axis(1 + len(self.shape)) - 1]
 
     @property
     def spatial(self) -> bool:
@@ -253,8 +253,9 @@ class _Observer:
     def _watcher(self, path: str) -> Any:
         def hook(module: nn.Module, args: Any, kwargs: Any, output: Any) -> None:
             given = [tensor for _, tensor in tensors((args, kwargs))]
-            fed = frozenset[int]().union(*map(self.followed.sources, given))
-            parts = [(keys, value, self.followed.sources(value)) for keys, value in tensors(output)]
+            origin = self.followed.origin
+            fed = frozenset[int]().union(*(origin(tensor).sources for tensor in given))
+            parts = [(keys, value, origin(value).sources) for keys, value in tensors(output)]
             for keys, value, made_of in parts:
                 self._keep(
                     path, keys, module, next(iter(given), None), value, made_of=made_of or fed
