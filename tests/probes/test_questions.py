@@ -123,6 +123,18 @@ def test_a_question_has_a_form_and_a_command(name: str) -> None:
         assert each.argument or each.flag in printed
 
 
+def test_the_forms_that_are_kept_are_those_of_the_questions() -> None:
+    assert question.KEPT.read_text(encoding="utf-8") == question.forms_text(), "run make forms"
+
+
+@pytest.mark.parametrize("name", questions())
+def test_a_form_tells_all_that_a_command_needs(name: str) -> None:
+    kind = questions()[name]
+    told = json.loads(json.dumps(kind.form()))["fields"]
+    assert [options.Option.from_json(field).to_json() for field in told] == told
+    assert [field["flag"] for field in told] == [each.flag for each in kind.options()]
+
+
 def test_the_docs_list_every_probe() -> None:
     assert table() in DOCS.read_text(encoding="utf-8"), f"docs/probes.md should hold\n{table()}"
 
