@@ -45,13 +45,15 @@ def full_strength(values: Float[ndarray, "*shape"]) -> float | None:
     """The magnitude from which on values are shown at full strength; None for a map of zeros.
 
     A few pixels far above the others would leave these too faint to see, so the strongest in 200
-    are shown alike; but nothing weaker than an eighth of the strongest is.
+    are shown alike, and in colour, which is fainter on its grey than ink is on paper, the strongest
+    in 30; but nothing weaker than an eighth of the strongest is.
 
     >>> full_strength(np.array([0.0] * 999 + [-8.0])), full_strength(np.array([0.0, 2.0, 2.0]))
     (1.0, 2.0)
     """
     strength = np.abs(values)
-    limit = max(float(np.quantile(strength, 0.995)), float(strength.max()) / 8)
+    alike = 30 if values.ndim == 3 and len(values) == 3 else 200
+    limit = max(float(np.quantile(strength, 1 - 1 / alike)), float(strength.max()) / 8)
     return limit or None
 
 
