@@ -9,8 +9,21 @@ from PIL import Image
 from torch import nn
 
 from phosphene import Channel, Input, Logit, Network, Recipe, Survey, Unit, draw, guided
+from phosphene.data import read_image
 from phosphene.errors import InputError, NetworkError, ObjectiveError, UnknownUnitError
-from phosphene.probes import facets, interpolate, picture, restart
+from phosphene.probes import (
+    caricature,
+    dream,
+    facets,
+    fool,
+    interpolate,
+    invert,
+    morph,
+    move_map,
+    picture,
+    restart,
+    shifts,
+)
 from phosphene.results import sheet
 from phosphene.spellings import network_of, objective_of, pictures_of, unit_of, units_of
 
@@ -102,6 +115,24 @@ def test_what_a_newcomer_writes_works(network: Network, module: nn.Module) -> No
     assert restart(network, "dog", BRIEF, starts=3).unit == Unit("5", 1)
     assert facets(network, "dog", "2", count=2, recipe=BRIEF).objective == Channel("5", 1)
     assert interpolate(network, "dog", "cat", count=2, recipe=BRIEF).second == Channel("5", 0)
+
+
+def test_questions_take_classes_files_layers_and_modules(
+    network: Network, module: nn.Module, tmp_path: Path
+) -> None:
+    path = tmp_path / "a.png"
+    Image.fromarray((PICTURES[0, 0] * 255).byte().numpy()).save(path)
+    shown = read_image(path, 1, (28, 28))
+    assert fool(network, "dog", steps=1).targets == (1,)
+    assert fool(network, ["cup", 0], str(path), steps=1).targets == (2, 0)
+    assert torch.equal(fool(network, "dog", path, steps=1).frames[0, 0], shown)
+    assert torch.equal(morph(network, path, "cup", steps=1).frames[0, 0], shown)
+    assert invert(network, path, "2", BRIEF).layers == ("2",)
+    assert caricature(network, shown.numpy(), ["2", "0"], BRIEF).layers == ("2", "0")
+    assert dream(module, path, "2", recipe=BRIEF, octaves=1).picture.shape == (1, 28, 28)
+    assert move_map(network, path, "cup", shifts(1)).label == 2
+    with pytest.raises(InputError, match="2 pictures were given; give one"):
+        invert(network, PICTURES, "2", BRIEF)
 
 
 def test_one_layers_name_is_one_layer(network: Network) -> None:

@@ -11,8 +11,9 @@ from torch import Tensor
 
 from phosphene.data import Batch
 from phosphene.errors import DataError
-from phosphene.network import Group, Intervention, Network, masks_of
+from phosphene.network import Group, Intervention, masks_of
 from phosphene.results import Result
+from phosphene.spellings import Model, network_of
 from phosphene.survey import LayerSurvey
 from phosphene.units import LOGITS
 from phosphene.words import percent, plural
@@ -141,7 +142,7 @@ class Ablation(Result):
 
 
 def ablate(
-    network: Network,
+    network: Model,
     layer: str,
     data: Iterable[Batch],
     groups: Sequence[Group] | None = None,
@@ -166,6 +167,7 @@ def ablate(
     *Source:* Morcos et al. 2018, "On the importance of single directions for generalization",
     sec. 2.2 (arXiv 1803.06959), which sets units to zero or to their mean.
     """
+    network = network_of(network)
     site = network.layer(layer)
     chosen = [(unit,) for unit in range(site.units)] if groups is None else list(groups)
     masks, without = masks_of(site, chosen), Intervention(network, layer, fill)

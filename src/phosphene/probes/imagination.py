@@ -14,7 +14,6 @@ from phosphene.data import batches, load_data
 from phosphene.errors import InputError
 from phosphene.evaluation import nearest_neighbours
 from phosphene.maximize import Recipe, batch_size, on_screen, paint
-from phosphene.network import Network
 from phosphene.objectives import Logit
 from phosphene.probes import options, retraining
 from phosphene.probes.question import TRAIN, Question
@@ -22,6 +21,7 @@ from phosphene.probes.subject import Subject
 from phosphene.progress import counted, telling
 from phosphene.results import Result
 from phosphene.scores import probabilities
+from phosphene.spellings import Model, network_of
 from phosphene.streams import Streams
 from phosphene.tasks import Task
 from phosphene.words import number, percent, plural
@@ -135,7 +135,7 @@ class Imagined(Result):
 
 @telling("imagining")
 def imagine(
-    network: Network,
+    network: Model,
     recipe: Recipe,
     *,
     per_class: int = 8,
@@ -161,6 +161,7 @@ def imagine(
     *Source:* Nguyen et al. 2016, "Synthesizing the preferred inputs for neurons in neural networks
     via deep generator networks" (arXiv 1605.09304); the comparison with real pictures is ours.
     """
+    network = network_of(network)
     _check(recipe, per_class, nearest, held_out)
     unit = network.logits
     targets = [c for c in range(unit.units) for _ in range(per_class)]

@@ -15,6 +15,7 @@ from phosphene.probes.question import UNITS, Question
 from phosphene.probes.subject import Subject
 from phosphene.progress import counted, telling
 from phosphene.results import Result
+from phosphene.spellings import Model, network_of
 from phosphene.survey import Survey
 from phosphene.words import percent, plural
 
@@ -90,7 +91,7 @@ class Units(Result):
 
 @telling("drawing units")
 def units(
-    network: Network,
+    network: Model,
     dataset: Dataset[Any],
     layers: Sequence[str] | None = None,
     *,
@@ -108,6 +109,7 @@ def units(
 
     *Source:* Hvass Laboratories, TensorFlow Tutorial 13-B, exercises; `ablate` for switching off.
     """
+    network = network_of(network)
     logits = network.logits.name
     chosen = list(layers) if layers is not None else _hidden(network)
     if not chosen:
