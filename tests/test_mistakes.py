@@ -46,7 +46,7 @@ MISTAKES = {
     "fool(network, start='gray')": "no start is called 'gray'; nearest: grey",
     "network.record(array, ['0'])": "InputError: pictures of type ndarray were given; expected a",
     "network.class_scores(array)": "torch.from_numpy(array).float()",
-    "fool(network, start=array)": "InputError: pictures of type ndarray",
+    "fool(network, start=array)": "SizeError: 2 start pictures for 3 images; give 1 or 3",
     "gradient(network, array, Logit(1)).shape": "torch.Size([2, 1, 8, 8])",
     "gradient(network, 'cup.png', Logit(1))": "UnreadableImageError: cannot read cup.png",
     "Neuron('0', (np.int64(1),), y=np.uint8(3)).to_json()": "'index': [1], 'y': 3, 'x': None",
