@@ -52,10 +52,10 @@ def attributions_sheet(
     `methods` are names such as "guided" or "captum:Occlusion": see `phosphene.attribution.method`.
     Maps are of the unit wherever it fires, by how strongly (`Energy`), or at its own position if it
     has one, such as `conv2:17@4,9`; where nothing makes it fire, at its largest value. They are
-    signed, blue for more and red for less, each in a range of its own. A method that the network's
-    activations do not allow is told in words. The patches are those that an atlas keeps, or those
-    that a finished survey `found` in `data`, each cut to the unit's receptive field, and so are the
-    maps of what the unit answers there, by the same methods.
+    signed, blue for more and red for less, each in a range of its own. A method that
+    what the network computes does not allow is told in words. The patches are those that an atlas
+    keeps, or those that a finished survey `found` in `data`, each cut to the unit's receptive
+    field, and so are the maps of what the unit answers there, by the same methods.
 
     Raises:
         UnknownLayerError, UnknownUnitError: with the nearest names.
@@ -111,7 +111,7 @@ def _strip(
             (whole,) = attribution(network, picture[None], at).cpu()
             maps = _maps(network, unit, attribution, best)
         except RectifierError:
-            words = f"{name}: not defined for this network's activations"
+            words = f"{name}: not defined for what this network computes"
             lowest = max(lowest, top + paper.write(words, left, top, SIDE, SMALL, color=SOFT))
         else:
             parts = [on_paper(_coloured(part.numpy())) for part in cut(maps, boxes)]
