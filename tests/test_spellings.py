@@ -151,3 +151,11 @@ def test_drawings_and_maps_have_a_figure(network: Network) -> None:
 def test_starts_are_for_each_unit(network: Network) -> None:
     with pytest.raises(ObjectiveError, match="1 starts were given for 2 units"):
         draw(network, ["2:5", "dog"], BRIEF, starts=PICTURES[:1])
+
+
+def test_an_array_that_cannot_be_written_to_is_a_picture_without_a_warning() -> None:
+    array = np.asarray(Image.new("L", (8, 8), 200))
+    assert not array.flags.writeable
+    assert float(
+        pictures_of(Network(nn.Conv2d(1, 2, 3), Input(1, (8, 8))), array).mean()
+    ) == pytest.approx(200 / 255)

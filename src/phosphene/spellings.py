@@ -214,7 +214,7 @@ def _channels_first(array: NDArray[Any], channels: int) -> Tensor:
                 "give a tensor, whose channels come first"
             )
         array = np.moveaxis(array, -1, -3) if last else array
-    found = torch.from_numpy(np.ascontiguousarray(array))
+    found = torch.from_numpy(np.require(array, requirements=("C", "W")))
     return found if found.dtype in (torch.uint8, torch.float32) else found.float()
 
 
