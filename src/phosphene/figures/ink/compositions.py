@@ -17,7 +17,7 @@ from phosphene.figures.ink.layout import (
     titled,
 )
 from phosphene.figures.ink.palette import (
-    full_strength,
+    map_to_image,
     on_paper,
     picture_to_image,
     signed_to_rgba,
@@ -35,7 +35,9 @@ def captioned(picture: Tensor, words: str) -> Captioned:
 def mapped(values: Tensor, words: str, limit: float | None = None) -> Captioned:
     """Signed values `h w` or `c h w` in colour, from -limit to limit or as strong as they are."""
     shown = values.cpu().numpy()
-    return on_paper(signed_to_rgba(shown, limit or full_strength(shown))), words
+    if limit is None:
+        return map_to_image(shown), words
+    return on_paper(signed_to_rgba(shown, limit)), words
 
 
 def composed(

@@ -1,7 +1,8 @@
 """Tables of numbers on colour: ruled cells, with names around them."""
 
+import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from jaxtyping import Float, UInt8
 from numpy import ndarray
@@ -12,6 +13,12 @@ from phosphene.figures.ink.paper import INK, LINE, SOFT, Paper
 
 if TYPE_CHECKING:
     import matplotlib.axes
+
+LINE_HEIGHT = 0.14
+"""Inches that a line of small letters takes."""
+
+NARROW = 0.2
+"""Inches of a cell in which no number fits."""
 
 DEEP = 0.75
 """From this depth on, letters on a cell are white."""
@@ -56,27 +63,35 @@ def matrix(
 ) -> "matplotlib.axes.Axes":
     """Cells as deep as their shares, each with its words, the same names beside and above.
 
-    `room` inches are kept for the names on the left. `paper.top` is moved to where it ends.
+    `room` inches are kept for the names on the left. Where cells are too narrow names above stand
+    on end, only as many are told as have a line of their own, and no words. `paper.top` is moved
+    to where it ends.
     """
     corner = left + room
-    heads = [
-        paper.write(
-            name,
-            corner + (j + 0.5) * side,
-            width=0.95 * side,
-            size=SMALL,
-            color=SOFT,
-            ha="center",
-        )
-        for j, name in enumerate(names)
-    ]
-    top = paper.top + max(heads) + 0.04
+    told = range(0, len(names), math.ceil(LINE_HEIGHT / side))
+    _heads(paper, [(names[j], corner + (j + 0.5) * side) for j in told], side)
+    top = paper.top
     axes = cells(paper, depths(shares), corner, top, side)
-    for i, name in enumerate(names):
-        middle = top + (i + 0.5) * side - paper.height(name, room - 0.08, SMALL) / 2
-        paper.write(name, corner - 0.08, middle, room - 0.08, SMALL, color=SOFT, ha="right")
-        for j, said in enumerate(words[i]):
+    for i in told:
+        middle = top + (i + 0.5) * side - paper.height(names[i], room - 0.08, SMALL) / 2
+        paper.write(names[i], corner - 0.08, middle, room - 0.08, SMALL, color=SOFT, ha="right")
+    for i, row in enumerate(words if side > NARROW else ()):
+        for j, said in enumerate(row):
             colour = "white" if shares[i, j] > DEEP else INK
             axes.text(j, i, said, ha="center", va="center", size=SMALL, color=colour)
     paper.top = top + side * len(names)
     return axes
+
+
+def _heads(paper: Paper, names: Sequence[tuple[str, float]], side: float) -> None:
+    """Names over the middles of cells of `side` inches; on end if one of their words is wider."""
+    wide = max((0.06 * len(word) for name, _ in names for word in name.split()), default=0.0)
+    style: dict[str, Any] = {"size": SMALL, "color": SOFT}
+    if wide <= 0.9 * side:
+        heights = [paper.write(n, x, width=0.9 * side, ha="center", **style) for n, x in names]
+        paper.top += max(heights, default=0.0) + 0.04
+        return
+    paper.top += 0.06 * max(len(name) for name, _ in names) + 0.04
+    for name, middle in names:
+        place = middle + 0.04, paper.top - LINE_HEIGHT
+        paper.write(name, *place, width=9.0, rotation=90, rotation_mode="anchor", **style)

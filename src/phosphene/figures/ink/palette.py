@@ -57,6 +57,19 @@ def full_strength(values: Float[ndarray, "*shape"]) -> float | None:
     return limit or None
 
 
+def map_to_image(
+    values: Float[ndarray, "h w"] | Float[ndarray, "c h w"],
+) -> UInt8[ndarray, "h2 w2 3"]:
+    """A signed map on paper, as strong as it is; in colour unless it says the same of all colours.
+
+    >>> map_to_image(np.array([[[-2.0, 0.0, 2.0]]] * 3))[0].tolist()
+    [[214, 63, 47], [255, 255, 255], [45, 120, 214]]
+    """
+    alike = values.ndim == 3 and bool((values == values[:1]).all())
+    shown = values[:1] if alike else values
+    return on_paper(signed_to_rgba(shown, full_strength(shown)))
+
+
 def picture_to_image(
     picture: Float[ndarray, "c h w"],
 ) -> UInt8[ndarray, "h2 w2"] | UInt8[ndarray, "h w 3"]:

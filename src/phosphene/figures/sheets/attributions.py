@@ -3,8 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 import torch
-from jaxtyping import Float, UInt8
-from numpy import ndarray
+from jaxtyping import Float
 from PIL import Image
 from torch import Tensor
 from torch.utils.data import Dataset
@@ -14,7 +13,7 @@ from phosphene.attribution import Attribution, called, method
 from phosphene.errors import RectifierError
 from phosphene.figures.ink.crops import OUTSIDE, covers, crop
 from phosphene.figures.ink.layout import SMALL, titled
-from phosphene.figures.ink.palette import full_strength, on_paper, picture_to_image, signed_to_rgba
+from phosphene.figures.ink.palette import map_to_image, on_paper, picture_to_image
 from phosphene.figures.ink.paper import MARGIN, SOFT, Paper
 from phosphene.figures.ink.png import AnyImage
 from phosphene.figures.views.strongest import Strongest, strongest
@@ -114,10 +113,8 @@ def _strip(
             words = f"{name}: not defined for what this network computes"
             lowest = max(lowest, top + paper.write(words, left, top, SIDE, SMALL, color=SOFT))
         else:
-            parts = [on_paper(_coloured(part.numpy())) for part in cut(maps, boxes)]
-            lowest = max(
-                lowest, _column(paper, on_paper(_coloured(whole.numpy())), name, parts, left)
-            )
+            parts = [map_to_image(part.numpy()) for part in cut(maps, boxes)]
+            lowest = max(lowest, _column(paper, map_to_image(whole.numpy()), name, parts, left))
     paper.top = lowest + 0.04
     answers = "; ".join(patch.words for patch in best) or "none are known"
     paper.top += paper.write(f"Patches: {answers}", size=SMALL, color=SOFT)
@@ -157,12 +154,6 @@ def _legend(channels: int) -> str:
         "Grey is zero, and a colour says which way each of red, green and blue pulls; where "
         f"they are one, b{blue}"
     )
-
-
-def _coloured(values: Float[ndarray, "c h w"]) -> UInt8[ndarray, "h w 4"]:
-    """A map in colour, unless it says the same of all colours."""
-    shown = values[:1] if (values == values[:1]).all() else values
-    return signed_to_rgba(shown, full_strength(values))
 
 
 @torch.no_grad()
