@@ -16,6 +16,11 @@ if os.environ.get("PHOSPHENE_CHECK_TYPES", "1") != "0":
     install_import_hook("phosphene", "typechecker.check")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the longest, so that none is left for one process alone at the end."""
+    items.sort(key=lambda item: item.get_closest_marker("longest") is None)
+
+
 @pytest.fixture(autouse=True)
 def seeded() -> None:
     """Networks that a test makes without a seed of its own are the same in every run."""
