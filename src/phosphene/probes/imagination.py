@@ -154,8 +154,8 @@ def imagine(
 
     Raises:
         ChannelError, SizeError: a decoder of another shape than the network's input.
-        InputError: no pictures, several from one start, a recipe for neurons, or one of `nearest`
-            and `held_out` without the other.
+        InputError: no pictures, several from one start, a recipe for neurons, one of `nearest`
+            and `held_out` without the other, or held-out pictures that are all among the others.
         NetworkError: a network without classes.
 
     *Source:* Nguyen et al. 2016, "Synthesizing the preferred inputs for neurons in neural networks
@@ -203,6 +203,11 @@ def _check(
 def _compare(pictures: Tensor, classes: int, nearest: Nearest, held_out: Tensor) -> Closeness:
     found = nearest(pictures)
     usual = float(nearest(held_out).distances[:, 0].mean())
+    if usual == 0:
+        raise InputError(
+            "the real pictures that were held out are among those they are compared with, so that "
+            "none is any distance from the nearest; give others: on the command line --train"
+        )
     return Closeness(found.votes(classes), found.distances[:, 0], usual)
 
 

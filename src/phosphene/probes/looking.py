@@ -109,9 +109,14 @@ def look(
     wanted = units_of(network, units)
     spectrum, count = None, 0
     tops: list[TopExamples] = []
-    if (pictures := _dataset(network, data)) is not None:
+    pictures = _dataset(network, data)
+    parts = 1 if pictures is None else 2
+    if pictures is not None:
+        tell(0, parts, "looking through the data")
         spectrum, tops, count = _gone_through(network, pictures, wanted, examples)
+    tell(parts - 1, parts, "drawing")
     drawings = draw(network, wanted, recipe, seed=seed, spectrum=spectrum)
+    tell(parts, parts)
     names = tuple(network.called(unit) for unit in wanted)
     seen: list[tuple[Seen, ...]] = [()] * len(wanted)
     if pictures is not None:

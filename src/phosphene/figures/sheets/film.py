@@ -11,7 +11,7 @@ from phosphene.figures.ink.paper import MARGIN, SOFT, Paper
 from phosphene.figures.ink.ruler import magnitude, ruler
 from phosphene.probes import Film
 from phosphene.results import sheet
-from phosphene.words import NO_BREAK, class_name, number, percent, plural
+from phosphene.words import NO_BREAK, class_name, number, percent, plural, short_of
 
 
 @sheet.register
@@ -77,7 +77,7 @@ def _heading(paper: Paper, film: Film, names: Sequence[str], i: int) -> None:
     reached = film.reached(0.9)[i]
     if reached is None:
         best = film.best[i]
-        words += f" p({target}) never reached 0.9; at best {percent(best.probability)}"
+        words += f" p({target}) never reached 0.9; at best {short_of(0.9, best.probability)}"
         words += f" in step {best.step}."
     else:
         words += (
