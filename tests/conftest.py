@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 import torch
-from jaxtyping import install_import_hook
+
+import typechecker
 
 if os.environ.get("PHOSPHENE_CHECK_TYPES", "1") != "0":
-    install_import_hook("phosphene", "typechecker.check")
+    typechecker.install()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
