@@ -7,10 +7,13 @@ import pytest
 import torch
 from PIL import Image
 from torch import nn
+from torch.utils.data import TensorDataset
 
-from phosphene import Channel, Input, Logit, Network, Recipe, Survey, Unit, draw, guided
-from phosphene.data import read_image
+from fuzz import small_atlas
+from phosphene import Atlas, Channel, Input, Logit, Network, Recipe, Survey, Unit, draw, guided
+from phosphene.data import Batch, read_image
 from phosphene.errors import InputError, NetworkError, ObjectiveError, UnknownUnitError
+from phosphene.figures import attributions_sheet
 from phosphene.probes import (
     caricature,
     dream,
@@ -133,6 +136,34 @@ def test_questions_take_classes_files_layers_and_modules(
     assert move_map(network, path, "cup", shifts(1)).label == 2
     with pytest.raises(InputError, match="2 pictures were given; give one"):
         invert(network, PICTURES, "2", BRIEF)
+
+
+def test_what_people_write_in_notebooks(module: nn.Module, tmp_path: Path) -> None:
+    """What raised a bare TypeError or AttributeError once, each as it was written."""
+    passes = 0
+
+    def count(*_: object) -> None:
+        nonlocal passes
+        passes += 1
+
+    handle = module.register_forward_hook(count)
+    net = Network(module)
+    assert "Sequential" in repr(net)
+    handle.remove()
+    x = torch.rand(1, 1, 28, 28)
+    pictures = torch.rand(4, 1, 28, 28)
+    survey, data = Survey(net, "2"), TensorDataset(pictures, torch.zeros(4).long())
+    survey.add(Batch(torch.arange(4), pictures, torch.zeros(4).long(), ()))
+    drawings, maps = draw(net, ["2:1"], BRIEF), guided(net, x, "2:1")
+    made = attributions_sheet(net, x[0], ["2:1"], survey, data)
+    shown = (drawings, drawings[0], maps, picture(net, ["2:3"], BRIEF), restart(net, "5:1", BRIEF))
+    assert all(sheet(one).width > 100 for one in shown)
+    assert made.width > 100
+    with Atlas.open(small_atlas(tmp_path / "a.atlas")) as atlas:
+        assert atlas.unit("conv:1").unit == 1
+        with pytest.raises(UnknownUnitError, match="write layer:number such as conv2:17"):
+            atlas.unit("conv")
+    assert passes <= 1  # repr looks at nothing; the input of a module is found by a trial
 
 
 def test_one_layers_name_is_one_layer(network: Network) -> None:
