@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from PIL import Image
 
-from phosphene.figures.ink.bars import bars_in_halves
+from phosphene.figures.ink.bar_charts import bars_in_halves
 from phosphene.figures.ink.captions import points
 from phosphene.figures.ink.layout import BLUE, RED, SMALL, titled
 from phosphene.figures.ink.paper import LINE, MARGIN, SOFT

@@ -16,7 +16,7 @@ from phosphene.figures.ink.layout import SMALL, titled
 from phosphene.figures.ink.palette import map_to_image, on_paper, picture_to_image
 from phosphene.figures.ink.paper import MARGIN, SOFT, Paper
 from phosphene.figures.ink.png import AnyImage
-from phosphene.figures.views.strongest import Strongest, strongest
+from phosphene.figures.views.real_patches import Strongest, strongest
 from phosphene.network import Network
 from phosphene.objectives import Energy, at_places, unit_maps
 from phosphene.spellings import Meant, Shown, pictures_of, units_of

@@ -2,7 +2,7 @@
 
 from PIL import Image
 
-from phosphene.figures.ink.bars import bars
+from phosphene.figures.ink.bar_charts import bars
 from phosphene.figures.ink.compositions import captioned
 from phosphene.figures.ink.layout import SIDE, WIDTH, gallery, titled
 from phosphene.figures.ink.paper import MARGIN, SOFT

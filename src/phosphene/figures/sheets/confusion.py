@@ -8,10 +8,10 @@ from PIL import Image
 from torch import Tensor
 
 from phosphene.errors import InputError
-from phosphene.figures.ink import bars
+from phosphene.figures.ink import bar_charts
 from phosphene.figures.ink.layout import WIDTH, titled
-from phosphene.figures.ink.matrix import depths, matrix
 from phosphene.figures.ink.paper import MARGIN, Paper
+from phosphene.figures.ink.tables import depths, matrix
 from phosphene.words import class_name, percent, plural
 
 CELL = 0.42
@@ -32,7 +32,7 @@ def confusion_sheet(confusion: Int[Tensor, "k k"], classes: Sequence[str] = ()) 
     if total == 0:
         raise InputError("a confusion matrix of no pictures was to be shown; expected some")
     names = [class_name(classes, i) for i in range(len(counts))]
-    room = bars.room(names)
+    room = bar_charts.room(names)
     side = min(CELL, (WIDTH - 2 * MARGIN - room) / len(counts))
     words = (
         f"{plural(total, 'picture')}, {percent(right / total)} read right. Rows: the true class. "

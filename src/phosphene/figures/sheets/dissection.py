@@ -4,7 +4,7 @@ from collections import Counter
 
 from PIL import Image
 
-from phosphene.figures.ink.bars import bars_in_halves
+from phosphene.figures.ink.bar_charts import bars_in_halves
 from phosphene.figures.ink.layout import SMALL, titled
 from phosphene.figures.ink.paper import SOFT, Paper
 from phosphene.probes import Dissection

@@ -8,7 +8,7 @@ from PIL import Image
 from phosphene.figures.ink.compositions import captioned, mapped
 from phosphene.figures.ink.layout import COLUMNS, WIDTH, filling, gallery, titled
 from phosphene.figures.ink.paper import MARGIN, SOFT, Paper
-from phosphene.figures.ink.ruler import magnitude, ruler
+from phosphene.figures.ink.scales import magnitude, ruler
 from phosphene.probes import Film
 from phosphene.results import sheet
 from phosphene.words import NO_BREAK, class_name, number, percent, plural, short_of

@@ -2,7 +2,7 @@
 
 from PIL import Image
 
-from phosphene.figures.ink.bars import bars
+from phosphene.figures.ink.bar_charts import bars
 from phosphene.figures.ink.captions import points
 from phosphene.figures.ink.layout import BLUE, RED, SMALL, WIDTH, titled
 from phosphene.figures.ink.paper import LINE, MARGIN, SOFT, Paper

@@ -11,7 +11,7 @@ from phosphene.figures.ink.compositions import captioned, mapped
 from phosphene.figures.ink.layout import COLUMNS, LARGE, SIDE, Captioned, gallery, rows, titled
 from phosphene.figures.ink.palette import on_paper, signed_to_rgba
 from phosphene.figures.ink.png import mosaic
-from phosphene.figures.ink.ruler import magnitude, ruler
+from phosphene.figures.ink.scales import magnitude, ruler
 from phosphene.maximize import Drawing, StrongestPatch
 from phosphene.network import Network
 from phosphene.probes.kernels import Filters, Weights, filters, weights

@@ -5,8 +5,8 @@ import torch
 from PIL import Image
 
 from phosphene.figures.ink.layout import BLUE, SMALL, WIDTH, titled
-from phosphene.figures.ink.matrix import matrix
 from phosphene.figures.ink.paper import MARGIN, SOFT, Paper
+from phosphene.figures.ink.tables import matrix
 from phosphene.probes import MorphDistances
 from phosphene.results import sheet
 from phosphene.words import class_name, number, plural

@@ -11,9 +11,9 @@ from numpy import ndarray
 from PIL import Image
 
 from phosphene.figures.ink.layout import BLUE, GREY, SMALL, titled
-from phosphene.figures.ink.matrix import cells, depths, framed
 from phosphene.figures.ink.palette import picture_to_image
 from phosphene.figures.ink.paper import LINE, MARGIN, SOFT, Paper
+from phosphene.figures.ink.tables import cells, depths, framed
 from phosphene.probes import Move, MoveMap
 from phosphene.results import sheet
 from phosphene.words import class_name, percent

@@ -2,7 +2,7 @@
 
 from PIL import Image
 
-from phosphene.figures.ink.bars import bars, room
+from phosphene.figures.ink.bar_charts import bars, room
 from phosphene.figures.ink.layout import GAP, SIDE, SMALL, WIDTH, titled
 from phosphene.figures.ink.palette import picture_to_image
 from phosphene.figures.ink.paper import MARGIN

@@ -6,8 +6,8 @@ from PIL import Image
 from torch import Tensor
 
 from phosphene.figures.ink.layout import WIDTH, titled
-from phosphene.figures.ink.matrix import framed, matrix
 from phosphene.figures.ink.paper import MARGIN
+from phosphene.figures.ink.tables import framed, matrix
 from phosphene.probes import Transfer
 from phosphene.results import sheet
 from phosphene.words import number, percent

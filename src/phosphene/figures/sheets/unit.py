@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image
 
 from phosphene.atlas import Atlas, UnitRecord, blaming_damage
-from phosphene.figures.ink.bars import bars
+from phosphene.figures.ink.bar_charts import bars
 from phosphene.figures.ink.layout import (
     BLUE,
     COLUMNS,

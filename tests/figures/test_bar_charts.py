@@ -2,7 +2,7 @@
 
 import pytest
 
-from phosphene.figures.ink.bars import bars_in_halves, room
+from phosphene.figures.ink.bar_charts import bars_in_halves, room
 from phosphene.figures.ink.layout import SMALL, titled
 from phosphene.figures.ink.paper import Paper
 
