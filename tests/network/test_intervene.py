@@ -57,7 +57,7 @@ def test_one_value_stands_for_all_units_and_a_layer_holds_what_it_was_given() ->
 
 def test_variants_part_ways_at_the_pictures_where_a_connection_leads_around() -> None:
     net = network("residual")
-    late = {layer.name: Intervention(net, layer.name).late for layer in net.layers.values()}
+    late = {layer.name: Intervention(net, layer.name).late() for layer in net.layers.values()}
     names = ["stem", "conv1", "conv2", net.logits.name]
     assert [late[name] for name in names] == [True, False, False, True]
 

@@ -15,7 +15,6 @@ from phosphene.network.edit import replace
 from phosphene.network.layouts import along_units
 from phosphene.network.record import Network
 from phosphene.network.recorded import Recording
-from phosphene.network.turns import once
 from phosphene.units import LOGITS
 
 Masks = Bool[Tensor, "variants units"]
@@ -41,6 +40,7 @@ class Intervention:
         self.layer = network.layer(layer)
         given = torch.as_tensor(values, dtype=torch.float)
         self.values = given.expand(self.layer.units).to(network.device)
+        self._late: dict[frozenset[str], bool] = {}
 
     @torch.no_grad()
     def record(
@@ -54,25 +54,28 @@ class Intervention:
         The units of a mask have their given values, all others what they answer. The variants part
         ways at the layer, unless `late` is false.
         """
-        return self._record(pictures, masks, layers, self.late)
+        return self._record(pictures, masks, layers, self.late(layers))
 
-    @once
-    def late(self) -> bool:
-        """Whether everything after the layer comes from the layer alone, as a trial shows.
+    def late(self, layers: Collection[str] = (LOGITS,)) -> bool:
+        """Whether what comes after the layer, up to `layers`, comes from it alone; by a trial.
 
         Where a connection leads around it, copies of its values do not fit the rest, or are not
         answered as copies of the pictures are.
         """
+        asked = frozenset(layers)
+        if asked not in self._late:
+            self._late[asked] = self._tried(asked)
+        return self._late[asked]
+
+    def _tried(self, layers: Collection[str]) -> bool:
         grey = torch.linspace(0.1, 0.9, 2 * self.network.input.channels)
         height, width = self.network.input.size
         pictures = grey.view(2, -1, 1, 1).repeat(1, 1, height, width)
         masks = torch.zeros(3, len(self.values), dtype=torch.bool)
         masks[1] = True
         with suppress(RuntimeError, ValueError):
-            late, early = (
-                self._record(pictures, masks, [LOGITS], late)[LOGITS] for late in (True, False)
-            )
-            return torch.allclose(late, early, atol=1e-4)
+            late, early = (self._record(pictures, masks, layers, late) for late in (True, False))
+            return all(torch.allclose(late[n], early[n], atol=1e-4) for n in layers)
         return False
 
     @torch.no_grad()

@@ -16,7 +16,9 @@ from phosphene.network.discovery.guess import guess_input
 from phosphene.network.discovery.layers import Layer
 from phosphene.network.discovery.logits import Reading, Unread
 from phosphene.network.edges import feeds_of, weights_of
-from phosphene.network.feed import Feed
+from phosphene.network.edit import replace as replaced
+from phosphene.network.feed import ANY, Feed
+from phosphene.network.fields.between import Between, between_for
 from phosphene.network.fields.pieces import Pieces, pieces_for
 from phosphene.network.fields.receptive import ReceptiveField, receptive_fields
 from phosphene.network.fields.windows import SMALLEST_WINDOW, Patch, smallest_patch, window_for
@@ -28,6 +30,7 @@ from phosphene.network.loading.spec import Spec
 from phosphene.network.look import Known, look_at, place_of
 from phosphene.network.recorded import Recording
 from phosphene.network.recording import Passes
+from phosphene.network.rectified import before_rectifier
 from phosphene.network.state import Fingerprints, check_state
 from phosphene.network.turns import once, turn
 from phosphene.results import html_table
@@ -91,6 +94,8 @@ class Network:
         self._fingerprints = Fingerprints()
         self._patches: dict[str, Patch] = {}
         self._pieces: dict[str, Pieces | None] = {}
+        self._between: dict[tuple[str, str], Between | None] = {}
+        self._before: dict[str, dict[int, Unit] | None] = {}
 
     def __repr__(self) -> str:
         return f"Network({self.name}, input {self.input}, {self.parameters:,} parameters)"
@@ -371,6 +376,70 @@ class Network:
                 else None
             )
         return self._pieces[found.name]
+
+    @torch.no_grad()
+    def onward(
+        self,
+        layer: str,
+        values: Float[Tensor, "n ..."],
+        layers: Collection[str],
+        size: tuple[int, int] | None = None,
+    ) -> Recording:
+        """What `layers` answer where `layer` has these values, n variants of them.
+
+        The pass begins with one black picture of `size`, or of the network's own, so that the rest
+        comes from the values alone; where a connection leads around the layer, it does not fit.
+        """
+        black = torch.zeros(1, self.input.channels, *(size or self.input.size))
+        with replaced(self.module, self.layer(layer), lambda _: values):
+            return self.record(black, layers)
+
+    @torch.no_grad()
+    def between(self, source: str, target: str) -> Between | None:
+        """What places of layer `target` see of the map of `source`; None where they take it whole.
+
+        That is so if they see about all of it, if a connection leads around the source, and if
+        trial shows that they answer to their windows in another way.
+        """
+        ends = self.layer(source), self.layer(target)
+        key = (ends[0].name, ends[1].name)
+        if key not in self._between:
+            cuts = all(end.spatial for end in ends) and self.feed == ANY
+            self._between[key] = self._windows(*key) if cuts else None
+        return self._between[key]
+
+    def _windows(self, source: str, target: str) -> Between | None:
+        noise = self._noise(2)
+        found = self.record(noise, [source, target])
+
+        def onward(values: Tensor, size: tuple[int, int]) -> Tensor:
+            return self.onward(source, values, [target], size)[target]
+
+        height, width = self.input.size
+        sizes = [(-(-height // part), -(-width // part)) for part in (16, 8, 4, 2, 1)]
+        return between_for(onward, sizes, found[source], found[target])
+
+    def before_rectifier(self, unit: Unit) -> Unit | None:
+        """The unit whose rectified value `unit` is, bit by bit on noise; itself if it is none.
+
+        None where its layer answers nothing below zero and no such unit is found: a rectifier, or
+        what else has no negative values, whose inside is no layer.
+        """
+        layer = self.layer(unit.layer)
+        if layer.name not in self._before:
+            noise = self._noise(4)
+            with torch.no_grad():
+                self._before[layer.name] = before_rectifier(
+                    layer, self.layers, self.feeds, lambda names: self.record(noise, names)
+                )
+        found = self._before[layer.name]
+        if found is None:
+            return unit
+        inside = found.get(unit.index)
+        return None if inside is None else replace(unit, layer=inside.layer, index=inside.index)
+
+    def _noise(self, count: int) -> Float[Tensor, "b c h w"]:
+        return torch.rand(count, *self.input.shape, generator=torch.Generator().manual_seed(0))
 
     def window(self, layer: str) -> tuple[int, int]:
         """The size of picture, (h, w), on which to draw a channel of `layer`.

@@ -1,0 +1,98 @@
+"""What units answer before they are rectified: found by their values, whatever modules are called.
+
+A rectified unit says nothing below zero. The value that it is the rectified part of is another
+unit, of a layer inside or before its own: on noise, max(z, 0) is the unit's value bit by bit.
+"""
+
+from collections import deque
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from phosphene.network.discovery.layers import Layer
+from phosphene.units import Unit
+
+Recorded = Callable[[Collection[str]], Mapping[str, Tensor]]
+"""The values of layers, on noise."""
+
+_STEPS = 4  # module, joint, rectifier, norm: so far from a layer its own rectifiers are sought
+
+
+def before_rectifier(
+    layer: Layer,
+    layers: Mapping[str, Layer],
+    feeds: Mapping[str, Sequence[str]],
+    recorded: Recorded,
+) -> dict[int, Unit] | None:
+    """For each unit of `layer` the one that it rectifies, where that is found.
+
+    None where the layer is not rectified: some of its values are below zero.
+    """
+    candidates = [
+        layers[name] for name in _upstream(layer.name, feeds) if _alike(layers[name], layer)
+    ]
+    values = recorded([layer.name, *(candidate.name for candidate in candidates)])
+    own = _units_first(values[layer.name])
+    if own.min() < 0:
+        return None
+    known: dict[bytes, Unit] = {}
+    for candidate in candidates:
+        value = _units_first(values[candidate.name])
+        rectified = value.clamp(0, float(own.max()))  # also of a rectifier that saturates, as ReLU6
+        if torch.equal(value, rectified):
+            continue
+        for index, row in enumerate(rectified):
+            if row.any():
+                known.setdefault(_bytes(row), Unit(candidate.name, index))
+    found = {i: known[_bytes(row)] for i, row in enumerate(own) if _bytes(row) in known}
+    return _beside(found, own, values)
+
+
+def _beside(
+    found: dict[int, Unit], own: Float[Tensor, "units n"], values: Mapping[str, Tensor]
+) -> dict[int, Unit]:
+    """With the units that were silent: each is what its neighbours are, as many units further."""
+    for index in range(len(own)) if found else ():
+        if index in found or own[index].any():
+            continue
+        near = min(found, key=lambda other: abs(other - index))
+        unit = found[near]
+        there, moved = _units_first(values[unit.layer]), unit.index + index - near
+        if 0 <= moved < len(there) and not (there[moved] > 0).any():
+            found[index] = Unit(unit.layer, moved)
+    return found
+
+
+def _upstream(name: str, feeds: Mapping[str, Sequence[str]]) -> Iterator[str]:
+    """The layers that feed the one called `name`, over a few steps, the nearest first."""
+    waiting, met = deque([(name, 0)]), {name}
+    while waiting:
+        current, steps = waiting.popleft()
+        if steps == _STEPS:
+            continue
+        for feeder in feeds[current]:
+            if feeder not in met:
+                met.add(feeder)
+                waiting.append((feeder, steps + 1))
+                yield feeder
+
+
+def _alike(one: Layer, other: Layer) -> bool:
+    """Whether two layers have the same places."""
+    return _places(one) == _places(other)
+
+
+def _places(layer: Layer) -> tuple[int, ...]:
+    return layer.shape[:1] if len(layer.shape) == 2 else layer.shape[1:]
+
+
+def _units_first(values: Tensor) -> Float[Tensor, "units n"]:
+    """A row for each unit, without the sign of zero."""
+    units = values.movedim(2 if values.ndim == 3 else 1, 0)
+    return units.flatten(1).cpu() + 0.0
+
+
+def _bytes(row: Tensor) -> bytes:
+    return row.contiguous().numpy().tobytes()
