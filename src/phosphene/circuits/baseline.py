@@ -6,7 +6,6 @@ Score and measurement of an edge speak of the same absence, or they do not agree
 
 from dataclasses import dataclass
 from math import ceil
-from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -35,11 +34,6 @@ class Baseline:
     name: str
     values: Float[Tensor, "units"]
     high: Float[Tensor, "units"] | None = None
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain values for JSON."""
-        high = None if self.high is None else self.high.tolist()
-        return {"name": self.name, "values": self.values.tolist(), "high": high}
 
 
 def baseline_of(

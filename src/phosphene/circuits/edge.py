@@ -12,7 +12,7 @@ from phosphene.attribution import gradient, integrated_gradients
 from phosphene.circuits.baseline import Baseline, baseline_of
 from phosphene.circuits.target import target_of
 from phosphene.errors import RectifierError
-from phosphene.network import PLAIN, RELP, Intervention, Network, Rule
+from phosphene.network import PLAIN, RELP, Network, Rule, replace
 from phosphene.network.layouts import along_units
 from phosphene.objectives import Term, unit_maps
 from phosphene.results import Result
@@ -149,7 +149,11 @@ class Edges(Result):
             "target": self.term.to_json(),
             "rule": self.rule.name,
             "steps": self.steps,
-            "baseline": self.baseline.to_json(),
+            "baseline": {
+                "name": self.baseline.name,
+                "values": plain(self.baseline.values),
+                "high": plain(self.baseline.high),
+            },
             "remarks": list(self.remarks),
             "contradicted": plain(self.contradicted),
         } | {name: plain(getattr(self, name)) for name in names}
@@ -215,7 +219,8 @@ def edges(
         rule, said = _fitting(net, shown[:1], aim.term.take([0]), layer)
     rule = rule or PLAIN
     with torch.no_grad():
-        a = net.record(shown, [layer])[layer]
+        recording = net.record(shown, {layer, *aim.term.layers})
+    a = recording[layer]
     m = along_units(absent.values.to(a)[None], a).expand_as(a)
     if steps is None:
         g = gradient(net, shown, aim.term, rule, at=layer)
@@ -231,8 +236,8 @@ def edges(
         rule=rule,
         steps=steps,
         baseline=absent,
-        values=values_of(net, shown, aim.term),
-        without=_without(net, shown, aim.term, layer, absent.values),
+        values=aim.term(recording),
+        without=_without(net, shown, aim.term, layer, m),
         score=score,
         held=held,
         remarks=aim.remarks + said,
@@ -244,17 +249,12 @@ def _over_places(values: Tensor) -> Float[Tensor, "b units"]:
 
 
 @torch.no_grad()
-def values_of(network: Network, pictures: Tensor, term: Term) -> Float[Tensor, "b"]:
-    """The target's value on each picture."""
-    return term(network.record(pictures, term.layers))
-
-
 def _without(
-    network: Network, pictures: Tensor, term: Term, layer: str, absent: Float[Tensor, "units"]
+    network: Network, pictures: Tensor, term: Term, layer: str, absent: Float[Tensor, "b ..."]
 ) -> Float[Tensor, "b"]:
     """The target's value with the whole layer at its baseline."""
-    everything = torch.ones(1, len(absent), dtype=torch.bool)
-    return term(Intervention(network, layer, absent).record(pictures, everything, term.layers))
+    with replace(network.module, network.layer(layer), lambda _: absent):
+        return term(network.record(pictures, term.layers))
 
 
 def _check(rule: Rule, steps: int | None) -> None:

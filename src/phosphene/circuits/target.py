@@ -12,6 +12,7 @@ from torch import Tensor
 
 from phosphene.errors import ObjectiveError
 from phosphene.network import Network
+from phosphene.network.rectified import rectified
 from phosphene.objectives import Channel, Combination, Neuron, PerImage, Term, unit_maps
 from phosphene.spellings import units_of
 from phosphene.units import Unit
@@ -37,7 +38,7 @@ def target_of(network: Network, pictures: Tensor, meant: object) -> Target:
     """
     if isinstance(meant, Term):
         _fits(meant.batch, len(pictures))
-        return _before(network, meant)
+        return _before(network, pictures, meant)
     units = units_of(network, meant)
     layers = {unit.layer for unit in units}
     if len(layers) > 1 or len({unit.y is None for unit in units}) > 1:
@@ -49,8 +50,8 @@ def target_of(network: Network, pictures: Tensor, meant: object) -> Target:
     layer, index = layers.pop(), _one(unit.index for unit in units)
     if units[0].y is not None:
         y, x = _one(unit.y for unit in units), _one(unit.x for unit in units)
-        return _before(network, Neuron(layer, index, y, x))
-    target = _before(network, Channel(layer, index), single=True)
+        return _before(network, pictures, Neuron(layer, index, y, x))
+    target = _before(network, pictures, Channel(layer, index), single=True)
     assert isinstance(target.term, Channel), "as it was given"
     return replace(target, term=_strongest(network, pictures, target.term))
 
@@ -68,13 +69,13 @@ def _one(values: Iterable[int | None]) -> PerImage:
     return found[0] if len(found) == 1 else found
 
 
-def _before(network: Network, term: Term, single: bool = False) -> Target:
+def _before(network: Network, pictures: Tensor, term: Term, single: bool = False) -> Target:
     """The target before its rectifier, as far as it asks for single values.
 
     A `Channel` asks for a mean over places, unless it has a `single` one.
     """
     if isinstance(term, Combination):
-        parts = [_before(network, part) for _, part in term.terms]
+        parts = [_before(network, pictures, part) for _, part in term.terms]
         weights = [weight for weight, _ in term.terms]
         whole = Combination.of(*zip(weights, (part.term for part in parts), strict=True))
         remarks = dict.fromkeys(remark for part in parts for remark in part.remarks)
@@ -87,10 +88,26 @@ def _before(network: Network, term: Term, single: bool = False) -> Target:
     inside = [network.before_rectifier(unit) for unit in units]
     found = [unit for unit in inside if unit is not None]
     layers = {unit.layer for unit in found}
-    if len(found) < len(units) or len(layers) > 1:
+    told = len(found) == len(units) and _holds(network, pictures, units, found)
+    if not told or len(layers) > 1:
         return Target(term, (_as_it_is(term.layer, len(layers)),))
     index = _one(unit.index for unit in found)
     return Target(replace(term, layer=layers.pop(), index=index))
+
+
+@torch.no_grad()
+def _holds(
+    network: Network, pictures: Tensor, units: Sequence[Unit], inside: Sequence[Unit]
+) -> bool:
+    """Whether units are what is rectified of the others on these pictures too."""
+    recording = network.record(pictures, {unit.layer for unit in (*units, *inside)})
+    for unit, before in zip(units, inside, strict=True):
+        whole = recording[unit.layer]
+        value = unit_maps(whole)[:, unit.index]
+        held = unit_maps(recording[before.layer])[:, before.index]
+        if unit != before and not torch.equal(value, rectified(held, whole)):
+            return False
+    return True
 
 
 def _as_it_is(layer: str, several: int) -> str:

@@ -390,9 +390,10 @@ class Network:
         The pass begins with one black picture of `size`, or of the network's own, so that the rest
         comes from the values alone; where a connection leads around the layer, it does not fit.
         """
-        black = torch.zeros(1, self.input.channels, *(size or self.input.size))
+        black = torch.zeros(1, self.input.channels, *(size or self.input.size)).to(self.device)
+        sites = {name: self.layer(name).site for name in layers}
         with replaced(self.module, self.layer(layer), lambda _: values):
-            return self.record(black, layers)
+            return Recording(black, self._passes.values(black, sites, rows=len(values)))
 
     @torch.no_grad()
     def between(self, source: str, target: str) -> Between | None:
@@ -420,17 +421,18 @@ class Network:
         return between_for(onward, sizes, found[source], found[target])
 
     def before_rectifier(self, unit: Unit) -> Unit | None:
-        """The unit whose rectified value `unit` is, bit by bit on noise; itself if it is none.
+        """The unit whose rectified value `unit` is, bit by bit in a trial; itself if it is none.
 
         None where its layer answers nothing below zero and no such unit is found: a rectifier, or
         what else has no negative values, whose inside is no layer.
         """
         layer = self.layer(unit.layer)
         if layer.name not in self._before:
-            noise = self._noise(4)
+            noise, ends = self._noise(2), torch.tensor([0.0, 1.0])  # with black and white
+            shown = torch.cat([noise, ends.view(2, 1, 1, 1).expand_as(noise)])
             with torch.no_grad():
                 self._before[layer.name] = before_rectifier(
-                    layer, self.layers, self.feeds, lambda names: self.record(noise, names)
+                    layer, self.layers, self.feeds, lambda names: self.record(shown, names)
                 )
         found = self._before[layer.name]
         if found is None:

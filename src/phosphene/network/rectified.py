@@ -1,13 +1,12 @@
 """What units answer before they are rectified: found by their values, whatever modules are called.
 
 A rectified unit says nothing below zero. The value that it is the rectified part of is another
-unit, of a layer inside or before its own: on noise, max(z, 0) is the unit's value bit by bit.
+unit, of a layer inside or before its own: max(z, 0) is the unit's value, bit by bit.
 """
 
 from collections import deque
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
-import torch
 from jaxtyping import Float
 from torch import Tensor
 
@@ -15,7 +14,7 @@ from phosphene.network.discovery.layers import Layer
 from phosphene.units import Unit
 
 Recorded = Callable[[Collection[str]], Mapping[str, Tensor]]
-"""The values of layers, on noise."""
+"""The values of layers, on pictures of a trial."""
 
 _STEPS = 4  # module, joint, rectifier, norm: so far from a layer its own rectifiers are sought
 
@@ -40,29 +39,29 @@ def before_rectifier(
     known: dict[bytes, Unit] = {}
     for candidate in candidates:
         value = _units_first(values[candidate.name])
-        rectified = value.clamp(0, float(own.max()))  # also of a rectifier that saturates, as ReLU6
-        if torch.equal(value, rectified):
-            continue
-        for index, row in enumerate(rectified):
-            if row.any():
-                known.setdefault(_bytes(row), Unit(candidate.name, index))
+        if (value < 0).any():
+            for index, row in enumerate(rectified(value, own)):
+                if row.any():
+                    known.setdefault(_bytes(row), Unit(candidate.name, index))
     found = {i: known[_bytes(row)] for i, row in enumerate(own) if _bytes(row) in known}
-    return _beside(found, own, values)
+    silent = [i for i, row in enumerate(own) if not row.any()]
+    beside = {i: _beside(i, found, values) for i in silent}
+    return found | {i: unit for i, unit in beside.items() if unit is not None}
 
 
-def _beside(
-    found: dict[int, Unit], own: Float[Tensor, "units n"], values: Mapping[str, Tensor]
-) -> dict[int, Unit]:
-    """With the units that were silent: each is what its neighbours are, as many units further."""
-    for index in range(len(own)) if found else ():
-        if index in found or own[index].any():
-            continue
-        near = min(found, key=lambda other: abs(other - index))
-        unit = found[near]
-        there, moved = _units_first(values[unit.layer]), unit.index + index - near
-        if 0 <= moved < len(there) and not (there[moved] > 0).any():
-            found[index] = Unit(unit.layer, moved)
-    return found
+def rectified(value: Tensor, like: Tensor) -> Tensor:
+    """max(value, 0), or min(max(value, 0), 6) where what it is to be like ends there."""
+    return value.clamp(0, 6 if float(like.max()) == 6 else None)
+
+
+def _beside(index: int, found: Mapping[int, Unit], values: Mapping[str, Tensor]) -> Unit | None:
+    """What a silent unit rectifies: what its nearest neighbour does, as many units further."""
+    for near in sorted(found, key=lambda other: abs(other - index)):
+        layer, inside = found[near].layer, found[near].index + index - near
+        there = _units_first(values[layer])
+        if 0 <= inside < len(there) and not (there[inside] > 0).any():
+            return Unit(layer, inside)
+    return None
 
 
 def _upstream(name: str, feeds: Mapping[str, Sequence[str]]) -> Iterator[str]:
