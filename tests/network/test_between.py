@@ -72,3 +72,15 @@ def test_what_leads_around_the_source_in_one_number_is_noticed() -> None:
     net = Network(seeded(Attended), Input(1, (24, 24)))
     assert net.between("second", "third") is None
     assert net.between("first", "second") is not None
+
+
+def test_the_last_stretch_is_followed_down_as_far_as_it_is_linear() -> None:
+    def build() -> nn.Module:
+        return nn.Sequential(
+            nn.Conv2d(1, 3, 3), nn.ReLU(), nn.AvgPool2d(2), nn.Conv2d(3, 4, 1), nn.BatchNorm2d(4)
+        )
+
+    net = Network(seeded(build), Input(1, (40, 40)))
+    assert net.between("0", "4").linear == "1"
+    assert net.between("1", "4").linear == "1"
+    assert net.between("0", "1").linear is None

@@ -66,7 +66,7 @@ def test_what_has_no_rectifier_of_its_own_has_nothing_inside() -> None:
     assert net.before_rectifier(Unit("pool", 1)) is None
 
 
-def test_what_saturates_is_no_rectifier() -> None:
+def test_what_has_weights_of_its_own_is_no_rectifier_whatever_it_answers() -> None:
     """min(1, a + b) and max(0, a + b - 1), made of the rectified values of two layers."""
     module = nn.Sequential(nn.Flatten(), nn.Linear(2, 2), nn.ReLU(), nn.Linear(2, 2))
     with torch.no_grad():
@@ -75,5 +75,6 @@ def test_what_saturates_is_no_rectifier() -> None:
         module[3].weight.copy_(torch.tensor([[1.0, -1.0], [0.0, 1.0]]))
         module[3].bias.zero_()
     net = Network(module, Input(1, (1, 2)))
-    assert net.before_rectifier(Unit("3", 0)) is None
+    assert net.before_rectifier(Unit("3", 0)) == Unit("3", 0)
+    assert net.before_rectifier(Unit("3", 1)) == Unit("3", 1)
     assert net.before_rectifier(Unit("2", 0)) == Unit("1", 0)

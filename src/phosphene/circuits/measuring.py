@@ -1,24 +1,26 @@
 """Edges checked by running them: units removed, kept alone, raised, and removed in pairs."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import replace
-from itertools import combinations
+from functools import partial
 from math import prod
 
 import torch
+import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from phosphene.circuits.edge import Edges
 from phosphene.errors import InputError
 from phosphene.network import Between, Intervention
+from phosphene.network.fields.rows import Row, row_at
 from phosphene.objectives import Neuron, PerImage
 
 EFFECTS = ("remove", "keep", "raise")
 """What can be measured of an edge. One number is always fooled, so these are three."""
 
-Masks = Bool[Tensor, "variants units"]
+Masks = Bool[Tensor, "b variants units"]
 
 _NUMBERS = 2**22  # of the source's values, in all variants that go through at once
 
@@ -54,33 +56,19 @@ def measure(
         )
     run = stretch(edges, windows)
     chosen = edges.strongest(k)
-    found = [_effects(run, image, units, what) for image, units in enumerate(chosen)]
-    removed, kept, raised = (
-        torch.stack([of[effect] for of in found]) if effect in what else None for effect in EFFECTS
-    )
-    return replace(edges, measured=chosen, removed=removed, kept=kept, raised=raised)
-
-
-def _effects(
-    run: "Stretch", image: int, units: Int[Tensor, "k"], what: Collection[str]
-) -> dict[str, Float[Tensor, "k"]]:
-    """remove = t(x) - t(x; i at m), keep = t(x; others at m) - t(x; all at m), raise likewise."""
-    m, high = run.edges.baseline.values, run.edges.baseline.high
-    one = torch.zeros(len(units), len(m), dtype=torch.bool)
-    one[torch.arange(len(units)), units] = True
-    none, all_ = torch.zeros_like(one[:1]), torch.ones_like(one[:1])
-    effects = {}
+    one = F.one_hot(chosen, edges.score.shape[1]).bool()
+    none, all_ = torch.zeros_like(one[:, :1]), torch.ones_like(one[:, :1])
+    removed = kept = raised = None
     if "remove" in what:
-        t, *without = run(image, torch.cat([none, one]), m)
-        effects["remove"] = t - torch.stack(without)
+        t = run(torch.cat([none, one], 1))
+        removed = t[:, :1] - t[:, 1:]
     if "keep" in what:
-        nothing, *alone = run(image, torch.cat([all_, ~one]), m)
-        effects["keep"] = torch.stack(alone) - nothing
+        t = run(torch.cat([all_, ~one], 1))
+        kept = t[:, 1:] - t[:, :1]
     if "raise" in what:
-        assert high is not None, "asked for by `measure`"
-        t, *raised = run(image, torch.cat([none, one]), high)
-        effects["raise"] = torch.stack(raised) - t
-    return effects
+        t = run(torch.cat([none, one], 1), high=True)
+        raised = t[:, 1:] - t[:, :1]
+    return replace(edges, measured=chosen, removed=removed, kept=kept, raised=raised)
 
 
 def interactions(edges: Edges, k: int = 8, *, windows: bool = True) -> Float[Tensor, "b k k"]:
@@ -89,20 +77,16 @@ def interactions(edges: Edges, k: int = 8, *, windows: bool = True) -> Float[Ten
     Above zero the two are redundant: each stands in for the other. Below zero they are joint:
     without one the other adds nothing. Zero where they act by themselves, and on the diagonal.
     """
-    run = stretch(edges, windows)
     chosen = edges.strongest(k)
-    k = chosen.shape[1]
-    found = torch.zeros(len(chosen), k, k)
-    pairs = list(combinations(range(k), 2))
-    rows = [[], *([i] for i in range(k)), *map(list, pairs)]
-    for image, units in enumerate(chosen):
-        masks = torch.zeros(len(rows), len(edges.baseline.values), dtype=torch.bool)
-        for mask, row in zip(masks, rows, strict=True):
-            mask[units[row]] = True
-        t = run(image, masks, edges.baseline.values)
-        removed = t[0] - t[1:]
-        for (i, j), both in zip(pairs, removed[k:], strict=True):
-            found[image, i, j] = found[image, j, i] = both - removed[i] - removed[j]
+    one = F.one_hot(chosen, edges.score.shape[1]).bool()
+    count = chosen.shape[1]
+    i, j = torch.triu_indices(count, count, 1)
+    variants = [torch.zeros_like(one[:, :1]), one, one[:, i] | one[:, j]]
+    t = stretch(edges, windows)(torch.cat(variants, 1))
+    removed = t[:, :1] - t[:, 1:]
+    alone, both = removed[:, :count], removed[:, count:]
+    found = torch.zeros(len(chosen), count, count).to(t)
+    found[:, i, j] = found[:, j, i] = both - alone[:, i] - alone[:, j]
     return found
 
 
@@ -113,12 +97,18 @@ class Stretch(ABC):
         self.edges = edges
 
     @torch.no_grad()
-    def __call__(
-        self, image: int, masks: Masks, fill: Float[Tensor, "units"]
-    ) -> Float[Tensor, "variants"]:
-        """The target on a picture under each mask, whose units have their value of `fill`."""
-        parts = masks.split(max(1, _NUMBERS // self.size))
-        return torch.cat([self.targets(image, part, fill) for part in parts])
+    def __call__(self, masks: Masks, high: bool = False) -> Float[Tensor, "b variants"]:
+        """The target on each picture under each of its masks.
+
+        The units of a mask have their baseline, or else what is high for them.
+        """
+        levels = self.edges.baseline.high if high else self.edges.baseline.values
+        assert levels is not None, "asked for by `measure`"
+        images = torch.arange(len(masks)).repeat_interleave(masks.shape[1])
+        flat, together = masks.flatten(0, 1), max(1, _NUMBERS // self.size)
+        parts = zip(images.split(together), flat.split(together), strict=True)
+        found = [self.targets(some, under, levels) for some, under in parts]
+        return torch.cat(found).view(masks.shape[:2])
 
     @property
     @abstractmethod
@@ -126,8 +116,10 @@ class Stretch(ABC):
         """How many values of the source one variant has."""
 
     @abstractmethod
-    def targets(self, image: int, masks: Masks, fill: Tensor) -> Float[Tensor, "variants"]:
-        """The target under masks that go through together."""
+    def targets(
+        self, images: Int[Tensor, "n"], masks: Bool[Tensor, "n units"], levels: Tensor
+    ) -> Float[Tensor, "n"]:
+        """The target on n pictures, by their numbers, each under its mask, together."""
 
 
 class Whole(Stretch):
@@ -142,49 +134,81 @@ class Whole(Stretch):
         """All that the source answers to a picture."""
         return prod(self.edges.network.layer(self.edges.source).shape)
 
-    def targets(self, image: int, masks: Masks, fill: Tensor) -> Tensor:
-        """The objective of as many copies of the picture."""
-        one, term = self.edges.pictures[image : image + 1], self.edges.term
-        recording = self._of(fill).record(one, masks, term.layers)
-        return term.take([image] * len(masks))(recording)
+    def targets(self, images: Tensor, masks: Tensor, levels: Tensor) -> Tensor:
+        """The objective of as many copies of each picture."""
+        run, term, found = self._with(levels), self.edges.term, []
+        for image in images.unique_consecutive().tolist():
+            under, picture = masks[images == image], self.edges.pictures[image : image + 1]
+            recording = run.record(picture, under, term.layers)
+            found.append(term.take([image] * len(under))(recording))
+        return torch.cat(found)
 
-    def _of(self, fill: Tensor) -> Intervention:
+    def _with(self, levels: Tensor) -> Intervention:
         """The intervention with these values; made once, since each makes a trial of its own."""
-        if id(fill) not in self._interventions:
-            made = Intervention(self.edges.network, self.edges.source, fill)
-            self._interventions[id(fill)] = made
-        return self._interventions[id(fill)]
+        if id(levels) not in self._interventions:
+            made = Intervention(self.edges.network, self.edges.source, levels)
+            self._interventions[id(levels)] = made
+        return self._interventions[id(levels)]
 
 
 class Windowed(Stretch):
-    """By what a neuron sees of the source's maps, which has been tried to give the same."""
+    """By what a neuron sees of the source's maps, which has been tried to give the same.
+
+    Where the last stretch is linear, variants are worked out up to there, see `Row`.
+    """
 
     def __init__(self, edges: Edges, target: Neuron, between: Between) -> None:
         super().__init__(edges)
         self.target, self.between = target, between
-        network = edges.network
+        network, count = edges.network, len(edges.pictures)
+        y, x = target.position(*network.layer(target.layer).shape[1:])
+        self.index, self.y, self.x = (_each(value, count) for value in (target.index, y, x))
         with torch.no_grad():
-            self.values = network.record(edges.pictures, [edges.source])[edges.source]
-        self.map = network.layer(target.layer).shape[1:]
+            values = network.record(edges.pictures, [edges.source])[edges.source]
+        places = zip(values, self.y, self.x, strict=True)
+        self.windows = torch.stack([value[:, *between.pieces.box(*at)] for value, *at in places])
+        self.row = None if between.linear is None else self._row(between.linear)
 
     @property
     def size(self) -> int:
         """The window in all channels."""
-        return self.values.shape[1] * prod(self.between.pieces.size)
+        return self.windows[0].numel()
 
-    def targets(self, image: int, masks: Masks, fill: Tensor) -> Tensor:
-        """The neuron where it is seen in the window."""
-        pieces, target = self.between.pieces, self.target
-        index, y, x = (_of(value, image) for value in (target.index, *target.position(*self.map)))
-        window = self.values[image][:, *pieces.box(y, x)]
-        variants = torch.where(masks[:, :, None, None], fill.to(window)[:, None, None], window)
-        inside = Neuron(target.layer, index, pieces.rows[y][1], pieces.columns[x][1])
-        source, size = self.edges.source, self.between.size
-        return inside(self.edges.network.onward(source, variants, [target.layer], size))
+    def targets(self, images: Tensor, masks: Tensor, levels: Tensor) -> Tensor:
+        """The neurons where they are seen in the windows."""
+        windows = self.windows[images]
+        given = levels.to(windows)[:, None, None]
+        variants = torch.where(masks[:, :, None, None], given, windows)
+        if self.row is None:
+            return self._leads(images.tolist(), self.edges.source, variants)
+        return self.row.take(images)(self._onward(variants, self.row.layer))
+
+    def _row(self, layer: str) -> Row:
+        """The target of each picture as a linear map of a layer on the way."""
+        images = range(len(self.windows))
+        with torch.no_grad():
+            values = self._onward(self.windows, layer)
+        return row_at(partial(self._leads, images), layer, values)
+
+    def _leads(self, images: Sequence[int], layer: str, values: Tensor) -> Float[Tensor, "n"]:
+        """The targets of some pictures where a layer of the windows' pass has these values."""
+        rows, columns = self.between.pieces.rows, self.between.pieces.columns
+        index = tuple(self.index[i] for i in images)
+        y = tuple(rows[self.y[i]][1] for i in images)
+        x = tuple(columns[self.x[i]][1] for i in images)
+        inside, size = Neuron(self.target.layer, index, y, x), self.between.size
+        return inside(self.edges.network.onward(layer, values, inside.layers, size))
+
+    def _onward(self, variants: Tensor, layer: str) -> Tensor:
+        """What a layer on the way, or the source itself, answers to variants of the windows."""
+        source = self.edges.source
+        if layer == source:
+            return variants
+        return self.edges.network.onward(source, variants, [layer], self.between.size)[layer]
 
 
-def _of(value: PerImage, image: int) -> int:
-    return value if isinstance(value, int) else value[image]
+def _each(value: PerImage, count: int) -> tuple[int, ...]:
+    return (value,) * count if isinstance(value, int) else value
 
 
 def stretch(edges: Edges, windows: bool = True) -> Stretch:

@@ -21,6 +21,7 @@ from phosphene.network.feed import ANY, Feed
 from phosphene.network.fields.between import Between, between_for
 from phosphene.network.fields.pieces import Pieces, pieces_for
 from phosphene.network.fields.receptive import ReceptiveField, receptive_fields
+from phosphene.network.fields.rows import below, first_linear
 from phosphene.network.fields.windows import SMALLEST_WINDOW, Patch, smallest_patch, window_for
 from phosphene.network.freezing import frozen, steady
 from phosphene.network.inputs import Input
@@ -377,7 +378,6 @@ class Network:
             )
         return self._pieces[found.name]
 
-    @torch.no_grad()
     def onward(
         self,
         layer: str,
@@ -418,7 +418,26 @@ class Network:
 
         height, width = self.input.size
         sizes = [(-(-height // part), -(-width // part)) for part in (16, 8, 4, 2, 1)]
-        return between_for(onward, sizes, found[source], found[target])
+        taken = [size for size in sizes if self.takes(size, target)]
+        between = between_for(onward, taken, found[source], found[target])
+        if between is None:
+            return None
+        return replace(between, linear=self._linear(source, target, between, found[source][:1]))
+
+    def _linear(
+        self, source: str, target: str, between: Between, values: Float[Tensor, "1 c h w"]
+    ) -> str | None:
+        pieces, layers = between.pieces, list(below(target, source, self.feeds))
+        row, column = len(pieces.rows) // 2, len(pieces.columns) // 2
+        y, x = pieces.rows[row][1], pieces.columns[column][1]
+
+        def leads(layer: str, some: Tensor) -> Tensor:
+            return self.onward(layer, some, [target], between.size)[target][:, :, y, x].sum(1)
+
+        window = values[:, :, *pieces.box(row, column)]
+        rest = [name for name in layers if name != source]
+        ways = self.onward(source, window, rest, between.size) if rest else {}
+        return first_linear(leads, layers, {source: window, **ways})
 
     def before_rectifier(self, unit: Unit) -> Unit | None:
         """The unit whose rectified value `unit` is, bit by bit in a trial; itself if it is none.

@@ -27,10 +27,12 @@ def before_rectifier(
 ) -> dict[int, Unit] | None:
     """For each unit of `layer` the one that it rectifies, where that is found.
 
-    None where the layer is not rectified: some of its values are below zero.
+    None where the layer is not rectified: it has weights of its own, or values below zero.
     """
+    if layer.weights is not None:
+        return None
     candidates = [
-        layers[name] for name in _upstream(layer.name, feeds) if _alike(layers[name], layer)
+        layers[name] for name in _upstream(layer.name, layers, feeds) if _alike(layers[name], layer)
     ]
     values = recorded([layer.name, *(candidate.name for candidate in candidates)])
     own = _units_first(values[layer.name])
@@ -64,12 +66,14 @@ def _beside(index: int, found: Mapping[int, Unit], values: Mapping[str, Tensor])
     return None
 
 
-def _upstream(name: str, feeds: Mapping[str, Sequence[str]]) -> Iterator[str]:
-    """The layers that feed the one called `name`, over a few steps, the nearest first."""
+def _upstream(
+    name: str, layers: Mapping[str, Layer], feeds: Mapping[str, Sequence[str]]
+) -> Iterator[str]:
+    """The layers that feed the one called `name`, over a few steps, up to those with weights."""
     waiting, met = deque([(name, 0)]), {name}
     while waiting:
         current, steps = waiting.popleft()
-        if steps == _STEPS:
+        if steps == _STEPS or layers[current].weights is not None:
             continue
         for feeder in feeds[current]:
             if feeder not in met:

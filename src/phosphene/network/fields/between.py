@@ -37,10 +37,12 @@ class Between:
     """Where to cut the earlier layer's map for each place of the later one, `pieces`.
 
     A pass over a picture of `size` (h, w), the smallest that does, goes on from the cut map.
+    `linear` is the earliest layer on the way of which the later one is a linear map, if any.
     """
 
     pieces: Pieces
     size: tuple[int, int]
+    linear: str | None = None
 
 
 def between_for(
