@@ -120,14 +120,23 @@ def test_rules_that_are_for_looking_score_no_edges(rule: Rule) -> None:
         edges(net, pictures(net), "0", "conv1", baseline="zero", rule=RELP, steps=3)
 
 
-def test_attention_and_smooth_gates_are_scored_by_relp_and_that_is_said() -> None:
+def test_relp_scores_edges_where_it_is_asked_for() -> None:
     net = Network(seeded(ViT), Input(3, (16, 12)))
-    found = edges(net, pictures(net), "0", "blocks.0", baseline="zero")
-    assert found.rule is RELP
-    assert "RelP" in " ".join(found.remarks)
-    plain = edges(network("residual"), pictures(network("residual")), "0", "conv1", baseline="zero")
-    assert plain.rule is PLAIN
-    assert not plain.remarks
+    shown = pictures(net)
+    found = edges(net, shown, "0", "blocks.0.mlp.0", baseline="zero", rule=RELP)
+    plain = edges(net, shown, "0", "blocks.0.mlp.0", baseline="zero")
+    assert not torch.allclose(found.score, plain.score, rtol=0.01)
+    assert (found.rule, plain.rule) == (RELP, PLAIN)
+
+
+@pytest.mark.parametrize("source", ["patches", "blocks.0", "blocks.0.mlp.1"])
+def test_scores_by_the_derivative_agree_with_removal_through_attention(source: str) -> None:
+    net = Network(seeded(ViT), Input(3, (16, 12)))
+    found = edges(net, pictures(net, 6), "0", source, data=pictures(net, 30, seed=4))
+    measured = measure(found, None, ("remove",))
+    pairs = zip(found.score.gather(1, measured.measured), measured.removed, strict=True)
+    agreement = [float(torch.corrcoef(torch.stack(pair))[0, 1]) for pair in pairs]
+    assert sorted(agreement)[3] > 0.9
 
 
 def test_what_is_missing_or_does_not_fit_is_said() -> None:

@@ -12,7 +12,7 @@ from phosphene.attribution import gradient, integrated_gradients
 from phosphene.circuits.baseline import Baseline, baseline_of
 from phosphene.circuits.target import target_of
 from phosphene.errors import RectifierError
-from phosphene.network import PLAIN, RELP, Network, Rule, replace
+from phosphene.network import PLAIN, Network, Rule, replace
 from phosphene.network.layouts import along_units
 from phosphene.objectives import Term, unit_maps
 from phosphene.results import Result
@@ -49,7 +49,7 @@ class Edges(Result):
         without: t with the whole source at its baseline.
         score: as above.
         held: m · Σ_p ∂t/∂a(p), what the baseline itself adds; of one gradient alone.
-        remarks: what is to be known of how target and rule were chosen.
+        remarks: what is to be known of how the target was found.
         measured: the k units of each picture whose effects were measured, by `measure`.
         removed: t(x) - t(x; unit at its baseline).
         kept: t(x; all others at their baseline) - t(x; all at theirs).
@@ -168,7 +168,7 @@ def edges(
     baseline: Literal["mean", "zero"] | Tensor | Baseline = "mean",
     data: object = None,
     high: Float[Tensor, "units"] | None = None,
-    rule: Rule | None = None,
+    rule: Rule = PLAIN,
     steps: int | None = None,
 ) -> Edges:
     """Score every unit of layer `source` by what it adds to a target, on each picture.
@@ -184,8 +184,8 @@ def edges(
         data: pictures, or the survey of the source layer.
         high: what units are raised to when they are measured; their 99 % quantile over the data
             unless given.
-        rule: how gradients go back. Unless given it is the derivative; where there are gates other
-            than ReLU's, or attention, between source and target it is RelP, and a remark says so.
+        rule: how gradients go back: by the derivative, or by `RELP`, which holds attention, norms
+            and gates other than ReLU's as they are.
         steps: average gradients over so many points between baseline and value.
 
     Raises:
@@ -212,12 +212,7 @@ def edges(
     layer = net.layer(source).name
     absent = baseline_of(net, layer, baseline, data, high)
     aim = target_of(net, shown, target)
-    said: tuple[str, ...] = ()
-    if rule is not None:
-        _check(rule, steps)
-    elif steps is None:
-        rule, said = _fitting(net, shown[:1], aim.term.take([0]), layer)
-    rule = rule or PLAIN
+    _check(rule, steps)
     with torch.no_grad():
         recording = net.record(shown, {layer, *aim.term.layers})
     a = recording[layer]
@@ -240,7 +235,7 @@ def edges(
         without=_without(net, shown, aim.term, layer, m),
         score=score,
         held=held,
-        remarks=aim.remarks + said,
+        remarks=aim.remarks,
     )
 
 
@@ -269,20 +264,3 @@ def _check(rule: Rule, steps: int | None) -> None:
             f"gradients over {steps} steps were asked for by the rule {rule.name!r}; what is "
             "averaged is the derivative. Leave out one of the two"
         )
-
-
-def _fitting(
-    network: Network, picture: Tensor, term: Term, layer: str
-) -> tuple[Rule, tuple[str, ...]]:
-    """RelP where it sends back another thing than the derivative, as through GELU and attention."""
-    plain = gradient(network, picture, term, at=layer)
-    try:
-        relp = gradient(network, picture, term, RELP, at=layer)
-    except RectifierError as refused:
-        return PLAIN, (f"scores are by the plain derivative, since {refused}",)
-    if torch.allclose(plain, relp, rtol=1e-3, atol=1e-6 * float(plain.abs().max())):
-        return PLAIN, ()
-    return RELP, (
-        "there are other gates than ReLU's on the way, or attention or norms that follow the "
-        "picture, so scores are by RelP",
-    )

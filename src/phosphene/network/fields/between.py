@@ -8,8 +8,6 @@ fraction of the work, and hundreds of variants of it go through the network at o
 from collections.abc import Callable, Iterable
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass
-from functools import partial
-from typing import Protocol
 
 import torch
 from jaxtyping import Bool, Float
@@ -21,13 +19,8 @@ from phosphene.network.fields.pieces import Pieces, cut_for
 from phosphene.network.fields.poison import COLUMNS, ROWS, Extent
 from phosphene.network.fields.receptive import ReceptiveField
 
-
-class Onward(Protocol):
-    """The later layer's values, made of these of the earlier one; a picture of a size is shown."""
-
-    def __call__(self, values: Float[Tensor, "n c h w"], size: tuple[int, int]) -> Tensor:
-        """Raises whatever it likes where that does not fit."""
-
+Onward = Callable[[Tensor, tuple[int, int]], Tensor]
+"""The later layer's values, of values of the earlier one and the size of the picture shown."""
 
 _NUMBERS = 2**22  # that go through at once
 
@@ -58,7 +51,7 @@ def between_for(
     and so must one that goes on from windows of them.
     """
     for size in sizes:
-        begun = partial(onward, size=size)
+        begun = _begun(onward, size)
         with suppress(PhospheneError, RuntimeError, ValueError):
             if not _close(begun(values), expected):
                 continue
@@ -68,6 +61,10 @@ def between_for(
                 return None
             return Between(pieces, size)
     return None
+
+
+def _begun(onward: Onward, size: tuple[int, int]) -> Callable[[Tensor], Tensor]:
+    return lambda values: onward(values, size)
 
 
 def _close(one: Tensor, other: Tensor) -> bool:
