@@ -7,7 +7,7 @@ PHOTOS := .venv/.photos
 ZOO := .venv-zoo/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-photos walkthroughs notebooks test quick zoo bench check format browser wheel pins clean
+.PHONY: help demo demo-photos walkthroughs notebooks test quick forms zoo bench check format browser wheel pins clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -35,12 +35,16 @@ walkthroughs: $(READY) ## play examples/ on MNIST and write docs/walkthroughs (t
 notebooks: $(READY) ## write the walk-throughs as examples/*.ipynb
 	$(BIN)/python examples/render.py --notebooks examples
 
-test: $(READY) browser ## the whole suite: shapes and types checked in one lane, coverage counted in the other
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -q -m "not slow and not browser"
-	PHOSPHENE_CHECK_TYPES=0 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --cov --cov-report=term
+test: $(READY) browser ## the whole suite: quick tests with shapes and types checked, then the slow ones
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -q -m "not slow and not browser" --cov --cov-report=
+	PHOSPHENE_CHECK_TYPES=0 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal \
+	  -m "slow or browser" --cov --cov-append --cov-report=term
 
 quick: $(READY) ## the tests that take seconds, in under a minute
 	PHOSPHENE_CHECK_TYPES=0 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -q -m "not slow and not browser"
+
+forms: $(READY) ## write what help says of the probes, after one of them has changed
+	$(BIN)/python -c "from phosphene.probes import question as q; q.KEPT.write_text(q.forms_text(), 'utf-8')"
 
 $(ZOO): requirements-zoo.txt
 	@command -v $(PYTHON) >/dev/null || { echo "phosphene needs Python 3.11 or newer; try: make PYTHON=python3"; exit 1; }

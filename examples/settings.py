@@ -55,13 +55,13 @@ def trained(
 ) -> Trained:
     """The article's network, trained as it says or by `recipe`, or loaded if that was done before.
 
-    `changes` to the network, such as `widths`, go to its factory. A quick run makes 120 steps of
+    `changes` to the network, such as `widths`, go to its factory. A quick run makes 80 steps of
     a rate that suffices for the embedded digits.
     """
     recipe = replace(recipe or article.recipe, seed=seed)
     if QUICK:
         rate = max(recipe.learning_rate, 1e-3)
-        recipe = replace(recipe, learning_rate=rate, steps=120, epochs=None)
+        recipe = replace(recipe, learning_rate=rate, steps=80, epochs=None)
     path = WEIGHTS / f"{name}.safetensors"
     network = article(seed=seed, **changes)
     training, validation = article.split(pictures("train"))

@@ -10,10 +10,16 @@ from pathlib import Path
 
 import pytest
 import torch
-from jaxtyping import install_import_hook
+
+import typechecker
 
 if os.environ.get("PHOSPHENE_CHECK_TYPES", "1") != "0":
-    install_import_hook("phosphene", "typechecker.check")
+    typechecker.install()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the longest, so that none is left for one process alone at the end."""
+    items.sort(key=lambda item: item.get_closest_marker("longest") is None)
 
 
 @pytest.fixture(autouse=True)

@@ -99,6 +99,9 @@ def test_drawing_surveys_and_looks_tell_how_far_they_are(told: list[Told]) -> No
     assert [t[:3] for t in told] == [("looking through the data", n, 40) for n in (16, 32, 40)]
     told.clear()
     look(NET, "conv2:1", DATA, recipe=Recipe(steps=2))
+    shares = [done / total for _, done, total, _ in told]
+    assert shares == sorted(shares)
+    assert shares[-1] == 1
     assert {title for title, *_ in told} == {"looking"}
     assert next(about for *_, about in told if about) == "looking through the data"
 

@@ -7,10 +7,26 @@ import pytest
 import torch
 from PIL import Image
 from torch import nn
+from torch.utils.data import TensorDataset
 
-from phosphene import Channel, Input, Logit, Network, Recipe, Survey, Unit, draw, guided
+from fuzz import small_atlas
+from phosphene import Atlas, Channel, Input, Logit, Network, Recipe, Survey, Unit, draw, guided
+from phosphene.data import Batch, read_image
 from phosphene.errors import InputError, NetworkError, ObjectiveError, UnknownUnitError
-from phosphene.probes import facets, interpolate, picture, restart
+from phosphene.figures import attributions_sheet
+from phosphene.probes import (
+    caricature,
+    dream,
+    facets,
+    fool,
+    interpolate,
+    invert,
+    morph,
+    move_map,
+    picture,
+    restart,
+    shifts,
+)
 from phosphene.results import sheet
 from phosphene.spellings import network_of, objective_of, pictures_of, unit_of, units_of
 
@@ -104,6 +120,52 @@ def test_what_a_newcomer_writes_works(network: Network, module: nn.Module) -> No
     assert interpolate(network, "dog", "cat", count=2, recipe=BRIEF).second == Channel("5", 0)
 
 
+def test_questions_take_classes_files_layers_and_modules(
+    network: Network, module: nn.Module, tmp_path: Path
+) -> None:
+    path = tmp_path / "a.png"
+    Image.fromarray((PICTURES[0, 0] * 255).byte().numpy()).save(path)
+    shown = read_image(path, 1, (28, 28))
+    assert fool(network, "dog", steps=1).targets == (1,)
+    assert fool(network, ["cup", 0], str(path), steps=1).targets == (2, 0)
+    assert torch.equal(fool(network, "dog", path, steps=1).frames[0, 0], shown)
+    assert torch.equal(morph(network, path, "cup", steps=1).frames[0, 0], shown)
+    assert invert(network, path, "2", BRIEF).layers == ("2",)
+    assert caricature(network, shown.numpy(), ["2", "0"], BRIEF).layers == ("2", "0")
+    assert dream(module, path, "2", recipe=BRIEF, octaves=1).picture.shape == (1, 28, 28)
+    assert move_map(network, path, "cup", shifts(1)).label == 2
+    with pytest.raises(InputError, match="2 pictures were given; give one"):
+        invert(network, PICTURES, "2", BRIEF)
+
+
+def test_what_people_write_in_notebooks(module: nn.Module, tmp_path: Path) -> None:
+    """What raised a bare TypeError or AttributeError once, each as it was written."""
+    passes = 0
+
+    def count(*_: object) -> None:
+        nonlocal passes
+        passes += 1
+
+    handle = module.register_forward_hook(count)
+    net = Network(module)
+    assert "Sequential" in repr(net)
+    handle.remove()
+    x = torch.rand(1, 1, 28, 28)
+    pictures = torch.rand(4, 1, 28, 28)
+    survey, data = Survey(net, "2"), TensorDataset(pictures, torch.zeros(4).long())
+    survey.add(Batch(torch.arange(4), pictures, torch.zeros(4).long(), ()))
+    drawings, maps = draw(net, ["2:1"], BRIEF), guided(net, x, "2:1")
+    made = attributions_sheet(net, x[0], ["2:1"], survey, data)
+    shown = (drawings, drawings[0], maps, picture(net, ["2:3"], BRIEF), restart(net, "5:1", BRIEF))
+    assert all(sheet(one).width > 100 for one in shown)
+    assert made.width > 100
+    with Atlas.open(small_atlas(tmp_path / "a.atlas")) as atlas:
+        assert atlas.unit("conv:1").unit == 1
+        with pytest.raises(UnknownUnitError, match="write layer:number such as conv2:17"):
+            atlas.unit("conv")
+    assert passes <= 1  # repr looks at nothing; the input of a module is found by a trial
+
+
 def test_one_layers_name_is_one_layer(network: Network) -> None:
     assert list(Survey(network, "2").layers) == ["2"]
 
@@ -120,3 +182,11 @@ def test_drawings_and_maps_have_a_figure(network: Network) -> None:
 def test_starts_are_for_each_unit(network: Network) -> None:
     with pytest.raises(ObjectiveError, match="1 starts were given for 2 units"):
         draw(network, ["2:5", "dog"], BRIEF, starts=PICTURES[:1])
+
+
+def test_an_array_that_cannot_be_written_to_is_a_picture_without_a_warning() -> None:
+    array = np.asarray(Image.new("L", (8, 8), 200))
+    assert not array.flags.writeable
+    assert float(
+        pictures_of(Network(nn.Conv2d(1, 2, 3), Input(1, (8, 8))), array).mean()
+    ) == pytest.approx(200 / 255)

@@ -36,6 +36,7 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.slow
+@pytest.mark.longest
 @each_script
 def test_a_script_plays(script: Path, tmp_path: Path, weights: Path) -> None:
     quick = {"PHOSPHENE_QUICK": "1", "PHOSPHENE_WEIGHTS": str(weights), "OMP_NUM_THREADS": "1"}

@@ -4,7 +4,10 @@ import ast
 import re
 from pathlib import Path
 
+import pytest
+
 import phosphene
+from phosphene.words import percent, short_of
 
 SOURCE = Path(phosphene.__file__).parent
 ROUNDED = re.compile(r"(\{[^{}\s]*:[^{}\s]*|%[-+ #0-9.]*)[eEfFgG%]\b|\{[^{}\s]*:[^{}\s]*%\}")
@@ -32,3 +35,10 @@ def test_formats_are_found_however_they_are_written() -> None:
     assert rounding('"{:.1f}".format(a)') == ["{:.1f"]
     assert rounding('"%.2f" % a') == ["%.2f"]
     assert not rounding('f"{a:,} {b}: 50 % of {c!r}"')
+
+
+@pytest.mark.parametrize("limit", [0.5, 0.9, 0.99, 0.999])
+def test_a_share_below_a_limit_is_never_told_as_the_limit(limit: float) -> None:
+    for digits in range(1, 12):
+        share = limit - 10.0**-digits
+        assert short_of(limit, share) != percent(limit)

@@ -17,7 +17,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from phosphene.data import in_size, plain, read_image
-from phosphene.errors import InputError, NetworkError, ObjectiveError
+from phosphene.errors import InputError, NetworkError, ObjectiveError, nearest
 from phosphene.network import Network, load_network
 from phosphene.objectives import Channel, Logit, Neuron, Term, of_unit
 from phosphene.units import Unit
@@ -30,6 +30,9 @@ Meant: TypeAlias = Term | Unit | str | Sequence[Term | Unit | str]
 
 Shown: TypeAlias = Tensor | NDArray[Any] | Image.Image | str | Path | Sequence[Any]
 """Pictures: a tensor, an array, an image, a file's path; one or several of them."""
+
+Classes: TypeAlias = int | str | Sequence[int | str]
+"""One or several classes, by name or number."""
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -112,6 +115,61 @@ def objective_of(network: Network, meant: object) -> Term:
     return Channel(layers.pop(), tuple(unit.index for unit in units))
 
 
+def class_number(name: str, classes: Sequence[str]) -> int:
+    """The class of that name, or of that number where no class has it as its name.
+
+    Raises:
+        ObjectiveError: there is none, with the nearest names.
+
+    >>> class_number("7", ["1", "7"]), class_number("1", ["cat", "dog"])
+    (1, 1)
+    """
+    if name in classes:
+        return list(classes).index(name)
+    if name.isdecimal() and int(name) < len(classes):
+        return int(name)
+    raise ObjectiveError(f"no class {name!r}; {nearest(name, classes)}")
+
+
+def classes_of(network: Network, named: Classes | None) -> tuple[int, ...]:
+    """The numbers of one or several classes, by their names or numbers; of all by None.
+
+    Raises:
+        ObjectiveError: there is no such class, with the nearest names; or none was given.
+        NetworkError: the network does not classify.
+    """
+    known = network.classes
+    if named is None:
+        return tuple(range(len(known)))
+    found = []
+    for one in [named] if isinstance(named, int | str) else named:
+        number = class_number(one, known) if isinstance(one, str) else one
+        if not 0 <= number < len(known):
+            raise ObjectiveError(
+                f"{network.name} has classes 0 to {len(known) - 1}; {number} was asked for"
+            )
+        found.append(number)
+    if not found:
+        raise ObjectiveError("no classes were given; name at least one")
+    return tuple(found)
+
+
+def layers_of(network: Network, named: str | Sequence[str]) -> list[str]:
+    """The names of one or several layers, in full; raises `UnknownLayerError`, `InputError`."""
+    found = [network.layer(name).name for name in ([named] if isinstance(named, str) else named)]
+    if not found:
+        raise InputError("no layers were given; name at least one")
+    return found
+
+
+def picture_of(network: Network, shown: object) -> Tensor:
+    """The one picture, `c h w`, that is meant; raises as `pictures_of`."""
+    found = pictures_of(network, shown)
+    if len(found) != 1:
+        raise InputError(f"{len(found)} pictures were given; give one")
+    return found[0]
+
+
 def pictures_of(network: Network, shown: object) -> Tensor:
     """Pictures `b c h w` in [0, 1], of one or several tensors, arrays, images or files.
 
@@ -156,7 +214,7 @@ def _channels_first(array: NDArray[Any], channels: int) -> Tensor:
                 "give a tensor, whose channels come first"
             )
         array = np.moveaxis(array, -1, -3) if last else array
-    found = torch.from_numpy(np.ascontiguousarray(array))
+    found = torch.from_numpy(np.require(array, requirements=("C", "W")))
     return found if found.dtype in (torch.uint8, torch.float32) else found.float()
 
 

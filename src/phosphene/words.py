@@ -60,6 +60,19 @@ def percent(share: int | float, places: int | None = None) -> str:
     return f"{text} %".replace(" ", NO_BREAK)
 
 
+def short_of(limit: float, share: float) -> str:
+    """A share that does not reach `limit`, as a percentage with the digits that show it.
+
+    >>> short_of(0.9, 0.42).split(), short_of(0.9, 0.8996).split(), short_of(0.9, 0.899999).split()
+    (['42', '%'], ['89.96', '%'], ['<', '90', '%'])
+    """
+    for places in (None, 1, 2):
+        told = percent(share, places)
+        if told != percent(limit, places):
+            return told
+    return f"<{NO_BREAK}{percent(limit)}"
+
+
 def scaled(count: int) -> str:
     """A large count as people say it, to three figures.
 

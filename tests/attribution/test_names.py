@@ -1,5 +1,6 @@
 """Attribution methods by name: ours, Captum's with settings, and what is none."""
 
+import re
 import sys
 
 import pytest
@@ -8,7 +9,7 @@ from torch import Tensor, nn
 
 import tiny
 from phosphene.attribution import METHODS, called, captum, method
-from phosphene.errors import SpecError
+from phosphene.errors import RectifierError, SpecError
 from phosphene.network import Input, Network
 from phosphene.objectives import Channel, Logit
 
@@ -30,6 +31,28 @@ def some() -> Tensor:
 def test_ours_by_their_names(name: str) -> None:
     assert method(name) is METHODS[name]
     assert method(name.replace(" ", "-").title()) is METHODS[name]
+
+
+@pytest.mark.parametrize("name", ["lrp-epsilon", "lrp-z+", "relp"])
+def test_relevance_by_its_name_sums_to_the_score(name: str) -> None:
+    def build() -> nn.Module:
+        return nn.Sequential(nn.Conv2d(1, 4, 3, bias=False), nn.ReLU(), nn.Flatten(),
+                             nn.Linear(4 * 36, 3, bias=False))  # fmt: skip
+
+    net = Network(tiny.seeded(build), Input(1, (8, 8), mean=0.4, std=0.3))
+    some = tiny.pictures(net)
+    maps = method(name)(net, some, Logit(1))
+    scores = net.class_scores(some)[:, 1]
+    torch.testing.assert_close(maps.flatten(1).sum(1), scores, rtol=1e-3, atol=1e-5)
+
+
+def test_relevance_that_a_network_does_not_allow_is_refused_by_the_rules_name() -> None:
+    module = nn.Sequential(nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.SiLU(), nn.Flatten())
+    net = Network(tiny.seeded(lambda: module), Input(1, (8, 8)))
+    assert method("relp")(net, tiny.pictures(net), Channel("2", 0)).isfinite().all()
+    for name, rule in (("lrp-epsilon", "epsilon 1e-06"), ("lrp-z+", "z+")):
+        with pytest.raises(RectifierError, match=rf"the rule '{re.escape(rule)}' shares"):
+            method(name)(net, tiny.pictures(net), Channel("2", 0))
 
 
 def test_captums_with_settings_as_in_python(net: Network, some: Tensor) -> None:

@@ -47,6 +47,22 @@ def test_measuring_in_batches_equals_the_definition(
     assert torch.allclose(spectrum.level.double().mean(dim=(1, 2)), level, atol=1e-5)
 
 
+@pytest.mark.parametrize("value", [0.0, 0.5, 1.0])
+@pytest.mark.parametrize("count", [1, 40])
+def test_pictures_in_which_nothing_varies_have_no_spectrum(value: float, count: int) -> None:
+    with pytest.raises(DataError, match=r"nothing that varies: .*Spectrum\.natural\(3, \(6, 8\)\)"):
+        Spectrum.measure([torch.full((count, 3, 6, 8), value)])
+
+
+def test_one_picture_many_times_has_no_spectrum_but_one_grey_level_makes_one(crops: Tensor) -> None:
+    same = crops[:1].repeat(300, 1, 1, 1)
+    with pytest.raises(DataError, match=r"300 pictures of .* all are the same"):
+        Spectrum.measure(same.split(50))
+    same[17, 0, 3, 4] += (1 if same[17, 0, 3, 4] < 0.5 else -1) / 255
+    assert Spectrum.measure(same.split(50)).magnitude.max() > 0
+    assert Spectrum.measure([crops[:1]]).magnitude.max() > 0
+
+
 def test_borders_that_meet_leave_the_transform_as_it_is(crops: Tensor) -> None:
     pictures = meeting(crops[::7])
     spectrum = Spectrum.measure(pictures.split(10))

@@ -294,6 +294,7 @@ def test_help_reads_like_documentation(run):
 
 
 @pytest.mark.slow
+@pytest.mark.longest
 def test_the_demo(run, tmp_path):
     status, printed = run("demo", "--out", tmp_path / "demo")
     assert status == 0

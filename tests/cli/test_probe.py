@@ -10,6 +10,7 @@ from PIL import Image
 from safetensors.torch import save_file
 
 from phosphene.atlas import Atlas
+from phosphene.attribution import METHODS
 from phosphene.canvas import Spectrum
 from phosphene.maximize import Recipe
 from phosphene.probes import class_pictures, transfers
@@ -248,7 +249,8 @@ def test_show_says_where_units_look_in_a_picture(run: Run, folder: Path) -> None
 def test_show_looks_by_the_methods_that_are_named(run: Run, folder: Path) -> None:
     look = ["show", "a.atlas", "fc1:3", "--image", 4, "--out", "m.png"]
     widths = []
-    for methods in (["guided"], ["integrated-gradients", "gradient", "guided", "captum:Occlusion"]):
+    ours = [name.replace(" ", "-") for name in METHODS]
+    for methods in (["guided"], [*ours, "captum:Occlusion"]):
         status, printed = run(*look, *(word for name in methods for word in ("--method", name)))
         assert status == 0, printed
         with Image.open(folder / "m.png") as image:
@@ -261,6 +263,12 @@ def test_show_looks_by_the_methods_that_are_named(run: Run, folder: Path) -> Non
     ):
         status, printed = run(*words)
         assert (status, said in printed) == (2, True), printed
+
+
+def test_the_help_of_show_names_every_method(run: Run) -> None:
+    _, printed = run("show", "--help")
+    words = " ".join(printed.replace("│", " ").split())
+    assert all(name.replace(" ", "-") in words for name in METHODS)
 
 
 def test_show_draws_each_of_several_units(run: Run, folder: Path) -> None:

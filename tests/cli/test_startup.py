@@ -8,6 +8,7 @@ import pytest
 import phosphene
 from fuzz import small_atlas
 from phosphene.cli.app import COMMANDS
+from phosphene.probes.question import forms
 
 WITHOUT_TORCH = """
 import sys
@@ -42,6 +43,15 @@ def atlas(tmp_path_factory: pytest.TempPathFactory):
 
 def test_help_is_told_without_torch():
     assert "Look" in without_torch("--help")
+
+
+def test_the_probes_are_told_without_torch():
+    assert "fool" in without_torch("probe", "--help")
+
+
+@pytest.mark.parametrize("name", [*forms(), "reveal", "list", "forget"])
+def test_help_of_a_probe_is_told_without_torch(name):
+    assert f"probe {name}" in without_torch("probe", name, "--help")
 
 
 def test_the_version_is_told_without_torch():

@@ -5,6 +5,7 @@ import pytest
 
 from phosphene.figures import crop, data_uri, on_paper, picture_to_image, png_bytes, signed_to_rgba
 from phosphene.figures.ink.crops import covers
+from phosphene.figures.ink.palette import full_strength
 from phosphene.figures.ink.png import enlarge, mosaic
 
 RANDOM = np.random.default_rng(0)
@@ -100,3 +101,10 @@ def test_mosaic_keeps_every_image_in_reading_order() -> None:
     assert sheet.shape == (8, 11, 4)
     corners = [sheet[row * 3, column * 4, 0] for row in range(3) for column in range(3)]
     assert corners == [1, 2, 3, 4, 5, 6, 7, 0, 0]
+
+
+def test_maps_in_colour_are_shown_stronger_than_those_on_paper() -> None:
+    values = np.zeros((3, 100, 100))
+    values[:, 0], values[:, 0, 0] = 1.0, 6.0  # one in a hundred
+    assert full_strength(values[:1]) == 1.0
+    assert full_strength(values) == 0.75  # an eighth of the strongest, and no less

@@ -20,7 +20,7 @@ from phosphene.figures import (
     training_sheet,
 )
 from phosphene.figures.ink.palette import full_strength
-from phosphene.figures.ink.paper import DPI
+from phosphene.figures.ink.paper import DPI, Paper
 from phosphene.figures.sheets.attributions import PATCH, SIDE
 from phosphene.maximize import Drawing
 from phosphene.objectives import Channel, Energy, Neuron
@@ -54,6 +54,21 @@ def test_silent_units_have_words_and_no_picture() -> None:
     drawn = np.asarray(drawings_sheet(network(1), drawings))
     shown = [holds(drawn, picture_to_image(p.numpy()), round(1.4 * DPI) // 20) for p in pictures]
     assert shown == [True, False]
+
+
+def test_drawings_of_several_layers_are_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    written, write = [], Paper.write
+
+    def listen(paper: Paper, words: str, *args: object, **style: object) -> float:
+        written.append(words)
+        return write(paper, words, *args, **style)
+
+    monkeypatch.setattr(Paper, "write", listen)
+    units = Unit("0", 2), Unit("3", 2), Unit("5", 2)
+    drawings = [Drawing(unit, torch.rand(1, 20, 20), 1.0, False, ()) for unit in units]
+    drawings_sheet(network(1), drawings)
+    assert written[0] == "0, 3, 5"
+    assert {"0:2: 1", "3:2: 1", "class cup of coffee: 1"} <= set(written)
 
 
 @pytest.mark.parametrize(("size", "scale"), [(28, 1), (8, 3)])

@@ -10,6 +10,7 @@ from phosphene.errors import UnknownLayerError, UnknownUnitError
 from phosphene.figures import layer_sheet, picture_to_image, unit_sheet
 from phosphene.figures.ink.paper import DPI, MARGIN, Paper
 from phosphene.figures.ink.png import enlarge
+from phosphene.figures.views.sentences import about_real
 
 pytestmark = pytest.mark.slow  # together more than a few seconds
 
@@ -47,7 +48,7 @@ def test_small_pictures_keep_their_pixels() -> None:
     scale = DPI // 7
     expected = enlarge(picture_to_image(picture), scale)
     assert height * DPI == 7 * scale
-    top, left = round(0.5 * DPI), DPI + (DPI - 5 * scale) // 2
+    top, left = round(0.5 * DPI), DPI  # where the words under it begin
     found = sheet[top : top + 7 * scale, left : left + 5 * scale]
     assert (found == expected[..., None]).all()
 
@@ -60,6 +61,19 @@ def test_the_layer_sheet_shows_every_strongest_patch(digits_atlas: Path) -> None
     assert edges_are_blank(sheet)
     assert len(strongest) == layer.units - 1  # one never fires
     assert sheet.shape[1] > sheet.shape[0]
+
+
+def test_a_unit_that_never_fires_has_no_strongest_patch(
+    digits_atlas: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Atlas.open(digits_atlas) as atlas:
+        silent = next(u for u in atlas.units("conv1") if u.firing_rate == 0)
+        example = atlas.examples("conv1", 0)[0]
+        expected = np.asarray(layer_sheet(atlas, "conv1"))
+        strongest = atlas.strongest("conv1") | {silent.unit: example}
+        monkeypatch.setattr(Atlas, "strongest", lambda *_: strongest)
+        assert np.array_equal(np.asarray(layer_sheet(atlas, "conv1")), expected)
+        assert about_real(silent) != about_real(atlas.unit("conv1", 0))
 
 
 def test_unknown_units_are_refused(digits_atlas: Path) -> None:

@@ -109,11 +109,11 @@ class TestClassPictures:
     def test_classes_by_name_and_what_is_none(self, network: Network) -> None:
         named = Network(network.module, network.input, labels=("cat", "dog", "cow"))
         assert class_models(named, ["cow", 0], FEW).names == ("cow", "cat")
+        assert class_models(named, "dog", FEW).names == ("dog",)
         for targets, words in (
             (["cats"], r"no class 'cats'; nearest: cat"),
             ([3], r"classes 0 to 2; 3 was asked for"),
             ([], r"no classes were given"),
-            ("cat", r"\['cat'\]"),
         ):
             with pytest.raises(ObjectiveError, match=words):
                 class_models(named, targets, FEW)
@@ -191,9 +191,11 @@ class TestInversion:
         start = invert(network, original, ["conv1", "fc"], replace(INVERT, steps=0))
         assert all(a < b for a, b in zip(made.errors, start.errors, strict=True))
 
-    def test_refuses_one_text_for_a_list(self, network: Network) -> None:
-        with pytest.raises(InputError, match=r"\['conv2'\]"):
-            invert(network, photograph(network), "conv1")
+    def test_takes_one_layer_by_itself_and_refuses_none(self, network: Network) -> None:
+        brief = replace(INVERT, steps=1)
+        assert invert(network, photograph(network), "conv1", brief).layers == ("conv1",)
+        with pytest.raises(InputError, match="no layers were given"):
+            invert(network, photograph(network), [])
 
 
 @pytest.mark.slow

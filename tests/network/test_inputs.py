@@ -1,6 +1,7 @@
 """Pictures in, numbers of the network out; pictures that do not fit are refused with a remedy."""
 
 import json
+import os
 import subprocess
 import sys
 import textwrap
@@ -60,6 +61,22 @@ def test_inputs_survive_json() -> None:
 def test_impossible_inputs_are_refused(settings: dict, says: str) -> None:
     with pytest.raises(SpecError, match=says):
         Input(**settings)
+
+
+@pytest.mark.skipif(
+    os.environ.get("PHOSPHENE_CHECK_TYPES", "1") != "0", reason="the check of types comes first"
+)
+@pytest.mark.parametrize(
+    ("size", "says"),
+    [
+        (32, r"32 is no size; give \(height, width\), such as \(32, 32\)"),
+        ((28, 28, 1), r"\(28, 28, 1\) is no size; give \(height, width\)"),
+        ("28", r"'28' is no size"),
+    ],
+)
+def test_what_is_no_size_is_refused(size: object, says: str) -> None:
+    with pytest.raises(SpecError, match=says):
+        Input(channels=1, size=size)
 
 
 def ways_in(network: Network, pictures: Tensor) -> list:

@@ -149,9 +149,9 @@ class TestStarts:
             fool(network, [0], torch.zeros(1, 3, 10, 8))
 
     def test_targets_that_are_none(self) -> None:
-        with pytest.raises(ObjectiveError, match="unit 4 was asked for; there are 4, 0 to 3"):
+        with pytest.raises(ObjectiveError, match="classes 0 to 3; 4 was asked for"):
             fool(tiny.network("rectified"), [1, 4])
-        with pytest.raises(InputError, match="no targets"):
+        with pytest.raises(ObjectiveError, match="no classes were given"):
             fool(tiny.network("rectified"), [])
         with pytest.raises(NetworkError, match="no logits"):
             fool(tiny.network("maps"))

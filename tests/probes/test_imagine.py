@@ -96,6 +96,16 @@ class TestPictures:
 
 
 class TestFigures:
+    def test_pictures_held_out_that_are_among_the_others_are_refused(self) -> None:
+        network = tiny.network("dense")
+
+        def nearest(pictures: torch.Tensor) -> Neighbours:
+            some = torch.zeros(len(pictures), 1, dtype=torch.long)
+            return Neighbours(torch.zeros(len(pictures), 1), some, some)
+
+        with pytest.raises(InputError, match="are among those they are compared with"):
+            imagine(network, quick(network), nearest=nearest, held_out=torch.rand(3, 1, 6, 8))
+
     def test_neighbours_are_asked_about_pictures_and_real_ones(self) -> None:
         network = tiny.network("dense")
         asked = []

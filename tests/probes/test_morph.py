@@ -86,9 +86,9 @@ class TestMorph:
     def test_refusals(self, network: Network) -> None:
         with pytest.raises(SizeError, match="Resize"):
             morph(network, torch.zeros(1, 2, 5, 5), [0])
-        with pytest.raises(ObjectiveError, match="unit 9"):
+        with pytest.raises(ObjectiveError, match="9 was asked for"):
             morph(network, tiny.pictures(network, 1), [9])
-        with pytest.raises(InputError, match="no targets"):
+        with pytest.raises(ObjectiveError, match="no classes were given"):
             morph(network, tiny.pictures(network, 1), [])
 
 

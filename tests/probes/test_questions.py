@@ -11,11 +11,12 @@ import torch
 from torch import nn
 from typer.testing import CliRunner
 
-from heard import heard_in
+from heard import Told, heard_in
 from phosphene.atlas import Atlas
 from phosphene.cli.probe import probe
 from phosphene.cli.questions import asked as commands
-from phosphene.data import ArrayDataset
+from phosphene.data import SOURCES, ArrayDataset
+from phosphene.data.sources import Source
 from phosphene.errors import SpecError
 from phosphene.figures import export_site
 from phosphene.maximize import Recipe
@@ -41,6 +42,9 @@ NET = make_network()
 WIDE = {"COLUMNS": "200"}
 PICTURES = torch.rand(9, 1, 12, 12, generator=torch.Generator().manual_seed(0))
 DATA = ArrayDataset((PICTURES * 255).byte(), torch.arange(9) % 3, name="nine", classes=NET.classes)
+TO_TRAIN_ON = ArrayDataset(
+    (255 - PICTURES * 255).byte(), torch.arange(9) % 3, name="other nine", classes=NET.classes
+)
 
 LEAST: dict[str, dict[str, Any]] = {
     "fool": {"steps": 2},
@@ -61,31 +65,43 @@ LEAST: dict[str, dict[str, Any]] = {
     "facets": {"unit": "0:1", "count": 2, "steps": 2},
     "interpolate": {"first": "cat", "second": "0:1", "count": 2, "steps": 2},
     "transfer": {"also": "w.safetensors", "confidence": 0.1, "images": 1},
-}
+    "variants": {
+        "train_on": "nine", "variant": ["widths=2,3 dense=4"], "training_steps": 3, "steps": 2
+    },
+    "imagine": {
+        "train_on": "nine", "training_steps": 3, "codes": 2, "per_class": 1, "steps": 2
+    },
+}  # fmt: skip
 """What must be given, and few steps."""
-
-TRAIN = {"variants", "imagine"}
-"""Those that train networks for a while: tests of the command line ask them."""
 
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where files are written, with other weights of the network."""
+    """Where files are written, with other weights of the network, and data to train on."""
     from safetensors.torch import save_file
 
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(SOURCES, "nine", Source("nine", lambda _, wanted: TO_TRAIN_ON))
     save_file(NET.module.state_dict(), tmp_path / "w.safetensors")
     return tmp_path
 
 
 def test_every_question_is_asked_here() -> None:
-    assert LEAST.keys() | TRAIN == questions().keys()
+    assert LEAST.keys() == questions().keys()
+
+
+def assert_rising(told: list[Told]) -> None:
+    """A bar begins at nothing, never goes back, and ends full."""
+    shares = [done / total for _, done, total, _ in told]
+    assert all(0 <= share <= 1 for share in shares)
+    assert shares == sorted(shares)
+    assert not shares or shares[-1] == 1
 
 
 @pytest.mark.parametrize("name", LEAST)
 def test_a_question_is_answered_once(folder: Path, name: str) -> None:
     asked = named(name, **LEAST[name])
-    told: list[tuple[str, float, float, str]] = []
+    told: list[Told] = []
     subject = InMemory(NET, DATA)
     subject.tell = lambda text: None
     with Atlas.build(folder / "a.atlas") as atlas, watching(heard_in(told)):
@@ -96,7 +112,7 @@ def test_a_question_is_answered_once(folder: Path, name: str) -> None:
         json.dumps(first.to_json(), allow_nan=False)
         assert sheet(first).width > 400
         assert {title for title, *_ in told} <= {asked.title(subject)}
-        assert all(0 <= done <= total for _, done, total, _ in told)
+        assert_rising(told)
         kind = type(asked)
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(kind, "ask", lambda *_: pytest.fail("it was asked again"))
@@ -121,6 +137,18 @@ def test_a_question_has_a_form_and_a_command(name: str) -> None:
     printed = CliRunner().invoke(probe, [name, "--help"], env=WIDE).output
     for each in kind.options():
         assert each.argument or each.flag in printed
+
+
+def test_the_forms_that_are_kept_are_those_of_the_questions() -> None:
+    assert question.KEPT.read_text(encoding="utf-8") == question.forms_text(), "run make forms"
+
+
+@pytest.mark.parametrize("name", questions())
+def test_a_form_tells_all_that_a_command_needs(name: str) -> None:
+    kind = questions()[name]
+    told = json.loads(json.dumps(kind.form()))["fields"]
+    assert [options.Option.from_json(field).to_json() for field in told] == told
+    assert [field["flag"] for field in told] == [each.flag for each in kind.options()]
 
 
 def test_the_docs_list_every_probe() -> None:

@@ -76,3 +76,23 @@ def test_a_pass_of_one_shard_leaves_nothing_beside_the_atlas(study: Study, tmp_p
     small = replace(study, settings=replace(study.settings, layers=("0",), recipes=()))
     for _ in build(small, tmp_path / "a.atlas"):
         assert not (tmp_path / "a.atlas.pass").exists()
+
+
+@pytest.mark.parametrize("where", [0.0, 0.25, 0.5, 0.75, 1.0])
+def test_a_flipped_bit_in_what_a_pass_left_is_told_and_its_shards_are_made_again(
+    watched: Study, tmp_path: Path, where: float
+) -> None:
+    [*_] = build(watched, tmp_path / "whole.atlas")
+    path, left = tmp_path / "a.atlas", tmp_path / "a.atlas.pass"
+    steps = the_pass(watched, path)
+    for _ in range(8):
+        next(steps)
+    steps.close()
+    held = bytearray(left.read_bytes())
+    held[int(where * (len(held) - 1))] ^= 1
+    left.write_bytes(held)
+    watched.data.read.clear()
+    with pytest.warns(UserWarning, match=r"a\.atlas\.pass is damaged; .* made again"):
+        [*_] = build(watched, path)
+    assert watched.data.read[0] == 0
+    assert fingerprint(path) == fingerprint(tmp_path / "whole.atlas")

@@ -21,7 +21,7 @@ from phosphene.attribution.passes import gradients
 from phosphene.attribution.pieces import Cut, cut_out, pieces_for
 from phosphene.attribution.starts import Start
 from phosphene.errors import InputError
-from phosphene.network import DECONVNET, GUIDED, PLAIN, Network, Rule
+from phosphene.network import DECONVNET, GUIDED, PLAIN, RELP, ZPLUS, Network, Rule, epsilon
 from phosphene.objectives import Term
 from phosphene.spellings import natural
 
@@ -208,5 +208,8 @@ METHODS: dict[str, Attribution] = {
     "deconvnet": deconvnet,
     "guided": guided,
     "integrated gradients": partial(integrated_gradients, baseline=None),
+    "lrp epsilon": partial(gradient_x_input, rule=epsilon()),
+    "lrp z+": partial(gradient_x_input, rule=ZPLUS),
+    "relp": partial(gradient_x_input, rule=RELP),
 }
 """Every method by the name it has in captions and on the command line."""

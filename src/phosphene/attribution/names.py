@@ -16,7 +16,13 @@ from phosphene.network import Network
 from phosphene.objectives import Term
 
 _CAPTUM = "captum:"
-_CALLED = {"deconvnet": "DeconvNet", "guided": "guided gradient"}
+_CALLED = {
+    "deconvnet": "DeconvNet",
+    "guided": "guided gradient",
+    "lrp epsilon": "LRP-ε",
+    "lrp z+": "LRP-z⁺",
+    "relp": "RelP",
+}
 
 
 def method(text: str) -> Attribution:
@@ -47,8 +53,8 @@ def method(text: str) -> Attribution:
 def called(text: str) -> str:
     """What a caption calls a method.
 
-    >>> called("guided"), called("integrated-gradients")
-    ('guided gradient', 'integrated gradients')
+    >>> called("guided"), called("integrated-gradients"), called("lrp-z+")
+    ('guided gradient', 'integrated gradients', 'LRP-z⁺')
     >>> called('captum:LayerGradCam(layer="conv2")')
     'Captum’s LayerGradCam, layer conv2'
     """

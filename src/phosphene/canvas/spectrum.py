@@ -13,6 +13,7 @@ from phosphene.canvas.color import ColorBasis
 from phosphene.canvas.periodic import periodic_waves
 from phosphene.canvas.squash import to_logits
 from phosphene.errors import ChannelError, DataError, SizeError
+from phosphene.words import plural
 
 # Of the logits of photographs: measured on 250 from ImageNet (deviation 1.31 to 1.38; correlation
 # 0.94 and 0.93 between adjacent channels, 0.85 between red and blue).
@@ -20,6 +21,9 @@ _DEVIATION, _CORRELATION = 1.35, 0.93
 
 _CHANCE = 6.0
 """How often the mean's power must exceed a ghost's; chance alone does it for 2 in 1,000 waves."""
+
+_NOTHING = 1e-12
+"""Variance of logits that is rounding: a grey level in one pixel of a thousand pictures is more."""
 
 _AT_ONCE = 16
 """Pictures transformed together; 16 of 3 x 224 x 224 take 40 MB in double precision."""
@@ -52,7 +56,8 @@ class Spectrum:
     def measure(cls, pictures: Iterable[Float[Tensor, "_ _ _ _"]]) -> "Spectrum":
         """Measure batches `b c h w` of one size, in one pass and in memory for a few pictures.
 
-        Raises `DataError` when there are no pictures and `SizeError` when sizes differ.
+        Raises `DataError` when there are no pictures or nothing varies in them, and `SizeError`
+        when sizes differ.
         """
         sums: _Sums | None = None
         for batch in pictures:
@@ -237,6 +242,14 @@ class _Sums:
         power = torch.einsum("ijhw,ik,jk->khw", cross, axes, axes).clamp_min(0)
         # What was in the jumps across the borders belongs to the pictures, if not to those waves.
         variance = (axes * (covariance @ axes)).sum(dim=0).clamp_min(0)
+        if variance.sum() < _NOTHING:
+            height, width = mean.shape[1:]
+            raise DataError(
+                f"{plural(self.count, 'picture')} of {height} x {width} hold nothing that varies: "
+                "all are the same, or of one colour, and a spectrum of them has no wave. "
+                "See whether they were read right, give pictures that differ, or take "
+                f"Spectrum.natural({len(mean)}, ({height}, {width}))"
+            )
         power *= (variance / power.mean(dim=(1, 2)).clamp_min(1e-30))[:, None, None]
         return Spectrum(power.sqrt().float(), level.float(), basis)
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from phosphene.network import Network
-from phosphene.probes.texts import class_number
+from phosphene.spellings import class_number
 
 
 def of_classes(network: Network, names: Sequence[str] | None) -> list[str]:
@@ -12,7 +12,7 @@ def of_classes(network: Network, names: Sequence[str] | None) -> list[str]:
     A text that is a class's own name counts as that, commas and all.
 
     Raises:
-        SpecError: no class has that name.
+        ObjectiveError: no class has that name.
         NetworkError: the network has no classes.
     """
     known = network.classes if names else ()

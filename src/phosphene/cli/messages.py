@@ -5,11 +5,9 @@ from typing import Annotated
 
 import typer
 
-from phosphene.cli.answering import source
 from phosphene.cli.arguments import Device
 from phosphene.cli.described import Described, describes
 from phosphene.cli.output import console
-from phosphene.probes.messages import load_message, reveal
 
 
 @describes
@@ -30,6 +28,9 @@ def reveal_command(
     told: Described,
 ) -> None:
     """Read a message that was hidden for this network; fails in words for any other."""
+    from phosphene.cli.answering import source
+    from phosphene.probes.messages import load_message, reveal
+
     network = source(target, model, None, 0, device, trust, told).network
     pictures = load_message(message, network.input)
     console.print(reveal(network, pictures), highlight=False, markup=False)

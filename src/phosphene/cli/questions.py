@@ -1,19 +1,18 @@
-"""A command for each question, made from what the question declares."""
+"""A command for each question, made from its form: probes are read when one is put."""
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from phosphene.cli import messages
-from phosphene.cli.answering import answer, source
 from phosphene.cli.arguments import Device, Seed
 from phosphene.cli.described import Described, describes
 from phosphene.errors import SpecError
 from phosphene.probes.options import Option
-from phosphene.probes.question import HIDE, Question, questions
+from phosphene.probes.question import HIDE, forms
 
 Target = Annotated[
     str,
@@ -66,21 +65,25 @@ asked = typer.Typer()
 def add_questions() -> None:
     """Give every question that has none a command, among them those declared elsewhere."""
     known = {command.name for command in asked.registered_commands}
-    for name, question in questions().items():
+    for name, form in forms().items():
         if name not in known:
-            asked.command(name, rich_help_panel=question.panel)(command(question))
+            asked.command(name, rich_help_panel=form["panel"])(command(form))
 
 
-def command(question: type[Question]) -> Callable[..., None]:
-    """The command that puts `question`."""
-    own = question.options()
+def command(form: Mapping[str, Any]) -> Callable[..., None]:
+    """The command that puts the question of this form."""
+    name, own = form["name"], [Option.from_json(field) for field in form["fields"]]
 
     def run(told: Described, target: str, out: Path | None, **values: Any) -> None:
+        from phosphene.cli.answering import answer, source
+        from phosphene.probes import question
+
         about = {name: values.pop(name) for name in SHARED}
         for each in own:
-            if named(each) in values:
-                values[each.name] = chosen(question, each, values, values.pop(named(each)))
-        answer(source(target, told=told, **about), question.of(**values), out)
+            if by_flag(each) in values:
+                values[each.name] = chosen(name, each, values, values.pop(by_flag(each)))
+        put = question.named(name, **values)
+        answer(source(target, told=told, **about), put, out)
 
     parameters = [_parameter("target", Target, inspect.Parameter.empty)]
     for each in own:
@@ -89,7 +92,7 @@ def command(question: type[Question]) -> Callable[..., None]:
     parameters += [_parameter("out", Out, None), _parameter("told", Described, ...)]
     run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     run.__annotations__ = {p.name: p.annotation for p in parameters}
-    run.__name__, run.__doc__ = question.name, question.__doc__
+    run.__name__, run.__doc__ = name, form["about"]
     return describes(run)
 
 
@@ -119,24 +122,22 @@ def typed(option: Option) -> list[tuple[str, Any, Any]]:
     flag = typer.Option("--layer", help="The same, as other probes take it.", metavar="LAYER")
     return [
         (option.name, Annotated[str | None, typer.Argument(**how)], None),
-        (named(option), Annotated[str | None, flag], None),
+        (by_flag(option), Annotated[str | None, flag], None),
     ]
 
 
-def named(option: Option) -> str:
+def by_flag(option: Option) -> str:
     """What the flag is called of an option that may be given without one."""
     return f"{option.name}_by_flag"
 
 
-def chosen(
-    question: type[Question], option: Option, values: dict[str, Any], by_flag: str | None
-) -> str:
+def chosen(probe: str, option: Option, values: dict[str, Any], flagged: str | None) -> str:
     """A layer that was given once, as an argument or by its flag."""
-    given = [text for text in (values[option.name], by_flag) if text is not None]
+    given = [text for text in (values[option.name], flagged) if text is not None]
     if len(given) != 1:
         raise SpecError(
-            f"{question.name} is about one layer; name it once: "
-            f"phosphene probe {question.name} ATLAS {given[0] if given else 'conv2'}"
+            f"{probe} is about one layer; name it once: "
+            f"phosphene probe {probe} ATLAS {given[0] if given else 'conv2'}"
         )
     return given[0]
 

@@ -38,7 +38,8 @@ def show(
         typer.Option(
             "--method",
             help="With --image, and as often as you like: gradient, gradient-x-input, deconvnet, "
-            "guided, integrated-gradients, or Captum's by name, such as captum:Occlusion.",
+            "guided, integrated-gradients, lrp-epsilon, lrp-z+, relp, or Captum's by name, such as "
+            "captum:Occlusion.",
         ),
     ] = None,
     model: Annotated[

@@ -2,14 +2,13 @@
 
 from phosphene.network.discovery.guess import guess_input
 from phosphene.network.discovery.layers import Layer
-from phosphene.network.edit import replace
 from phosphene.network.fields.between import Between
 from phosphene.network.fields.pieces import Pieces
 from phosphene.network.fields.receptive import ReceptiveField, receptive_fields
 from phosphene.network.fields.windows import Patch
 from phosphene.network.freezing import frozen
 from phosphene.network.inputs import Input
-from phosphene.network.intervene import Intervention
+from phosphene.network.intervene import Group, Intervention, masks_of, replace
 from phosphene.network.lenses import Lens
 from phosphene.network.loading.load import find_factory, load_network
 from phosphene.network.loading.spec import Spec
@@ -40,6 +39,7 @@ __all__ = [
     "ZPLUS",
     "Between",
     "Gates",
+    "Group",
     "Input",
     "Intervention",
     "Layer",
@@ -59,6 +59,7 @@ __all__ = [
     "guess_input",
     "load_network",
     "load_weights",
+    "masks_of",
     "nothing_recomputed",
     "read_weights",
     "receptive_fields",

@@ -43,8 +43,11 @@ class Input(Value):
 
     def __post_init__(self) -> None:
         """Turn single numbers into one per channel and refuse what cannot be an input."""
-        if not isinstance(self.size, tuple | list):
-            raise SpecError(f"{self.size!r} is no size; give (height, width), such as (28, 28)")
+        if not (isinstance(self.size, tuple | list) and len(self.size) == 2):
+            side = self.size if isinstance(self.size, int) else 28
+            raise SpecError(
+                f"{self.size!r} is no size; give (height, width), such as ({side}, {side})"
+            )
         if self.channels < 1 or min(self.size) < 1:
             raise SpecError(
                 f"an input of {self} pixels cannot be; channels and size are at least 1"

@@ -84,8 +84,12 @@ class Layout:
         return value
 
     def write(self, value: Tensor, recorded: Tensor) -> Tensor:
-        """A new tensor like the network's `value`, with `recorded` in its place."""
-        made = self._written(value.movedim(self.axis, 0) if self.axis else value, recorded)
+        """A new tensor like the network's `value`, with `recorded` in its place.
+
+        It has as many copies of the batch as `recorded` has.
+        """
+        value = value.movedim(self.axis, 0) if self.axis else value
+        made = self._written(copied(value, len(recorded)), recorded)
         return made.movedim(0, self.axis).contiguous() if self.axis else made
 
     def _written(self, value: Tensor, recorded: Tensor) -> Tensor:
@@ -113,17 +117,32 @@ class Layout:
 
 
 def along_units(given: Tensor, recorded: Tensor) -> Tensor:
-    """What is `given` of pictures and units, `b units`, with axes to go with a recorded value.
-
-    Units are on the second axis of maps and vectors, on the last of sequences.
-    """
-    return given[:, None] if recorded.ndim == 3 else given[(..., *[None] * (recorded.ndim - 2))]
+    """What is `given` of pictures and units, `b units`, with axes to go with a recorded value."""
+    for axis in range(1, recorded.ndim):
+        given = given if axis == unit_axis(recorded.ndim) else given.unsqueeze(axis)
+    return given
 
 
 MAPS, VECTOR, SEQUENCE = Layout("maps"), Layout("vector"), Layout("sequence")
 TWO_SIDED, TWO_SHARES = Layout("two_sided"), Layout("two_shares")
 AS_IT_IS = SEQUENCE
 """Records whatever there is without a change."""
+
+
+def unit_axis(axes: int) -> int:
+    """Which axis of a recorded value of so many axes counts the units: the last of sequences.
+
+    >>> [unit_axis(value.ndim) for value in (torch.zeros(2, 3, 4, 4), torch.zeros(2, 5, 3))]
+    [1, 2]
+    """
+    return 2 if axes == 3 else 1
+
+
+def copied(values: Tensor, rows: int) -> Tensor:
+    """So many copies of a batch, one after the other, that there are `rows`."""
+    if rows == len(values):
+        return values
+    return values.repeat(rows // max(1, len(values)), *[1] * (values.ndim - 1))
 
 
 def grid_of(positions: int, picture: Grid) -> Grid:
@@ -175,7 +194,7 @@ def layout_of(module: nn.Module, first: bool, value: Tensor, evidence: Evidence)
         return SEQUENCE if first else Layout("states")
     if value.ndim == 3:
         return _of_row(module, value, evidence)
-    known = _unit_axis(module, value)
+    known = _known_axis(module, value)
     if known is not None:
         return MAPS if known == 1 else Layout("channels_last")
     if evidence.inherited is not None:
@@ -222,7 +241,7 @@ def _of_sequence(shape: tuple[int, ...], evidence: Evidence) -> Layout:
     return Layout("tokens") if exact and evidence.places((height, width)) else SEQUENCE
 
 
-def _unit_axis(module: nn.Module, value: Tensor) -> int | None:
+def _known_axis(module: nn.Module, value: Tensor) -> int | None:
     """The axis of the units of `b x y z`, where PyTorch's own modules fix it."""
     if isinstance(module, nn.Linear):
         return 3

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from phosphene.errors import SpecError, UnknownLayerError, nearest
 from phosphene.network.discovery.layers import Layer
-from phosphene.network.layouts import Grid
+from phosphene.network.layouts import Grid, copied, unit_axis
 from phosphene.network.sites import Site
 from phosphene.values import Value
 
@@ -102,7 +102,8 @@ class Lens(Value):
                 f"which has {base.units} units"
             )
         units = len(self.directions)
-        shape = (base.shape[0], units) if len(base.shape) == 2 else (units, *base.shape[1:])
+        at = unit_axis(1 + len(base.shape)) - 1
+        shape = (*base.shape[:at], units, *base.shape[at + 1 :])
         told = {"name": self.address, "keys": (*base.site.keys, self.name)}
         own = {f.name: getattr(base.site, f.name) for f in fields(Site)}
         site = Through(**(own | told), inner=base.site, lens=self)
@@ -125,13 +126,13 @@ class Through(Site):
     def write(self, output: Any, recorded: Tensor) -> Any:
         """A copy of what the module gave back, moved along the directions."""
         grid = (recorded.shape[2], recorded.shape[3]) if recorded.ndim == 4 else (1, 1)
-        values = self.inner.read(output, grid)
+        values = copied(self.inner.read(output, grid), len(recorded))
         return self.inner.write(output, self.lens.put(values, recorded))
 
 
 def _mixed(matrix: Tensor, values: Tensor) -> Tensor:
     """A matrix times the units at each place; units are on axis 1, of sequences on the last."""
-    axis = 2 if values.ndim == 3 else 1
+    axis = unit_axis(values.ndim)
     units = values.movedim(axis, -1)
     return (units @ matrix.to(units).T).movedim(-1, axis)
 

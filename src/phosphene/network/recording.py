@@ -15,6 +15,7 @@ from phosphene.network.discovery.trial import Trial, trial_pictures
 from phosphene.network.feed import shown
 from phosphene.network.freezing import frozen, steady
 from phosphene.network.inputs import Input
+from phosphene.network.layouts import unit_axis
 from phosphene.network.look import inputs_for, place_of
 from phosphene.network.settings import kept_settings
 from phosphene.network.sites import Site
@@ -95,8 +96,8 @@ class Passes:
             values = self.at(layer, picture)
         except (SizeError, NetworkError):
             return False
-        units = -1 if len(layer.shape) == 2 else 1  # tokens have their features last
-        return values.ndim == 1 + len(layer.shape) and values.shape[units] == layer.units
+        axes = 1 + len(layer.shape)
+        return values.ndim == axes and values.shape[unit_axis(axes)] == layer.units
 
     def _check(
         self, found: Mapping[str, Tensor], sites: Mapping[str, Site], pictures: Tensor, rows: int

@@ -11,25 +11,30 @@ everywhere: two threads that do it the other way round wait for each other for e
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from threading import Lock, RLock
 from typing import Any, Generic, TypeVar, cast
 from weakref import WeakKeyDictionary
 
 from torch import nn
 
-Turns = tuple[Any, ...]
+Turns = tuple[AbstractContextManager[object], ...]
 """Re-entrant locks: one, unless parts of a module were met before the whole."""
 
 _TURNS: "WeakKeyDictionary[nn.Module, Turns]" = WeakKeyDictionary()
 _MEETING = Lock()
 
 
-@contextmanager
-def turn(module: nn.Module) -> Iterator[None]:
+def turn(module: nn.Module) -> AbstractContextManager[object]:
     """While it holds, no other thread is inside `module` or anything that shares a part with it."""
+    turns = _TURNS.get(module) or _meet(module)
+    return turns[0] if len(turns) == 1 else _all(turns)
+
+
+@contextmanager
+def _all(turns: Turns) -> Iterator[None]:
     with ExitStack() as held:
-        for one in _TURNS.get(module) or _meet(module):
+        for one in turns:
             held.enter_context(one)
         yield
 

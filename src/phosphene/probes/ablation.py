@@ -10,15 +10,13 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from phosphene.data import Batch
-from phosphene.errors import DataError, UnknownUnitError
-from phosphene.network import Intervention, Network
+from phosphene.errors import DataError
+from phosphene.network import Group, Intervention, masks_of
 from phosphene.results import Result
+from phosphene.spellings import Model, network_of
 from phosphene.survey import LayerSurvey
 from phosphene.units import LOGITS
 from phosphene.words import percent, plural
-
-Group = tuple[int, ...]
-"""Units of one layer that are switched off together."""
 
 
 @dataclass(frozen=True)
@@ -144,7 +142,7 @@ class Ablation(Result):
 
 
 def ablate(
-    network: Network,
+    network: Model,
     layer: str,
     data: Iterable[Batch],
     groups: Sequence[Group] | None = None,
@@ -162,19 +160,17 @@ def ablate(
 
     Raises:
         UnknownLayerError, UnknownUnitError: with what there is.
+        InputError: a `fill` that does not fit the layer.
         NetworkError: the network does not classify.
         DataError: a label that the network has no class for, or no labelled picture at all.
 
     *Source:* Morcos et al. 2018, "On the importance of single directions for generalization",
     sec. 2.2 (arXiv 1803.06959), which sets units to zero or to their mean.
     """
+    network = network_of(network)
     site = network.layer(layer)
     chosen = [(unit,) for unit in range(site.units)] if groups is None else list(groups)
-    _check_units(chosen, layer, site.units)
-    masks = torch.zeros(len(chosen), site.units, dtype=torch.bool)
-    for mask, group in zip(masks, chosen, strict=True):
-        mask[list(group)] = True
-    without = Intervention(network, layer, fill)
+    masks, without = masks_of(site, chosen), Intervention(network, layer, fill)
     right, count = 0, 0
     right_without = torch.zeros(len(chosen), dtype=torch.long)
     for batch in data:
@@ -186,9 +182,8 @@ def ablate(
         together = max(1, rows // len(labels))
         for start in range(0, len(masks), together):
             part = slice(start, start + together)
-            scores = without.record(pictures, masks[part])[LOGITS]
-            answers = scores.unflatten(0, (-1, len(labels))).argmax(2).cpu()
-            right_without[part] += (answers == labels).sum(1)
+            read = without.record(pictures, masks[part])[LOGITS].argmax(1).cpu()
+            right_without[part] += (read.view(-1, len(labels)) == labels).sum(1)
     if count == 0:
         raise DataError("no labelled picture was given; accuracy lost needs pictures with classes")
     return Ablation(site.name, tuple(chosen), count, right, right_without)
@@ -203,11 +198,3 @@ def _labelled(batch: Batch, classes: int) -> tuple[Tensor, Tensor]:
             "give data with the classes it was trained on"
         )
     return batch.pictures[known], labels
-
-
-def _check_units(groups: Sequence[Group], layer: str, units: int) -> None:
-    beyond = sorted({unit for group in groups for unit in group if not 0 <= unit < units})
-    if beyond:
-        raise UnknownUnitError(
-            f"layer {layer!r} has units 0 to {units - 1}; {beyond} were to be switched off"
-        )

@@ -8,11 +8,11 @@ from jaxtyping import Float
 from torch import Tensor
 
 from phosphene.canvas import Spectrum
-from phosphene.errors import InputError
 from phosphene.maximize import Recipe, on_screen, paint
 from phosphene.network import Network
 from phosphene.objectives import Term, Values
 from phosphene.progress import counted
+from phosphene.spellings import layers_of
 from phosphene.streams import Streams
 
 
@@ -44,7 +44,7 @@ class Counterpart:
 def counterparts(
     network: Network,
     picture: Float[Tensor, "c h w"],
-    layers: Sequence[str],
+    layers: str | Sequence[str],
     objective: Callable[[str, Values], Term],
     recipe: Recipe,
     *,
@@ -55,10 +55,10 @@ def counterparts(
 
     Raises:
         UnknownLayerError: with the nearest names.
-        InputError, ChannelError, SizeError: no list of layers, or the picture does not fit.
+        InputError, ChannelError, SizeError: no layers, or the picture does not fit.
         ObjectiveError: a layer that `objective` can make nothing of.
     """
-    chosen = _chosen(network, layers)
+    chosen = layers_of(network, layers)
     network.input.check_shape(picture[None])
     recording = network.record(picture[None], chosen)
     objectives = [objective(layer, Values.of(recording[layer])) for layer in chosen]
@@ -74,10 +74,3 @@ def counterparts(
             values = network.record(made, [layer])[layer].flatten()
         found.append(Counterpart(layer, made[0].cpu(), values, recording[layer].flatten()))
     return found
-
-
-def _chosen(network: Network, named: Sequence[str]) -> list[str]:
-    """The names of layers, in full."""
-    if isinstance(named, str) or not len(named):
-        raise InputError(f"{named!r} is no list of layers; write ['conv2'], also for one")
-    return [network.layer(name).name for name in named]

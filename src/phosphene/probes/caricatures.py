@@ -10,7 +10,6 @@ from torch import Tensor
 
 from phosphene.canvas import Fourier, Spectrum
 from phosphene.maximize import Recipe
-from phosphene.network import Network
 from phosphene.objectives import Likeness
 from phosphene.probes import options
 from phosphene.probes.by_layer import counterparts
@@ -18,6 +17,7 @@ from phosphene.probes.question import DRAW, Question
 from phosphene.probes.subject import Subject
 from phosphene.progress import telling
 from phosphene.results import Result
+from phosphene.spellings import Model, Shown, network_of, picture_of
 from phosphene.transforms import RandomAffine
 from phosphene.words import number
 
@@ -65,9 +65,9 @@ class Caricature(Result):
 
 @telling("exaggerating")
 def caricature(
-    network: Network,
-    picture: Float[Tensor, "c h w"],
-    layers: Sequence[str],
+    network: Model,
+    picture: Shown,
+    layers: str | Sequence[str],
     recipe: Recipe = CARICATURE,
     *,
     cosine_power: float = 1.0,
@@ -85,9 +85,11 @@ def caricature(
 
     *Source:* Olah et al. 2019, Lucid's caricatures.
     """
+    network = network_of(network)
+    shown = picture_of(network, picture)
     found = counterparts(
         network,
-        picture,
+        shown,
         layers,
         lambda layer, values: Likeness(layer, values, cosine_power),
         recipe,
@@ -96,7 +98,7 @@ def caricature(
     )
     return Caricature(
         network.name,
-        picture.cpu(),
+        shown.cpu(),
         tuple(one.layer for one in found),
         torch.stack([one.picture for one in found]),
         tuple(one.cosine for one in found),

@@ -1,6 +1,5 @@
 """Pictures of classes, from a blank image."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -9,7 +8,6 @@ from jaxtyping import Float
 from torch import Tensor
 
 from phosphene.canvas import Pixels, Spectrum
-from phosphene.errors import ObjectiveError, nearest
 from phosphene.evaluation import Confirmed, confirm
 from phosphene.maximize import Optimizer, Recipe, on_screen, paint
 from phosphene.network import PLAIN, STRAIGHT, Network, Rule
@@ -19,6 +17,7 @@ from phosphene.probes.question import DRAW, Question
 from phosphene.probes.subject import Subject
 from phosphene.progress import counted, telling
 from phosphene.results import Result
+from phosphene.spellings import Classes, classes_of, network_of
 from phosphene.streams import Streams
 from phosphene.transforms import Identity
 from phosphene.words import percent, plural
@@ -75,7 +74,7 @@ class ClassModels(Result):
 @telling("drawing class models")
 def class_models(
     network: Network,
-    targets: Sequence[int | str] | None = None,
+    targets: Classes | None = None,
     recipe: Recipe = BLANK,
     *,
     decay: float = 1.0,
@@ -97,7 +96,8 @@ def class_models(
     *Source:* Simonyan, Vedaldi & Zisserman 2013, arXiv 1312.6034, sec. 2. Steps there are plain
     gradients; here they are normalised, so that one rate fits any network.
     """
-    chosen = _targets(network, targets)
+    network = network_of(network)
+    chosen = classes_of(network, targets)
     easel = _Easel(network, recipe, decay, seed, spectrum)
     drawn: list[Tensor] = []
     for first in counted(range(0, len(chosen), batch)):
@@ -144,30 +144,6 @@ class _Easel:
             pictures=pictures,
             rule=rule,
         )
-
-
-def _targets(network: Network, named: Sequence[int | str] | None) -> tuple[int, ...]:
-    if isinstance(named, str):
-        raise ObjectiveError(f"{named!r} is no list of classes; write [{named!r}], also for one")
-    if named is None:
-        return tuple(range(len(network.classes)))
-    if not len(named):
-        raise ObjectiveError("no classes were given; name one, or leave them out for all")
-    return tuple(_target(network, name) for name in named)
-
-
-def _target(network: Network, name: int | str) -> int:
-    if isinstance(name, str):
-        if name in network.classes:
-            return network.classes.index(name)
-        raise ObjectiveError(
-            f"{network.name} has no class {name!r}; {nearest(name, network.classes)}"
-        )
-    if not 0 <= name < len(network.classes):
-        raise ObjectiveError(
-            f"{network.name} has classes 0 to {len(network.classes) - 1}; {name} was asked for"
-        )
-    return name
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from phosphene.probes.question import UNITS, Question
 from phosphene.probes.subject import Subject
 from phosphene.progress import tell, telling
 from phosphene.results import Result
+from phosphene.spellings import Model, network_of
 from phosphene.survey import responses
 from phosphene.words import class_name, literal, number, plural
 
@@ -99,7 +100,7 @@ class Dissection(Result):
 
 @telling("dissecting")
 def dissect(
-    network: Network,
+    network: Model,
     dataset: Dataset[Any],
     layer: str,
     labels: Sequence[str] = (),
@@ -118,6 +119,7 @@ def dissect(
     *Source:* Zhou et al. 2014, "Object detectors emerge in deep scene CNNs" (arXiv 1412.6856), for
     the question; Everingham et al. 2010 for the measure.
     """
+    network = network_of(network)
     site = network.layer(layer)
     values: list[Tensor] = []
     given: list[Tensor] = []
@@ -175,7 +177,7 @@ def average_precision(
 
 
 def dissect_masks(
-    network: Network,
+    network: Model,
     data: Iterable[tuple[Float[Tensor, "b c h w"], Bool[Tensor, "b labels h w"]]],
     layer: str,
     labels: Sequence[str],
@@ -197,6 +199,7 @@ def dissect_masks(
     *Source:* Bau et al. 2017, "Network dissection" (arXiv 1704.05796), eq. 1; they cut before
     enlarging.
     """
+    network = network_of(network)
     site = network.layer(layer)
     if not site.spatial or not 0 < top < 1:
         raise InputError(

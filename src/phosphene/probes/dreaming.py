@@ -20,6 +20,7 @@ from phosphene.probes.subject import Subject
 from phosphene.probes.texts import numbers
 from phosphene.progress import counted, telling
 from phosphene.results import Result
+from phosphene.spellings import Model, Shown, network_of, picture_of
 from phosphene.streams import Streams
 from phosphene.transforms import RandomAffine, resized
 from phosphene.words import number, plural
@@ -68,8 +69,8 @@ class Dream(Result):
 
 @telling("dreaming")
 def dream(
-    network: Network,
-    picture: Float[Tensor, "c h w"],
+    network: Model,
+    picture: Shown,
     target: str | Term,
     *,
     units: Sequence[int] | None = None,
@@ -96,10 +97,12 @@ def dream(
         raise InputError(
             f"{octaves} octaves, each {scale} times the last; expected one or more, above 1 times"
         )
-    network.input.check_shape(picture[None])
+    network = network_of(network)
+    given = picture_of(network, picture)
+    network.input.check_shape(given[None])
     objective = _objective(network, target, units)
-    sizes = _sizes((picture.shape[1], picture.shape[2]), octaves, scale)
-    whole = picture[None].to(network.device)
+    sizes = _sizes((given.shape[1], given.shape[2]), octaves, scale)
+    whole = given[None].to(network.device)
     added = torch.zeros_like(resized(whole, sizes[0]))
     for octave, size in counted(list(enumerate(sizes))):
         base = resized(whole, size)
@@ -109,7 +112,7 @@ def dream(
     dreamt = on_screen((whole + added).clamp(0, 1))
     before, after = (float(score(network, objective, some)[0]) for some in (whole, dreamt))
     return Dream(
-        network.name, objective, picture.cpu(), dreamt[0].cpu(), tuple(sizes), (before, after)
+        network.name, objective, given.cpu(), dreamt[0].cpu(), tuple(sizes), (before, after)
     )
 
 

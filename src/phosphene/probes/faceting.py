@@ -15,6 +15,7 @@ from phosphene.objectives import Diversity, Term
 from phosphene.probes import options
 from phosphene.probes.question import DRAW, Question
 from phosphene.probes.subject import Subject
+from phosphene.progress import tell, telling
 from phosphene.results import Result
 from phosphene.spellings import Meant, Model, network_of, objective_of
 from phosphene.streams import Streams
@@ -56,6 +57,7 @@ class Facets(Result):
         }
 
 
+@telling("drawing facets")
 def facets(
     network: Model,
     unit: Meant,
@@ -89,9 +91,12 @@ def facets(
         streams = Streams.seeded(seed, names)
         return on_screen(paint(network, term, recipe, streams, spectrum=spectrum))
 
+    tell(0, 2, "how far it goes alone")
     reached = float(score(network, objective, painted(objective)).mean())
     usual = max(abs(reached), 1e-6)
+    tell(1, 2, "unlike one another")
     pictures = painted((1 / usual) * objective + diversity * unlike)
+    tell(2, 2)
     scores, similarity = (score(network, term, pictures) for term in (objective, -unlike))
     return Facets(
         network.name,

@@ -16,13 +16,16 @@ from phosphene.objectives import Term
 from phosphene.progress import tell
 from phosphene.results import Result
 from phosphene.streams import Streams
-from phosphene.words import class_name, number, percent, plural
+from phosphene.words import class_name, number, plural, short_of
 
 THRESHOLDS = (0.5, 0.9, 0.99)
 """The probabilities whose first crossing is reported."""
 
 CONVINCED = THRESHOLDS[-1]
 """The probability from which on a network counts as convinced."""
+
+FALLEN = THRESHOLDS[1]
+"""A picture that convinced and ends below this has gone too far."""
 
 MOST = 100
 """After so many steps a picture that is led until it convinces is given up."""
@@ -135,11 +138,11 @@ class Film(Result):
     def _fallen(self) -> list[str]:
         """That pictures which convinced do so no more in the last frame, if they don't."""
         last = self.towards[-1].tolist()
-        fallen = [p for p, r in zip(last, self.reached(CONVINCED), strict=True) if r and p < 0.9]
+        fallen = [p for p, r in zip(last, self.reached(CONVINCED), strict=True) if r and p < FALLEN]
         if not fallen:
             return []
         words = plural(len(fallen), "of these goes too far and ends", "of these go too far and end")
-        return [f"{words} lower, at {percent(min(fallen))} at least."]
+        return [f"{words} lower, at {short_of(FALLEN, min(fallen))} at least."]
 
     def _unconvincing(self) -> list[str]:
         """What the best frame comes to of the picture that convinces least."""
@@ -149,10 +152,8 @@ class Film(Result):
         if found.probability >= CONVINCED:
             return []
         name = class_name(self.classes, target)
-        return [
-            f"The least convincing, to {name}, comes to {percent(found.probability)} at best, "
-            f"in step {found.step}."
-        ]
+        best = short_of(CONVINCED, found.probability)
+        return [f"The least convincing, to {name}, comes to {best} at best, in step {found.step}."]
 
     def to_json(self) -> dict[str, Any]:
         """The figures as plain values for JSON; lists over frames hold one row per frame."""

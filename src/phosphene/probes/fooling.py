@@ -1,6 +1,6 @@
 """Fooling: from noise, or black, or any picture, to a class the network is certain of."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from math import prod, sqrt
 from pathlib import Path
@@ -19,6 +19,7 @@ from phosphene.probes.film import CONVINCED, MOST, Film, shoot
 from phosphene.probes.question import CHANGE, Question
 from phosphene.probes.subject import Subject
 from phosphene.progress import telling
+from phosphene.spellings import Classes, Model, Shown, classes_of, network_of, pictures_of
 from phosphene.streams import Streams
 
 Aim = Callable[[tuple[int, ...]], Term]
@@ -47,9 +48,9 @@ def against(classes: int) -> Aim:
 
 @telling("fooling")
 def fool(
-    network: Network,
-    targets: int | Sequence[int] | None = None,
-    start: str | Float[Tensor, "_ c h w"] = "noise",
+    network: Model,
+    targets: Classes | None = None,
+    start: Shown = "noise",
     *,
     aim: Aim = LogProbability,
     optimizer: Optimizer | None = None,
@@ -58,9 +59,10 @@ def fool(
 ) -> Film:
     """Lead one picture to each of `targets` (all classes by default), in one batch.
 
-    `start` is "noise" (uniform in [0, 1], of its own for each target), "grey", "black", or
-    pictures, one for all targets or one for each. Without `steps` each is led until the network is
-    convinced, p >= .99, for at most 100 steps; the film's `best` and `summary` say what came of it.
+    `targets` are classes by name or number. `start` is "noise" (uniform in [0, 1], of its own for
+    each target), "grey", "black", or pictures, one for all targets or one for each. Without `steps`
+    each is led until the network is convinced, p >= .99, for at most 100 steps; the film's `best`
+    and `summary` say what came of it.
 
     The default follows article 2: from noise by steps x ← x + rate · g / (std(g) + 1e-8), with
     three deviations. Every frame is cut to [0, 1], so a rate of 0.2 stands for its 1, which would
@@ -86,14 +88,9 @@ def fool(
     >>> film.frames.shape, film.probabilities.shape
     (torch.Size([6, 3, 1, 8, 8]), torch.Size([6, 3, 3]))
     """
-    if isinstance(targets, int):
-        targets = (targets,)
-    chosen = tuple(range(len(network.classes))) if targets is None else tuple(targets)
-    if not chosen:
-        raise InputError(
-            "no targets were given; name at least one class, or leave them out for all"
-        )
-    pictures = _start(network, chosen, start, seed) if isinstance(start, str) else start
+    network = network_of(network)
+    chosen = classes_of(network, targets)
+    pictures = _start(network, chosen, start, seed)
     if optimizer is None:
         optimizer = Optimizer("NormalizedGradient", usual_rate(network))
     return shoot(
@@ -121,8 +118,10 @@ def usual_rate(network: Network) -> float:
 
 
 def _start(
-    network: Network, targets: tuple[int, ...], start: str, seed: int
+    network: Network, targets: tuple[int, ...], start: Shown, seed: int
 ) -> Float[Tensor, "b c h w"]:
+    if not isinstance(start, str) or (start not in STARTS and Path(start).suffix):
+        return pictures_of(network, start)
     if start not in STARTS:
         raise InputError(
             f"no start is called {start!r}; {nearest(start, STARTS)}; or give pictures"

@@ -14,7 +14,6 @@ from phosphene.data import batches, load_data
 from phosphene.errors import InputError
 from phosphene.evaluation import nearest_neighbours
 from phosphene.maximize import Recipe, batch_size, on_screen, paint
-from phosphene.network import Network
 from phosphene.objectives import Logit
 from phosphene.probes import options, retraining
 from phosphene.probes.question import TRAIN, Question
@@ -22,6 +21,7 @@ from phosphene.probes.subject import Subject
 from phosphene.progress import counted, telling
 from phosphene.results import Result
 from phosphene.scores import probabilities
+from phosphene.spellings import Model, network_of
 from phosphene.streams import Streams
 from phosphene.tasks import Task
 from phosphene.words import number, percent, plural
@@ -135,7 +135,7 @@ class Imagined(Result):
 
 @telling("imagining")
 def imagine(
-    network: Network,
+    network: Model,
     recipe: Recipe,
     *,
     per_class: int = 8,
@@ -154,13 +154,14 @@ def imagine(
 
     Raises:
         ChannelError, SizeError: a decoder of another shape than the network's input.
-        InputError: no pictures, several from one start, a recipe for neurons, or one of `nearest`
-            and `held_out` without the other.
+        InputError: no pictures, several from one start, a recipe for neurons, one of `nearest`
+            and `held_out` without the other, or held-out pictures that are all among the others.
         NetworkError: a network without classes.
 
     *Source:* Nguyen et al. 2016, "Synthesizing the preferred inputs for neurons in neural networks
     via deep generator networks" (arXiv 1605.09304); the comparison with real pictures is ours.
     """
+    network = network_of(network)
     _check(recipe, per_class, nearest, held_out)
     unit = network.logits
     targets = [c for c in range(unit.units) for _ in range(per_class)]
@@ -202,6 +203,11 @@ def _check(
 def _compare(pictures: Tensor, classes: int, nearest: Nearest, held_out: Tensor) -> Closeness:
     found = nearest(pictures)
     usual = float(nearest(held_out).distances[:, 0].mean())
+    if usual == 0:
+        raise InputError(
+            "the real pictures that were held out are among those they are compared with, so that "
+            "none is any distance from the nearest; give others: on the command line --train"
+        )
     return Closeness(found.votes(classes), found.distances[:, 0], usual)
 
 

@@ -8,13 +8,14 @@ from torch.utils.data import Dataset
 
 from phosphene.data import batches
 from phosphene.errors import DataError
-from phosphene.network import Network
+from phosphene.network import Group, Network
 from phosphene.probes import options
-from phosphene.probes.ablation import Ablation, Census, Group, ablate, census
+from phosphene.probes.ablation import Ablation, Census, ablate, census
 from phosphene.probes.question import UNITS, Question
 from phosphene.probes.subject import Subject
-from phosphene.progress import counted, telling
+from phosphene.progress import tell, telling
 from phosphene.results import Result
+from phosphene.spellings import Model, network_of
 from phosphene.survey import Survey
 from phosphene.words import percent, plural
 
@@ -88,9 +89,9 @@ class Units(Result):
         return {"network": self.network, "layers": [layer.to_json() for layer in self.layers]}
 
 
-@telling("drawing units")
+@telling("taking stock of units")
 def units(
-    network: Network,
+    network: Model,
     dataset: Dataset[Any],
     layers: Sequence[str] | None = None,
     *,
@@ -108,16 +109,21 @@ def units(
 
     *Source:* Hvass Laboratories, TensorFlow Tutorial 13-B, exercises; `ablate` for switching off.
     """
+    network = network_of(network)
     logits = network.logits.name
     chosen = list(layers) if layers is not None else _hidden(network)
     if not chosen:
         raise DataError(f"{network.name} has no hidden layer; its only units are {logits}'s")
+    total = 1 + len(chosen)
+    tell(0, total, "looking through the data")
     survey = Survey(network, chosen).over(dataset)
     if survey.count == 0:
         raise DataError("no picture was given; what units do is seen on pictures")
     found: list[LayerUnits] = []
-    for name in counted(chosen):
+    for done, name in enumerate(chosen, 1):
+        tell(done, total, name)
         found.append(_layer(network, dataset, census(survey.layers[name], threshold)))
+    tell(total, total)
     return Units(network.name, tuple(found))
 
 

@@ -10,7 +10,6 @@ from torch import Tensor
 
 from phosphene.canvas import Fourier, Spectrum
 from phosphene.maximize import Recipe
-from phosphene.network import Network
 from phosphene.objectives import RelativeError, TotalVariation
 from phosphene.probes import options
 from phosphene.probes.by_layer import counterparts
@@ -18,6 +17,7 @@ from phosphene.probes.question import DRAW, Question
 from phosphene.probes.subject import Subject
 from phosphene.progress import telling
 from phosphene.results import Result
+from phosphene.spellings import Model, Shown, network_of, picture_of
 from phosphene.transforms import Identity
 from phosphene.words import percent
 
@@ -58,9 +58,9 @@ class Inversion(Result):
 
 @telling("inverting")
 def invert(
-    network: Network,
-    picture: Float[Tensor, "c h w"],
-    layers: Sequence[str],
+    network: Model,
+    picture: Shown,
+    layers: str | Sequence[str],
     recipe: Recipe = INVERT,
     *,
     variation: float = 0.1,
@@ -80,10 +80,12 @@ def invert(
     *Source:* Mahendran & Vedaldi 2014, arXiv 1412.0035. There steps are taken on pixels, which are
     also held back by their sixth power; here the canvas keeps pictures in [0, 1].
     """
+    network = network_of(network)
+    shown = picture_of(network, picture)
     smooth = variation * TotalVariation()
     found = counterparts(
         network,
-        picture,
+        shown,
         layers,
         lambda layer, values: -RelativeError(layer, values) - smooth,
         recipe,
@@ -92,7 +94,7 @@ def invert(
     )
     return Inversion(
         network.name,
-        picture.cpu(),
+        shown.cpu(),
         tuple(one.layer for one in found),
         torch.stack([one.picture for one in found]),
         tuple(one.error for one in found),

@@ -17,6 +17,7 @@ from phosphene.probes import options
 from phosphene.probes.question import UNITS, Question
 from phosphene.probes.subject import Subject
 from phosphene.results import Result
+from phosphene.spellings import Model, Shown, network_of, picture_of
 from phosphene.units import Unit
 from phosphene.words import class_name, number, plural
 
@@ -83,13 +84,14 @@ class Filters(Result):
         return self.weights.to_json()
 
 
-def weights(network: Network, layer: str) -> Weights:
+def weights(network: Model, layer: str) -> Weights:
     """Measure the weights of a layer's units.
 
     Raises:
         UnknownLayerError: with the nearest names.
         NetworkError: the layer has no weights; with the nearest that have.
     """
+    network = network_of(network)
     found = network.weights(layer)
     if found is None:
         there = [name for name in network.layers if network.weights(name) is not None]
@@ -113,9 +115,9 @@ def weights(network: Network, layer: str) -> Weights:
 
 @torch.no_grad()
 def filters(
-    network: Network,
+    network: Model,
     layer: str,
-    picture: Float[Tensor, "c h w"],
+    picture: Shown,
     drawings: Sequence[Drawing] = (),
 ) -> Filters:
     """What each channel of a convolution is, sees in `picture`, and likes: from `drawings`.
@@ -125,6 +127,8 @@ def filters(
         NetworkError: the layer is no convolution; with the layers that are.
         InputError, ChannelError, SizeError: the picture does not fit.
     """
+    network = network_of(network)
+    shown = picture_of(network, picture)
     site, kernels = network.layer(layer), _kernels(network, layer)
     if kernels is None:
         there = [found for found in network.layers if _kernels(network, found) is not None]
@@ -134,8 +138,8 @@ def filters(
     return Filters(
         weights(network, layer),
         kernels,
-        picture.cpu(),
-        network.record(picture[None], [layer])[layer][0].float().cpu(),
+        shown.cpu(),
+        network.record(shown[None], [layer])[layer][0].float().cpu(),
         tuple(d for d in drawings if network.layer(d.unit.layer).name == site.name),
         tuple(strongest_patches(network, layer) or ()),
     )

@@ -34,6 +34,7 @@ from phosphene.probes.question import HIDE, Question
 from phosphene.probes.subject import Subject
 from phosphene.progress import tell, telling
 from phosphene.results import Result
+from phosphene.spellings import Model, Shown, network_of, pictures_of
 from phosphene.streams import Streams
 from phosphene.words import number, plural
 
@@ -78,7 +79,7 @@ class Message(Result):
 
 @telling("hiding a message")
 def hide(
-    network: Network,
+    network: Model,
     text: str,
     *,
     seed: int = 0,
@@ -96,6 +97,7 @@ def hide(
         NetworkError: the network does not classify.
         MessageError: fewer than two classes, or a picture that stays unread after `steps`.
     """
+    network = network_of(network)
     base = _base(network)
     symbols = to_symbols(frame(text.encode()), base)
     parts = []
@@ -119,7 +121,7 @@ def hide(
     return message
 
 
-def reveal(network: Network, pictures: Float[Tensor, "b c h w"], *, batch: int = 1024) -> str:
+def reveal(network: Model, pictures: Shown, *, batch: int = 1024) -> str:
     """The text that `hide` put into `pictures`, read by the same network.
 
     Pictures beyond the end of the text are passed over.
@@ -127,7 +129,9 @@ def reveal(network: Network, pictures: Float[Tensor, "b c h w"], *, batch: int =
     Raises:
         MessageError: the pictures hold no message for this network, or a damaged one.
     """
-    parts = [network.class_scores(part).argmax(1) for part in pictures.split(batch)]
+    network = network_of(network)
+    shown = pictures_of(network, pictures)
+    parts = [network.class_scores(part).argmax(1) for part in shown.split(batch)]
     symbols = torch.cat(parts).tolist() if parts else []
     return unframe(from_symbols(symbols, _base(network)))
 

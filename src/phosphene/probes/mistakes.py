@@ -11,13 +11,13 @@ from torch.utils.data import Dataset, Subset
 from phosphene.data import batches
 from phosphene.data.dataset import length
 from phosphene.errors import DataError
-from phosphene.network import Network
 from phosphene.probes import options
 from phosphene.probes.question import MISTAKES, Question
 from phosphene.probes.subject import Subject
 from phosphene.probes.texts import span as spanned
 from phosphene.progress import tell, telling
 from phosphene.results import Result
+from phosphene.spellings import Model, network_of
 from phosphene.words import class_name, percent, plural
 
 
@@ -87,7 +87,7 @@ class Misread(Result):
 
 @telling("looking for mistakes")
 def misread(
-    network: Network,
+    network: Model,
     dataset: Dataset[Any],
     span: range | None = None,
     *,
@@ -104,6 +104,7 @@ def misread(
 
     *Source:* Bruner, "Interpretability of neural networks", which shows those among the first 200.
     """
+    network = network_of(network)
     total = length(dataset)
     span = range(total) if span is None else span
     if not span or span[0] < 0 or span[-1] >= total or span.step < 1:

@@ -24,6 +24,7 @@ from phosphene.probes.question import CHANGE, Question
 from phosphene.probes.subject import Subject
 from phosphene.progress import tell, telling
 from phosphene.results import Result
+from phosphene.spellings import Classes, Model, Shown, classes_of, network_of, pictures_of
 from phosphene.streams import Streams
 from phosphene.words import number, plural
 
@@ -32,9 +33,9 @@ QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
 @telling("morphing")
 def morph(
-    network: Network,
-    pictures: Float[Tensor, "_ c h w"],
-    targets: int | Sequence[int],
+    network: Model,
+    pictures: Shown,
+    targets: Classes,
     *,
     rate: float = 0.02,
     steps: int = 10,
@@ -50,12 +51,13 @@ def morph(
 
     *Source:* Bruner, "Interpretability of neural networks" (a 7 becomes a 3).
     """
-    chosen = (targets,) if isinstance(targets, int) else tuple(targets)
-    if not chosen:
-        raise InputError("no targets were given; name at least one class")
+    network = network_of(network)
+    chosen = classes_of(network, targets)
     optimizer = Optimizer("NormalizedGradient", rate)
     objective = LogProbability(chosen)
-    return shoot(network, pictures, chosen, objective, optimizer=optimizer, steps=steps)
+    return shoot(
+        network, pictures_of(network, pictures), chosen, objective, optimizer=optimizer, steps=steps
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,7 +144,7 @@ class MorphDistances(Result):
 
 @telling("morphing every picture")
 def morph_distances(
-    network: Network,
+    network: Model,
     dataset: Dataset[Any],
     targets: Sequence[int] | None = None,
     *,
@@ -164,6 +166,7 @@ def morph_distances(
         SizeError, ChannelError: pictures that do not fit the network.
         ObjectiveError: the network has no such class.
     """
+    network = network_of(network)
     if rate <= 0 or steps < 1 or (targets is not None and not targets):
         raise InputError(
             f"rate {rate}, {steps} steps, targets {targets}; expected a positive rate, at least "

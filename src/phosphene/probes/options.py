@@ -1,7 +1,7 @@
 """The options of a question: what each stands for, its limits, and how it is typed."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, field
 from typing import Any, Literal
 
@@ -81,8 +81,17 @@ class Option:
 
     def to_json(self) -> dict[str, Any]:
         """Plain values for JSON: a field of a form."""
-        kept = ("name", "kind", "help", "default", "required", "many", "least", "choices")
+        kept = (
+            "name", "kind", "help", "flag", "argument", "default", "required", "many", "least",
+            "choices",
+        )  # fmt: skip
         return {name: plain(getattr(self, name)) for name in kept}
+
+    @classmethod
+    def from_json(cls, field: Mapping[str, Any]) -> "Option":
+        """What a form tells of an option."""
+        known = {name: value for name, value in field.items() if name != "many"}
+        return cls(**{name: frozen(value) for name, value in known.items()})
 
 
 def option(kind: Kind, help: str, default: Any = MISSING, **how: Any) -> Any:
@@ -120,6 +129,11 @@ def unit(**how: Any) -> Any:
 def plain(value: Any) -> Any:
     """A value as JSON has it."""
     return list(value) if isinstance(value, tuple) else value
+
+
+def frozen(value: Any) -> Any:
+    """The inverse of `plain`."""
+    return tuple(value) if isinstance(value, list) else value
 
 
 def of_part(text: str | None) -> str:

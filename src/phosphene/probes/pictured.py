@@ -15,7 +15,7 @@ from phosphene.maximize.scoring import score
 from phosphene.network import Network
 from phosphene.objectives import Direction, Term, unit_maps
 from phosphene.results import Result
-from phosphene.spellings import Meant, Model, network_of, objective_of
+from phosphene.spellings import Meant, Model, Shown, network_of, objective_of, pictures_of
 from phosphene.streams import Streams
 from phosphene.units import Unit
 from phosphene.values import identity
@@ -93,10 +93,10 @@ def _each(network: Network, objectives: Meant) -> list[Term]:
 
 @torch.no_grad()
 def direction(
-    network: Network,
+    network: Model,
     layer: str,
-    towards: Float[Tensor, "_ c h w"],
-    away: Float[Tensor, "_ c h w"] | None = None,
+    towards: Shown,
+    away: Shown | None = None,
     *,
     cosine_power: float = 1.0,
 ) -> Direction:
@@ -111,9 +111,10 @@ def direction(
 
     *Source:* Kim et al. 2018, arXiv 1711.11279, with the difference of means for the classifier.
     """
-    vector = _mean(network, layer, towards)
+    network = network_of(network)
+    vector = _mean(network, layer, pictures_of(network, towards))
     if away is not None:
-        vector = vector - _mean(network, layer, away)
+        vector = vector - _mean(network, layer, pictures_of(network, away))
     return Direction(network.layer(layer).name, tuple(vector.tolist()), cosine_power)
 
 

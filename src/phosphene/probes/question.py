@@ -2,13 +2,19 @@
 
 A probe declares one dataclass, a `Question`. From it come the command `phosphene probe NAME`, the
 key under which an atlas keeps the answer, its form on a page, its JSON, and its line in the docs.
+
+The forms of all questions are kept beside this module in `forms.json`, so that help can be told
+without reading the probes, which takes PyTorch; `make forms` writes it anew, and a test holds it.
 """
 
 import importlib
+import inspect
+import json
 import pkgutil
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields, replace
+from pathlib import Path
 from typing import Any, ClassVar
 
 from phosphene.errors import SpecError, nearest
@@ -129,7 +135,9 @@ class Question(ABC):
     def form(cls) -> dict[str, Any]:
         """The form of a page, as plain values for JSON: its fields with kind, default, limits."""
         asked = [each.to_json() for each in cls.options()]
-        return {"name": cls.name, "panel": cls.panel, "help": cls.line(), "fields": asked}
+        about = inspect.getdoc(cls) or ""
+        told = {"name": cls.name, "panel": cls.panel, "help": cls.line(), "about": about}
+        return {**told, "fields": asked}
 
     def to_json(self) -> dict[str, Any]:
         """Plain values for JSON."""
@@ -153,6 +161,21 @@ def questions() -> dict[str, type[Question]]:
         importlib.import_module(f"{package.__name__}.{module.name}")
     order = [*PANELS, *(known.panel for known in _KNOWN.values() if known.panel not in PANELS)]
     return dict(sorted(_KNOWN.items(), key=lambda item: (order.index(item[1].panel), item[0])))
+
+
+KEPT = Path(__file__).with_name("forms.json")
+
+
+def forms() -> dict[str, dict[str, Any]]:
+    """The form of each question by its name: as kept, and of those declared since elsewhere."""
+    kept = {form["name"]: form for form in json.loads(KEPT.read_text(encoding="utf-8"))}
+    return kept | {name: known.form() for name, known in _KNOWN.items() if name not in kept}
+
+
+def forms_text() -> str:
+    """What `forms.json` should hold."""
+    told = [known.form() for known in questions().values()]
+    return json.dumps(told, indent=1, ensure_ascii=False) + "\n"
 
 
 def named(name: str, **options: Any) -> Question:

@@ -5,11 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from jaxtyping import Float
-from torch import Tensor
 
-from phosphene.network import Network
 from phosphene.results import Result
+from phosphene.spellings import Model, Shown, network_of, picture_of
 from phosphene.units import Unit
 from phosphene.words import class_name, number, percent
 
@@ -51,8 +49,8 @@ class Reactions(Result):
 
 @torch.no_grad()
 def reactions(
-    network: Network,
-    picture: Float[Tensor, "c h w"],
+    network: Model,
+    picture: Shown,
     candidates: Sequence[Sequence[tuple[Unit, float]]],
 ) -> Reactions:
     """Of each group of units that answer, the one that comes nearest to its strongest answer.
@@ -63,8 +61,10 @@ def reactions(
         InputError, ChannelError, SizeError: the picture does not fit.
         UnknownLayerError, UnknownUnitError: with the nearest names.
     """
+    network = network_of(network)
+    shown = picture_of(network, picture)[None]
     layers = {network.unit(unit).layer for group in candidates for unit, _ in group}
-    recording = network.record(picture[None], layers)
+    recording = network.record(shown, layers)
     chosen: list[tuple[Unit, float, float]] = []
     for group in candidates:
         answers = [
@@ -76,7 +76,7 @@ def reactions(
             chosen.append(max(firing)[1:])
     read = None
     if network.classifies:
-        probability, index = network.probabilities(picture[None])[0].max(0)
+        probability, index = network.probabilities(shown)[0].max(0)
         read = class_name(network.classes, int(index)), float(probability)
     units, values, strongest = zip(*chosen, strict=True) if chosen else ((), (), ())
     names = tuple(network.called(unit) for unit in units)

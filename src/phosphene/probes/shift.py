@@ -17,8 +17,8 @@ from phosphene.probes.question import MOVE, Question
 from phosphene.probes.subject import Subject
 from phosphene.results import Result
 from phosphene.scores import probabilities
+from phosphene.spellings import Model, Shown, classes_of, network_of, picture_of
 from phosphene.transforms import warp
-from phosphene.units import LOGITS, Unit
 from phosphene.words import class_name, number, percent, plural
 
 Fill = float | Literal["border"]
@@ -163,9 +163,9 @@ class MoveMap(Result):
 
 
 def move_map(
-    network: Network,
-    picture: Float[Tensor, "c h w"],
-    label: int,
+    network: Model,
+    picture: Shown,
+    label: int | str,
     family: Family,
     *,
     fill: Fill = 0.0,
@@ -180,18 +180,20 @@ def move_map(
     *Source:* Krishna 2016, "What does your neural network really look for?", where a drawn 1 is
     read as a 7 a few pixels further.
     """
-    network.unit(Unit(LOGITS, label))
+    network = network_of(network)
+    shown = picture_of(network, picture)
+    (asked,) = classes_of(network, label)
     parts = [
         probabilities(scores[:, 0], network.task)
-        for scores in _scores(network, picture[None], family, fill, rows)
+        for scores in _scores(network, shown[None], family, fill, rows)
     ]
     read = torch.cat(parts)
     return MoveMap(
         family,
-        picture.cpu(),
+        shown.cpu(),
         network.classes,
-        label,
-        read[:, label].view(family.shape),
+        asked,
+        read[:, asked].view(family.shape),
         read.argmax(1).view(family.shape),
     )
 
@@ -273,7 +275,7 @@ class FlipRates(Result):
 
 
 def flips(
-    network: Network,
+    network: Model,
     data: Iterable[Batch],
     family: Family,
     *,
@@ -288,6 +290,7 @@ def flips(
         NetworkError: the network does not classify.
         DataError: a label that the network has no class for, or no picture at all.
     """
+    network = network_of(network)
     levels = torch.tensor(family.levels)
     reached = torch.tensor(family.extents)[:, None] <= levels
     flipped = torch.zeros(len(levels), dtype=torch.long)

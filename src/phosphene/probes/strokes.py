@@ -17,12 +17,12 @@ from phosphene.data.example import picture
 from phosphene.data.ground import border
 from phosphene.data.modes import plain
 from phosphene.errors import DataError, PhospheneError, UnreadableImageError
-from phosphene.network import Network
 from phosphene.probes import options
 from phosphene.probes.question import MOVE, Question
 from phosphene.probes.subject import Subject
 from phosphene.probes.texts import file_hash
 from phosphene.results import Result
+from phosphene.spellings import Model, network_of
 from phosphene.words import class_name, percent
 
 Point = tuple[float, float]
@@ -139,7 +139,7 @@ class StrokeScores(Result):
 
 
 def read_strokes(
-    network: Network, sketches: Sequence[Sketch] = SKETCHES, *, dark: bool = True
+    network: Model, sketches: Sequence[Sketch] = SKETCHES, *, dark: bool = True
 ) -> StrokeScores:
     """Draw `sketches` in the size of the network's input and have them read.
 
@@ -151,6 +151,7 @@ def read_strokes(
     *Source:* Krishna 2016, "What does your neural network really look for?", where a lone dash is
     a 7 with p = 0.9997.
     """
+    network = network_of(network)
     size, channels = network.input.size, network.input.channels
     pictures = torch.stack([sketch.picture(size, channels, dark=dark) for sketch in sketches])
     names = tuple(sketch.name for sketch in sketches)
@@ -188,7 +189,7 @@ class DrawingScores(Result):
 
 
 def read_drawing(
-    source: str | Path | Image.Image, network: Network, *, dark: bool = True, centre: bool = True
+    source: str | Path | Image.Image, network: Model, *, dark: bool = True, centre: bool = True
 ) -> DrawingScores:
     """Bring a drawing of any size and colours to the network's input and have it read.
 
@@ -205,6 +206,7 @@ def read_drawing(
 
     *Source:* LeCun et al. 1998 for the box and the centre of mass.
     """
+    network = network_of(network)
     image = source if isinstance(source, Image.Image) else _opened(source)
     pixels = picture(_opaque(plain(image)))
     light = bool(border(pixels.mean(0, keepdim=True)).item() >= 0.5)

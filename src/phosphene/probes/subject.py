@@ -18,8 +18,9 @@ from phosphene.data.dataset import length
 from phosphene.data.ground import border
 from phosphene.errors import DataError, SpecError
 from phosphene.network import Network, load_weights
-from phosphene.probes.texts import class_number, file_hash, span
+from phosphene.probes.texts import file_hash, span
 from phosphene.progress import tell
+from phosphene.spellings import class_number
 from phosphene.units import Unit
 
 Made = TypeVar("Made")

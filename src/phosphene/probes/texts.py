@@ -2,23 +2,9 @@
 
 import hashlib
 import re
-from collections.abc import Sequence
 from pathlib import Path
 
-from phosphene.errors import DataError, SpecError, nearest
-
-
-def class_number(name: str, classes: Sequence[str]) -> int:
-    """The class of that name, or of that number where no class has it as its name.
-
-    >>> class_number("7", ["1", "7"]), class_number("1", ["cat", "dog"])
-    (1, 1)
-    """
-    if name in classes:
-        return list(classes).index(name)
-    if name.isdecimal() and int(name) < len(classes):
-        return int(name)
-    raise SpecError(f"no class {name!r}; {nearest(name, classes)}")
+from phosphene.errors import DataError, SpecError
 
 
 def span(text: str | None, count: int) -> range:

@@ -21,6 +21,7 @@ from phosphene.probes.question import TRAIN, Question
 from phosphene.probes.subject import Subject
 from phosphene.progress import counted, telling
 from phosphene.results import Result
+from phosphene.spellings import Model, network_of
 from phosphene.units import Unit
 from phosphene.words import percent
 
@@ -152,7 +153,7 @@ def transfer(networks: Sequence[Network], make: Make) -> Transfer:
 
 
 def class_pictures(
-    network: Network,
+    network: Model,
     recipe: Recipe = Recipe(),
     *,
     seed: int = 0,
@@ -163,6 +164,7 @@ def class_pictures(
     >>> from functools import partial
     >>> make = partial(class_pictures, recipe=Recipe(steps=16))
     """
+    network = network_of(network)
     layer = network.logits.name
     units = [Unit(layer, index) for index in range(len(network.classes))]
     size = batch_size(network, layer)

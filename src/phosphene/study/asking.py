@@ -17,7 +17,7 @@ from phosphene.probes.subject import InMemory, Subject
 from phosphene.progress import telling
 from phosphene.results import Result, sheet
 from phosphene.study import consent
-from phosphene.study.probing import PROBE, keep_probe
+from phosphene.study.probing import PROBE, keep_probe, require_of
 from phosphene.study.source import find_source
 
 
@@ -116,6 +116,7 @@ def keep(atlas: Atlas, subject: Subject, question: Question) -> Result:
         AtlasMismatchError: the atlas is about another network.
     """
     network, params = subject.network, question.key(subject)
+    require_of(atlas, network)
     data = fingerprint(subject.data) if question.rests_on_data(subject) else ""
     asked = {"probe": question.kind, **params}
     there = atlas.done(job_key(PROBE, asked, subject.seed, network.fingerprint, data))

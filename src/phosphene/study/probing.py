@@ -39,12 +39,7 @@ def keep_probe(
     Raises:
         AtlasMismatchError: the atlas is about another network.
     """
-    known = atlas.document("network", None)
-    if known is not None and known["fingerprint"] != network.fingerprint:
-        raise AtlasMismatchError(
-            f"{atlas.path} holds the study of another network (or other weights): "
-            f"{known['name']}. Give the weights it was built with, or another atlas"
-        )
+    require_of(atlas, network)
     asked = {"probe": kind, **params}
     key = job_key(PROBE, asked, seed, network.fingerprint, data)
     name = f"{kind}-{key[:8]}"
@@ -59,6 +54,16 @@ def keep_probe(
                     drawn = _png(draw(answer))
                     writer.add(ProbeRecord(name, kind, title, answer.summary, figures, drawn))
     return atlas.probe(name)
+
+
+def require_of(atlas: Atlas, network: Network) -> None:
+    """Raise `AtlasMismatchError` if the atlas is about another network, or other weights."""
+    known = atlas.document("network", None)
+    if known is not None and known["fingerprint"] != network.fingerprint:
+        raise AtlasMismatchError(
+            f"{atlas.path} holds the study of another network (or other weights): "
+            f"{known['name']}. Give the weights it was built with, or another atlas"
+        )
 
 
 def _png(image: Image.Image) -> bytes:

@@ -45,14 +45,29 @@ def full_strength(values: Float[ndarray, "*shape"]) -> float | None:
     """The magnitude from which on values are shown at full strength; None for a map of zeros.
 
     A few pixels far above the others would leave these too faint to see, so the strongest in 200
-    are shown alike; but nothing weaker than an eighth of the strongest is.
+    are shown alike, and in colour, which is fainter on its grey than ink is on paper, the strongest
+    in 30; but nothing weaker than an eighth of the strongest is.
 
     >>> full_strength(np.array([0.0] * 999 + [-8.0])), full_strength(np.array([0.0, 2.0, 2.0]))
     (1.0, 2.0)
     """
     strength = np.abs(values)
-    limit = max(float(np.quantile(strength, 0.995)), float(strength.max()) / 8)
+    alike = 30 if values.ndim == 3 and len(values) == 3 else 200
+    limit = max(float(np.quantile(strength, 1 - 1 / alike)), float(strength.max()) / 8)
     return limit or None
+
+
+def map_to_image(
+    values: Float[ndarray, "h w"] | Float[ndarray, "c h w"],
+) -> UInt8[ndarray, "h2 w2 3"]:
+    """A signed map on paper, as strong as it is; in colour unless it says the same of all colours.
+
+    >>> map_to_image(np.array([[[-2.0, 0.0, 2.0]]] * 3))[0].tolist()
+    [[214, 63, 47], [255, 255, 255], [45, 120, 214]]
+    """
+    alike = values.ndim == 3 and bool((values == values[:1]).all())
+    shown = values[:1] if alike else values
+    return on_paper(signed_to_rgba(shown, full_strength(shown)))
 
 
 def picture_to_image(

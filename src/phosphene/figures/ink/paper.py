@@ -40,6 +40,11 @@ def _blank() -> "matplotlib.figure.Figure":
     return Figure(dpi=DPI, facecolor="white")
 
 
+def _wrapped(words: str, width: float, size: float) -> list[str]:
+    # DejaVu Sans, which comes with matplotlib, needs 0.57 of its size for a letter of prose.
+    return textwrap.wrap(words, max(4, int(width / (0.57 * size * _POINT))))
+
+
 @dataclass
 class Paper:
     """A sheet `width` inches wide; `top` is where the next thing goes."""
@@ -63,12 +68,14 @@ class Paper:
         **style: Any,
     ) -> float:
         """Write words, wrapped to `width` inches; returns the height they take."""
-        room = self.width - MARGIN - left if width is None else width
-        # DejaVu Sans, which comes with matplotlib, needs 0.57 of its size for a letter of prose.
-        lines = textwrap.wrap(words, max(4, int(room / (0.57 * size * _POINT))))
+        lines = _wrapped(words, self.width - MARGIN - left if width is None else width, size)
         place = self.top if top is None else top
         self._texts.append((left, place, "\n".join(lines), {"size": size, "color": INK} | style))
         return len(lines) * _LEADING * size * _POINT
+
+    def height(self, words: str, width: float, size: float) -> float:
+        """The height that words take, wrapped to `width` inches."""
+        return len(_wrapped(words, width, size)) * _LEADING * size * _POINT
 
     def heading(self, words: str, left: float = MARGIN) -> None:
         """A heading, with air above it."""
@@ -76,7 +83,7 @@ class Paper:
         self.top += self.write(words, left, size=10.5, weight="bold") + 0.1
 
     def picture(self, image: AnyImage, left: float, top: float, side: float) -> float:
-        """Put a picture into a square of `side` inches, centred across; the height it takes."""
+        """Put a picture into the corner of a square of `side` inches; the height it takes."""
         height, width = image.shape[:2]
         tile = Tile(b"", width, height)
         size = tile.fit(round(side * DPI))
@@ -84,8 +91,7 @@ class Paper:
             shown = Image.fromarray(image).resize(size, Image.Resampling.LANCZOS)
         else:
             shown = Image.fromarray(enlarge(image, size[0] // width))
-        centred = round(left * DPI) + (round(side * DPI) - shown.width) // 2
-        self._pictures.append((shown.convert("RGB"), centred, round(top * DPI)))
+        self._pictures.append((shown.convert("RGB"), round(left * DPI), round(top * DPI)))
         return shown.height / DPI
 
     def paste(self, image: Image.Image, left: float, top: float) -> None:

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 from PIL import Image
 
+from phosphene.figures.ink.bars import bars_in_halves
 from phosphene.figures.ink.captions import points
-from phosphene.figures.ink.layout import BLUE, RED, SMALL, bars, titled
+from phosphene.figures.ink.layout import BLUE, RED, SMALL, titled
 from phosphene.figures.ink.paper import LINE, MARGIN, SOFT
 from phosphene.probes import Ablation
 from phosphene.results import sheet
@@ -39,14 +40,7 @@ def ablation_sheet(ablation: Ablation, most: int = 24) -> Image.Image:
     shown = ranked[:most]
     paper.heading("The dearest" if len(ranked) > most else "Each by name")
     items = [(", ".join(map(str, g)), v, points(v)) for g, v in shown]
-    half, width = -(-len(items) // 2), (paper.width - 2 * MARGIN - 0.4) / 2
-    scale = min(0.0, *lost), max(0.0, *lost)
-    ends = [
-        bars(paper, part, left=MARGIN + i * (width + 0.4), width=width, names=0.9, scale=scale)
-        for i, part in enumerate((items[:half], items[half:]))
-        if part
-    ]
-    paper.top = max(ends)
+    bars_in_halves(paper, items, (min(0.0, *lost), max(0.0, *lost)))
     if len(ranked) > most:
         words = f"{len(ranked) - most} more, down to {points(lost[-1])}."
         paper.top += 0.08 + paper.write(words, top=paper.top + 0.08, size=SMALL, color=SOFT)

@@ -1,33 +1,29 @@
 """Where units look in one picture, by several methods, beside the real patches that excite them."""
 
-from collections.abc import Callable, Mapping, Sequence
-from functools import partial
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
 
 import torch
-from jaxtyping import Float, UInt8
-from numpy import ndarray
+from jaxtyping import Float
 from PIL import Image
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from phosphene.atlas import Atlas, ExampleRecord
+from phosphene.atlas import Atlas
 from phosphene.attribution import Attribution, called, method
-from phosphene.data import Example, read
-from phosphene.errors import InputError, RectifierError
+from phosphene.errors import RectifierError
 from phosphene.figures.ink.crops import OUTSIDE, covers, crop
 from phosphene.figures.ink.layout import SMALL, titled
-from phosphene.figures.ink.palette import full_strength, on_paper, picture_to_image, signed_to_rgba
+from phosphene.figures.ink.palette import map_to_image, on_paper, picture_to_image
 from phosphene.figures.ink.paper import MARGIN, SOFT, Paper
 from phosphene.figures.ink.png import AnyImage
-from phosphene.figures.views.atlas import AtlasView
-from phosphene.network import Layer, Network
+from phosphene.figures.views.strongest import Strongest, strongest
+from phosphene.network import Network
 from phosphene.objectives import Energy, at_places, unit_maps
 from phosphene.spellings import Meant, Shown, pictures_of, units_of
 from phosphene.survey import Survey, seen_from
 from phosphene.survey import crop as cut
 from phosphene.units import Box, Unit
-from phosphene.words import class_name, number, plural
+from phosphene.words import number, plural
 
 SIDE, GAP = 2.2, 0.16
 PATCHES = 4
@@ -39,14 +35,6 @@ NARROWEST = 2 * MARGIN + 3 * SIDE + 2 * GAP
 
 SHOWN = ("gradient", "deconvnet", "guided")
 """What is shown unless something else is asked for."""
-
-
-class Patch(NamedTuple):
-    """A real picture that excites a unit, where in it, and what the unit answers there."""
-
-    picture: Float[Tensor, "c h w"]
-    place: int
-    words: str
 
 
 def attributions_sheet(
@@ -63,10 +51,10 @@ def attributions_sheet(
     `methods` are names such as "guided" or "captum:Occlusion": see `phosphene.attribution.method`.
     Maps are of the unit wherever it fires, by how strongly (`Energy`), or at its own position if it
     has one, such as `conv2:17@4,9`; where nothing makes it fire, at its largest value. They are
-    signed, blue for more and red for less, each in a range of its own. A method that the network's
-    activations do not allow is told in words. The patches are those that an atlas keeps, or those
-    that a finished survey `found` in `data`, each cut to the unit's receptive field, and so are the
-    maps of what the unit answers there, by the same methods.
+    signed, blue for more and red for less, each in a range of its own. A method that
+    what the network computes does not allow is told in words. The patches are those that an atlas
+    keeps, or those that a finished survey `found` in `data`, each cut to the unit's receptive
+    field, and so are the maps of what the unit answers there, by the same methods.
 
     Raises:
         UnknownLayerError, UnknownUnitError: with the nearest names.
@@ -85,26 +73,12 @@ def attributions_sheet(
         f"{_legend(network.input.channels)}",
         max(NARROWEST, 2 * MARGIN + (1 + len(asked)) * (SIDE + GAP) - GAP),
     )
-    patches = _patches(network, found, data)
+    known = strongest(network, found, data)
     (looked_at,) = pictures_of(network, picture)
     for unit in units_of(network, units):
-        best = patches(unit)
+        best = known(unit)[:PATCHES]
         _strip(paper, network, looked_at, unit, methods=asked, best=best)
     return paper.image()
-
-
-def _patches(
-    network: Network, found: Survey | Atlas, data: Dataset[object] | None
-) -> Callable[[Unit], list[Patch]]:
-    """What finds the strongest real patches of a unit."""
-    if isinstance(found, Atlas):
-        return partial(_kept, AtlasView(found), network)
-    if data is None:
-        raise InputError(
-            "a survey was given without data; expected the pictures that it went over, since it "
-            "holds none itself: attributions_sheet(network, picture, units, survey, data)"
-        )
-    return partial(_surveyed, network, found, data)
 
 
 def _strip(
@@ -114,9 +88,9 @@ def _strip(
     unit: Unit,
     *,
     methods: Mapping[str, Attribution],
-    best: Sequence[Patch],
+    best: Sequence[Strongest],
 ) -> None:
-    place, value = _strongest(network, picture, unit)
+    place, value = _answer(network, picture, unit)
     layer = network.layer(unit.layer)
     everywhere = unit.y is None and value > 0 and layer.spatial
     at = Energy(unit.layer, unit.index) if everywhere else at_places(layer, unit.index, (place,))
@@ -136,20 +110,18 @@ def _strip(
             (whole,) = attribution(network, picture[None], at).cpu()
             maps = _maps(network, unit, attribution, best)
         except RectifierError:
-            words = f"{name}: not defined for this network's activations"
+            words = f"{name}: not defined for what this network computes"
             lowest = max(lowest, top + paper.write(words, left, top, SIDE, SMALL, color=SOFT))
         else:
-            parts = [on_paper(_coloured(part.numpy())) for part in cut(maps, boxes)]
-            lowest = max(
-                lowest, _column(paper, on_paper(_coloured(whole.numpy())), name, parts, left)
-            )
+            parts = [map_to_image(part.numpy()) for part in cut(maps, boxes)]
+            lowest = max(lowest, _column(paper, map_to_image(whole.numpy()), name, parts, left))
     paper.top = lowest + 0.04
     answers = "; ".join(patch.words for patch in best) or "none are known"
     paper.top += paper.write(f"Patches: {answers}", size=SMALL, color=SOFT)
 
 
 def _maps(
-    network: Network, unit: Unit, attribution: Attribution, best: Sequence[Patch]
+    network: Network, unit: Unit, attribution: Attribution, best: Sequence[Strongest]
 ) -> Float[Tensor, "n c h w"]:
     """What the unit answers to at the place of each patch, over the whole of its picture."""
     if not best:
@@ -184,66 +156,14 @@ def _legend(channels: int) -> str:
     )
 
 
-def _coloured(values: Float[ndarray, "c h w"]) -> UInt8[ndarray, "h w 4"]:
-    """A map in colour, unless it says the same of all colours."""
-    shown = values[:1] if (values == values[:1]).all() else values
-    return signed_to_rgba(shown, full_strength(values))
-
-
 @torch.no_grad()
-def _strongest(network: Network, picture: Tensor, unit: Unit) -> tuple[int, float]:
+def _answer(network: Network, picture: Tensor, unit: Unit) -> tuple[int, float]:
     """Where the unit answers most, or its own position; and its answer there."""
     layer = network.layer(unit.layer)
     values = unit_maps(network.record(picture[None], [unit.layer])[unit.layer])[0, unit.index]
     own = None if unit.y is None else unit.y * layer.shape[-1] + (unit.x or 0)
     place = int(values.argmax()) if own is None else own
     return place, float(values[place])
-
-
-def _kept(view: AtlasView, network: Network, unit: Unit) -> list[Patch]:
-    """What an atlas keeps of the patches that excite the unit most; none before it was built."""
-    layer, found = network.layer(unit.layer), []
-    for example in view.atlas.examples(unit.layer, unit.index)[:PATCHES]:
-        image = view.image(example.image)
-        if image is None:
-            continue
-        label = None if image.label is None else view.names.label(image.label)
-        place, told = _place(view, layer, example), _answer(label, example.value)
-        found.append(Patch(torch.from_numpy(image.picture), place, told))
-    return found
-
-
-def _place(view: AtlasView, layer: Layer, example: ExampleRecord) -> int:
-    """The number of the position at which a patch excites its unit most."""
-    if example.y is not None and example.x is not None:
-        return example.y * layer.shape[-1] + example.x
-    if len(layer.shape) == 1:
-        return 0
-    tokens = view.atlas.document(f"top {example.layer}")["places"]  # rows know no tokens
-    return int(tokens[example.unit][example.rank])
-
-
-def _surveyed(network: Network, survey: Survey, data: Dataset[object], unit: Unit) -> list[Patch]:
-    """The strongest patches that a survey found, read again from its data."""
-    top = survey.layers[unit.layer].top
-    found: list[Patch] = []
-    for image, place, value in zip(
-        top.images[unit.index].tolist(),
-        top.places[unit.index].tolist(),
-        top.values[unit.index].tolist(),
-        strict=True,
-    ):
-        item = read(data[image])
-        if isinstance(item, Example) and len(found) < PATCHES:
-            label = None
-            if item.label is not None and network.classifies:
-                label = class_name(network.classes, item.label)
-            found.append(Patch(item.picture, place, _answer(label, value)))
-    return found
-
-
-def _answer(label: str | None, value: float) -> str:
-    return number(value) if label is None else f"{label}: {number(value)}"
 
 
 def _boxes(network: Network, layer: str, places: Sequence[int]) -> list[Box]:

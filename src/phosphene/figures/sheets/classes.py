@@ -3,9 +3,7 @@
 from PIL import Image
 
 from phosphene.figures.ink.compositions import captioned, composed
-from phosphene.probes import (
-    ClassModels,
-)
+from phosphene.probes import ClassModels
 from phosphene.results import sheet
 from phosphene.words import NO_BREAK, percent
 

@@ -2,8 +2,9 @@
 
 from PIL import Image
 
-from phosphene.figures.ink.layout import SIDE, WIDTH, bars, gallery, titled
-from phosphene.figures.ink.palette import picture_to_image
+from phosphene.figures.ink.bars import bars
+from phosphene.figures.ink.compositions import captioned
+from phosphene.figures.ink.layout import SIDE, WIDTH, gallery, titled
 from phosphene.figures.ink.paper import MARGIN, SOFT
 from phosphene.probes import Comparison, Side
 from phosphene.results import sheet
@@ -21,9 +22,8 @@ def comparison_sheet(found: Comparison) -> Image.Image:
         f"Accuracy on {found.data}. Under it the pictures that each network's classes look for.",
     )
     paper.top += 0.1
-    scale = (0.0, 1.0)
     items = [(side.name, side.accuracy, percent(side.accuracy, 2)) for side in found.sides]
-    paper.top = bars(paper, items, left=MARGIN, width=WIDTH - 2 * MARGIN, names=2.4, scale=scale)
+    paper.top = bars(paper, items, left=MARGIN, width=WIDTH - 2 * MARGIN)
     for side in found.sides:
         paper.heading(side.name)
         words = f"{plural(side.parameters, 'parameter')}. {_idle(side)}"
@@ -31,7 +31,7 @@ def comparison_sheet(found: Comparison) -> Image.Image:
         gallery(
             paper,
             [
-                (picture_to_image(picture.numpy()), class_name(found.classes, i))
+                captioned(picture, class_name(found.classes, i))
                 for i, picture in enumerate(side.pictures[:COLUMNS])
             ],
             SIDE - 0.12,

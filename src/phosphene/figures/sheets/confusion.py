@@ -8,8 +8,10 @@ from PIL import Image
 from torch import Tensor
 
 from phosphene.errors import InputError
-from phosphene.figures.ink.layout import SMALL, WIDTH, cells, depths, titled
-from phosphene.figures.ink.paper import INK, MARGIN, SOFT, Paper
+from phosphene.figures.ink import bars
+from phosphene.figures.ink.layout import WIDTH, titled
+from phosphene.figures.ink.matrix import depths, matrix
+from phosphene.figures.ink.paper import MARGIN, Paper
 from phosphene.words import class_name, percent, plural
 
 CELL = 0.42
@@ -30,7 +32,7 @@ def confusion_sheet(confusion: Int[Tensor, "k k"], classes: Sequence[str] = ()) 
     if total == 0:
         raise InputError("a confusion matrix of no pictures was to be shown; expected some")
     names = [class_name(classes, i) for i in range(len(counts))]
-    room = max(0.25, 0.09 * max(map(len, names)))
+    room = bars.room(names)
     side = min(CELL, (WIDTH - 2 * MARGIN - room) / len(counts))
     words = (
         f"{plural(total, 'picture')}, {percent(right / total)} read right. Rows: the true class. "
@@ -38,20 +40,10 @@ def confusion_sheet(confusion: Int[Tensor, "k k"], classes: Sequence[str] = ()) 
     )
     paper = titled("What is taken for what", words, max(2 * MARGIN + room + side * len(counts), 5))
     paper.top += 0.15
-    heads = [
-        paper.write(name, MARGIN + room + (j + 0.38) * side, width=side, size=SMALL, color=SOFT)
-        for j, name in enumerate(names)
-    ]
-    top = paper.top + max(heads) + 0.05
     shares = counts / np.maximum(counts.sum(1, keepdims=True), 1)
-    axes = cells(paper, depths(np.sqrt(shares)), MARGIN + room, top, side)
-    for i, row in enumerate(counts.tolist()):
-        paper.write(names[i], MARGIN, top + (i + 0.5) * side - 0.08, room - 0.05, SMALL, color=SOFT)
-        for j, count in enumerate(row):
-            if count:
-                colour = "white" if shares[i, j] > 0.36 else INK
-                axes.text(j, i, f"{count:,}", ha="center", va="center", size=7.5, color=colour)
-    paper.top = top + side * len(counts) + 0.2
+    told = [[f"{count:,}" if count else "" for count in row] for row in counts.tolist()]
+    matrix(paper, np.sqrt(shares), told, names, left=MARGIN, room=room, side=side)
+    paper.top += 0.2
     _bar(paper, MARGIN + room)
     return paper.image()
 

@@ -3,9 +3,7 @@
 from PIL import Image
 
 from phosphene.figures.ink.compositions import captioned, composed
-from phosphene.probes import (
-    Facets,
-)
+from phosphene.probes import Facets
 from phosphene.results import sheet
 from phosphene.words import number
 

@@ -5,20 +5,13 @@ from collections.abc import Sequence
 
 from PIL import Image
 
-from phosphene.figures.ink.layout import (
-    COLUMNS,
-    WIDTH,
-    filling,
-    gallery,
-    magnitude,
-    ruler,
-    titled,
-)
-from phosphene.figures.ink.palette import on_paper, picture_to_image, signed_to_rgba
+from phosphene.figures.ink.compositions import captioned, mapped
+from phosphene.figures.ink.layout import COLUMNS, WIDTH, filling, gallery, titled
 from phosphene.figures.ink.paper import MARGIN, SOFT, Paper
+from phosphene.figures.ink.ruler import magnitude, ruler
 from phosphene.probes import Film
 from phosphene.results import sheet
-from phosphene.words import class_name, number, percent, plural
+from phosphene.words import NO_BREAK, class_name, number, percent, plural, short_of
 
 
 @sheet.register
@@ -39,7 +32,7 @@ def film_sheet(
     """
     names = film.classes if classes is None else classes
     chosen = list(range(len(film.targets))) if which is None else list(which)
-    changes = [film.difference[i].numpy() for i in chosen]
+    changes = film.difference[chosen]
     limit = magnitude(changes)
     last = len(film.frames) - 1
     each = max(1, every or math.ceil(last / (COLUMNS - 2)))
@@ -56,14 +49,15 @@ def film_sheet(
         target = class_name(names, film.targets[i])
         _heading(paper, film, names, i)
         frames = [
-            (
-                picture_to_image(film.frames[step, i].numpy()),
+            captioned(
+                film.frames[step, i],
                 f"step {step}: p({target}) {percent(float(film.towards[step, i]))}",
             )
             for step in steps
         ]
-        words = f"added: L2 {number(float(film.l2[-1, i]))}, L∞ {number(float(film.linf[-1, i]))}"
-        gallery(paper, [*frames, (on_paper(signed_to_rgba(change, limit)), words)], side)
+        far = number(float(film.l2[-1, i])), number(float(film.linf[-1, i]))
+        words = f"added: L2{NO_BREAK}{far[0]}, L∞{NO_BREAK}{far[1]}"
+        gallery(paper, [*frames, mapped(change, words, limit)], side)
     return paper.image()
 
 
@@ -83,7 +77,7 @@ def _heading(paper: Paper, film: Film, names: Sequence[str], i: int) -> None:
     reached = film.reached(0.9)[i]
     if reached is None:
         best = film.best[i]
-        words += f" p({target}) never reached 0.9; at best {percent(best.probability)}"
+        words += f" p({target}) never reached 0.9; at best {short_of(0.9, best.probability)}"
         words += f" in step {best.step}."
     else:
         words += (

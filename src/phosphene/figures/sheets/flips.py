@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from PIL import Image
 
-from phosphene.figures.ink.layout import BLUE, GREY, SMALL, spaced, titled
+from phosphene.figures.ink.layout import BLUE, GREY, SMALL, titled
+from phosphene.figures.ink.line_names import name_lines, room, short
 from phosphene.figures.ink.paper import LINE, MARGIN, SOFT, Paper
 from phosphene.probes import FlipRates, Flips
 from phosphene.results import sheet
@@ -24,10 +25,6 @@ HEIGHT = 1.7
 TICK = 0.35
 """Inches that a number under a chart takes."""
 
-_SIZE = 6.5
-_LETTER, _LINE = 0.57 * _SIZE / 72, 1.35 * _SIZE / 72
-_LETTERS = 16
-_LEADER = 0.22
 _SHARES = 0.4  # inches for the numbers beside a chart
 
 
@@ -72,13 +69,12 @@ def _highest(found: Flips) -> float:
 def _panel(paper: Paper, found: Flips, *, left: float, width: float, highest: float) -> float:
     top = paper.top + paper.write(found.network, left, width=width, size=9.5, weight="bold") + 0.12
     named = _named(found)
-    names = [_short(class_name(found.classes, i)) for _, i, _ in named]
-    room = _LEADER + _LETTER * max(map(len, names), default=0)
-    place, across = left + _SHARES, width - _SHARES - room
+    names = [short(class_name(found.classes, i)) for _, i, _ in named]
+    place, across = left + _SHARES, width - _SHARES - room(names)
     axes = paper.chart(place, top, across, HEIGHT)
     _lines(axes, found, highest, across)
     ends = [(end, name, colour) for (end, _, colour), name in zip(named, names, strict=True)]
-    _name(paper, axes, ends, right=place + across, top=top)
+    name_lines(paper, axes, ends, right=place + across, top=top, height=HEIGHT)
     below = top + HEIGHT + 0.28
     words = f"{found.family.name}, in {found.family.unit}"
     below += paper.write(words, place, below, width - _SHARES, SMALL, color=SOFT) + 0.05
@@ -129,41 +125,6 @@ def _colour(rank: int) -> str:
     hue = (0.72 + 0.8 * (rank * 0.618 % 1)) % 1.0
     rgb = hls_to_rgb(hue, 0.34 if rank % 2 else 0.5, 0.6)
     return "#" + "".join(f"{round(255 * part):02x}" for part in rgb)
-
-
-def _name(
-    paper: Paper,
-    axes: "matplotlib.axes.Axes",
-    named: Sequence[tuple[float, str, str]],
-    *,
-    right: float,
-    top: float,
-) -> None:
-    """Write names beside the lines' ends, apart from each other, with leaders to them."""
-    low, high = axes.get_ylim()
-    inch = (high - low) / HEIGHT
-    centres = spaced([end for end, _, _ in named], _LINE * inch, low, high)
-    for (end, name, colour), centre in zip(named, centres, strict=True):
-        axes.annotate(
-            "",
-            (1, end),
-            (0.85 * _LEADER * 72, (centre - end) / inch * 72),
-            xycoords=axes.get_yaxis_transform(),
-            textcoords="offset points",
-            arrowprops={
-                "arrowstyle": "-",
-                "color": colour,
-                "linewidth": 0.6,
-                "shrinkA": 0,
-                "shrinkB": 0,
-            },
-        )
-        place = top + (high - centre) / inch - _LINE / 2
-        paper.write(name, right + _LEADER, place, 2.0, _SIZE, color=colour)
-
-
-def _short(name: str) -> str:
-    return name if len(name) <= _LETTERS else f"{name[: _LETTERS - 1].rstrip()}…"
 
 
 def _apart(levels: Sequence[float], gap: float) -> list[float]:

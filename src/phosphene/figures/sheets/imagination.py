@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from PIL import Image
 
-from phosphene.figures.ink.layout import gallery, titled
-from phosphene.figures.ink.palette import picture_to_image
+from phosphene.figures.ink.compositions import captioned
+from phosphene.figures.ink.layout import COLUMNS, WIDTH, breadth, gallery, titled
 from phosphene.probes import Imagined
 from phosphene.results import sheet
 from phosphene.words import NO_BREAK, class_name, number, percent
@@ -19,17 +19,13 @@ def imagined_sheet(imagined: Imagined, classes: Sequence[str] | None = None) -> 
     neighbours where those are known. `classes` are names to use in place of the network's.
     """
     names = imagined.classes if classes is None else classes
-    paper = titled("Imagined classes", imagined.summary)
+    most = max(map(imagined.targets.count, imagined.targets))
+    width = max(breadth(min(most, COLUMNS)), 0.55 * WIDTH)
+    paper = titled("Imagined classes", imagined.summary, width)
     for target in sorted(set(imagined.targets)):
         members = [i for i, other in enumerate(imagined.targets) if other == target]
         paper.heading(f"{class_name(names, target)}: {_readings(imagined, members)}")
-        gallery(
-            paper,
-            [
-                (picture_to_image(imagined.pictures[i].numpy()), _trust(imagined, i))
-                for i in members
-            ],
-        )
+        gallery(paper, [captioned(imagined.pictures[i], _trust(imagined, i)) for i in members])
     return paper.image()
 
 

@@ -2,8 +2,9 @@
 
 from PIL import Image
 
+from phosphene.figures.ink.bars import bars
 from phosphene.figures.ink.captions import points
-from phosphene.figures.ink.layout import BLUE, RED, SMALL, WIDTH, bars, titled
+from phosphene.figures.ink.layout import BLUE, RED, SMALL, WIDTH, titled
 from phosphene.figures.ink.paper import LINE, MARGIN, SOFT, Paper
 from phosphene.probes import LayerUnits, Units
 from phosphene.results import sheet
@@ -21,7 +22,7 @@ def units_sheet(found: Units) -> Image.Image:
     for layer in found.layers:
         paper.heading(layer.census.layer)
         words = layer.summary.removeprefix(f"{layer.census.layer}: ")
-        paper.top += paper.write(words, color=SOFT) + 0.12
+        paper.top += paper.write(f"{words[:1].upper()}{words[1:]}", color=SOFT) + 0.12
         _ranks(paper, layer)
         _groups(paper, layer)
     return paper.image()
@@ -50,6 +51,5 @@ def _groups(paper: Paper, layer: LayerUnits) -> None:
         for name, value in zip(layer.names, lost, strict=True)
     ]
     scale = min(0.0, *lost), max(0.01, *lost)
-    paper.top = bars(
-        paper, items, left=MARGIN + 0.5, width=WIDTH - 2 * MARGIN - 0.5, names=3.0, scale=scale
-    )
+    width = WIDTH - 2 * MARGIN - 0.5
+    paper.top = bars(paper, items, left=MARGIN + 0.5, width=width, scale=scale)

@@ -3,23 +3,15 @@
 from collections.abc import Sequence
 
 from jaxtyping import Float
-from numpy import ndarray
 from PIL import Image
 from torch import Tensor
 
 from phosphene.errors import NetworkError
-from phosphene.figures.ink.layout import (
-    COLUMNS,
-    SIDE,
-    Captioned,
-    gallery,
-    magnitude,
-    rows,
-    ruler,
-    titled,
-)
-from phosphene.figures.ink.palette import on_paper, picture_to_image, signed_to_rgba
+from phosphene.figures.ink.compositions import captioned, mapped
+from phosphene.figures.ink.layout import COLUMNS, LARGE, SIDE, Captioned, gallery, rows, titled
+from phosphene.figures.ink.palette import on_paper, signed_to_rgba
 from phosphene.figures.ink.png import mosaic
+from phosphene.figures.ink.ruler import magnitude, ruler
 from phosphene.maximize import Drawing, StrongestPatch
 from phosphene.network import Network
 from phosphene.probes.kernels import Filters, Weights, filters, weights
@@ -50,19 +42,16 @@ def weights_figure(found: Weights, limit: float | None = None) -> Image.Image:
     """The same of weights that were measured; raises `NetworkError` where they are no pictures."""
     if found.pictures is None:
         raise NetworkError(found.unseen)
-    shown = list(found.pictures.numpy())
+    shown = found.pictures
     limit = magnitude(shown) if limit is None else limit
     paper = titled(f"{found.layer} · {found.kind}", f"The weights of {plural(len(shown), 'unit')}.")
     paper.top += 0.1
     ruler(paper, limit, "is a weight, in one range for all units", found.pictures.shape[1])
     items = [
-        (
-            on_paper(signed_to_rgba(picture, limit)),
-            f"{name}: {number(float(picture.min()))} to {number(float(picture.max()))}",
-        )
+        mapped(picture, f"{name}: {_range(picture)}", limit)
         for name, picture in zip(found.names, shown, strict=True)
     ]
-    gallery(paper, items, 1.4 if len(items) <= 20 else SIDE)
+    gallery(paper, items, LARGE if len(items) <= 20 else SIDE)
     return paper.image()
 
 
@@ -93,17 +82,17 @@ def filters_sheet(
 @sheet.register
 def filters_figure(found: Filters) -> Image.Image:
     """The same of filters that were looked at."""
-    kernels, maps = found.kernels.numpy(), found.maps.numpy()
+    kernels, maps = found.kernels, found.maps
     drawn = {drawing.unit.index: drawing for drawing in found.drawings}
     best = found.strongest
-    limits = magnitude(list(kernels)), magnitude(list(maps))
+    limits = magnitude(kernels), magnitude(maps)
     paper = titled(
         f"{found.weights.layer} · {found.weights.kind}",
         f"{plural(len(kernels), 'channel')} in rows of three: weights, activation on the picture "
         "here, and a picture that excites the channel, with its activation.",
     )
     paper.top += 0.1
-    gallery(paper, [(picture_to_image(found.picture.numpy()), "the picture")])
+    gallery(paper, [captioned(found.picture, "the picture")])
     colours = 3 if found.weights.pictures is not None and kernels.shape[1] == 3 else 1
     ruler(paper, limits[0], "is a weight, in one range for all channels", colours)
     ruler(paper, limits[1], "is an activation, in one range for all channels")
@@ -112,36 +101,38 @@ def filters_figure(found: Filters) -> Image.Image:
             f"channels {band[0]} to {band[-1]}" if len(band) > 1 else f"channel {band[0]}"
         )
         gallery(paper, [_weights(i, kernels[i], limits[0], colours) for i in band])
-        gallery(paper, [_activation(maps[i], limits[1]) for i in band])
+        gallery(
+            paper,
+            [
+                mapped(maps[i], f"activation up to {number(float(maps[i].max()))}", limits[1])
+                for i in band
+            ],
+        )
         gallery(paper, [_liked(drawn.get(i), best[i] if best else None) for i in band])
     return paper.image()
 
 
 def _weights(
-    channel: int, kernels: Float[ndarray, "n h w"], limit: float, colours: int
+    channel: int, kernels: Float[Tensor, "n h w"], limit: float, colours: int
 ) -> Captioned:
     """A kernel over the picture as one picture, any others side by side."""
+    words = f"{channel}: weights {_range(kernels)}"
     if colours == 3 or len(kernels) == 1:
-        image = signed_to_rgba(kernels, limit)
-    else:
-        image = mosaic([signed_to_rgba(kernel, limit) for kernel in kernels])
-    low, high = number(float(kernels.min())), number(float(kernels.max()))
-    return on_paper(image), f"{channel}: weights {low} to {high}"
+        return mapped(kernels, words, limit)
+    return on_paper(mosaic([signed_to_rgba(one, limit) for one in kernels.numpy()])), words
 
 
-def _activation(values: Float[ndarray, "h w"], limit: float) -> Captioned:
-    words = f"activation up to {number(float(values.max()))}"
-    return on_paper(signed_to_rgba(values, limit)), words
+def _range(values: Float[Tensor, "*shape"]) -> str:
+    return f"{number(float(values.min()))} to {number(float(values.max()))}"
 
 
 def _liked(drawing: Drawing | None, best: StrongestPatch | None) -> Captioned:
     """A drawing, or the patch known to be the strongest where the drawing stays below it."""
     if best is not None and (drawing is None or drawing.activation <= best.activation):
         words = f"the strongest patch there is: {number(best.activation)}"
-        return picture_to_image(best.picture.numpy()), words
+        return captioned(best.picture, words)
     if drawing is None:
         return None, "not drawn"
     if drawing.silent:
         return None, "nothing wakes it"
-    words = f"drawn to excite it: {number(drawing.activation)}"
-    return picture_to_image(drawing.picture.numpy()), words
+    return captioned(drawing.picture, f"drawn to excite it: {number(drawing.activation)}")

@@ -2,8 +2,8 @@
 
 from PIL import Image
 
+from phosphene.figures.ink.compositions import captioned
 from phosphene.figures.ink.layout import SMALL, gallery, titled
-from phosphene.figures.ink.palette import picture_to_image
 from phosphene.figures.ink.paper import SOFT
 from phosphene.probes import Message
 from phosphene.results import sheet
@@ -21,7 +21,7 @@ def message_sheet(message: Message, most: int = TILES) -> Image.Image:
     gallery(
         paper,
         [
-            (picture_to_image(picture.numpy()), f"{symbol}, p {number(sure)}")
+            captioned(picture, f"{symbol}, p {number(sure)}")
             for picture, symbol, sure in zip(
                 message.pictures[:most], message.symbols, message.confidence.tolist(), strict=False
             )

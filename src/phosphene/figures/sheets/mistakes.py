@@ -2,8 +2,8 @@
 
 from PIL import Image
 
+from phosphene.figures.ink.compositions import captioned
 from phosphene.figures.ink.layout import SMALL, gallery, titled
-from phosphene.figures.ink.palette import picture_to_image
 from phosphene.figures.ink.paper import SOFT
 from phosphene.probes import Misread
 from phosphene.results import sheet
@@ -28,8 +28,8 @@ def misread_sheet(found: Misread, most: int = 72) -> Image.Image:
     gallery(
         paper,
         [
-            (
-                picture_to_image(picture.numpy()),
+            captioned(
+                picture,
                 f"no. {image}: {article(class_name(found.classes, label))} "
                 f"({percent(scores[label])}) "
                 f"read as {class_name(found.classes, read)} ({percent(scores[read])})",

@@ -4,8 +4,9 @@ import numpy as np
 import torch
 from PIL import Image
 
-from phosphene.figures.ink.layout import BLUE, SMALL, WIDTH, cells, depths, titled
-from phosphene.figures.ink.paper import INK, MARGIN, SOFT, Paper
+from phosphene.figures.ink.layout import BLUE, SMALL, WIDTH, titled
+from phosphene.figures.ink.matrix import matrix
+from phosphene.figures.ink.paper import MARGIN, SOFT, Paper
 from phosphene.probes import MorphDistances
 from phosphene.results import sheet
 from phosphene.words import class_name, number, plural
@@ -49,21 +50,20 @@ def _pairs(paper: Paper, found: MorphDistances) -> None:
         return
     paper.heading("Median L2 from each class (rows) to each (columns)")
     paper.top += paper.write("The deeper, the nearer. Blank: none went there.", color=SOFT) + 0.06
-    names, side = 1.1, min(0.55, (WIDTH - 2 * MARGIN - 1.1) / count)
-    left = MARGIN + names
-    heads = [
-        paper.write(class_name(found.classes, j), left + j * side + 0.03, width=side, size=SMALL)
-        for j in range(count)
-    ]
-    top = paper.top + max(heads) + 0.04
     # The nearer, the deeper: a short way to another class is what should strike the eye.
     shown = np.nan_to_num(1 - 0.9 * medians / float(finite.max()), nan=0.0, neginf=0.0)
-    axes = cells(paper, depths(shown), left, top, side)
-    for i in range(count):
-        name = class_name(found.classes, i)
-        paper.write(name, left - 0.08, top + i * side + 0.06, names - 0.1, SMALL, ha="right")
-        for j in np.flatnonzero(~np.isnan(medians[i])).tolist():
-            words = number(medians[i, j]) if np.isfinite(medians[i, j]) else "far"
-            colour = "white" if shown[i, j] > 0.75 else INK
-            axes.text(j, i, words, ha="center", va="center", size=7.5, color=colour)
-    paper.top = top + count * side
+    told = [["" if np.isnan(v) else _told(v) for v in row] for row in medians.tolist()]
+    room = 1.1
+    matrix(
+        paper,
+        shown,
+        told,
+        [class_name(found.classes, i) for i in range(count)],
+        left=MARGIN,
+        room=room,
+        side=min(0.55, (WIDTH - 2 * MARGIN - room) / count),
+    )
+
+
+def _told(distance: float) -> str:
+    return number(distance) if np.isfinite(distance) else "far"

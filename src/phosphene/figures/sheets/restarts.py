@@ -2,8 +2,8 @@
 
 from PIL import Image
 
+from phosphene.figures.ink.compositions import captioned
 from phosphene.figures.ink.layout import gallery, titled
-from phosphene.figures.ink.palette import picture_to_image
 from phosphene.probes import Restarts
 from phosphene.results import sheet
 from phosphene.words import number, plural
@@ -21,13 +21,7 @@ def restarts_sheet(restarts: Restarts) -> Image.Image:
         paper.heading(
             f"Group {group}: {plural(len(members), 'picture')}, {len(shown) or 'none'} clear"
         )
-        gallery(
-            paper,
-            [
-                (picture_to_image(restarts.pictures[i].numpy()), _figures(restarts, i))
-                for i in shown
-            ],
-        )
+        gallery(paper, [captioned(restarts.pictures[i], _figures(restarts, i)) for i in shown])
     return paper.image()
 
 

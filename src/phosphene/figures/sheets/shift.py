@@ -10,7 +10,8 @@ from jaxtyping import UInt8
 from numpy import ndarray
 from PIL import Image
 
-from phosphene.figures.ink.layout import BLUE, GREY, SMALL, cells, depths, framed, titled
+from phosphene.figures.ink.layout import BLUE, GREY, SMALL, titled
+from phosphene.figures.ink.matrix import cells, depths, framed
 from phosphene.figures.ink.palette import picture_to_image
 from phosphene.figures.ink.paper import LINE, MARGIN, SOFT, Paper
 from phosphene.probes import Move, MoveMap

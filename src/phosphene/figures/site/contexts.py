@@ -3,14 +3,15 @@
 from typing import Any
 
 from phosphene.atlas import ProbeRecord, UnitRecord
-from phosphene.figures.ink.charts import class_profile, histogram
 from phosphene.figures.ink.png import AnyImage
 from phosphene.figures.ink.tile import Tile
+from phosphene.figures.site.charts import class_profile, histogram
 from phosphene.figures.views.atlas import AtlasView
 from phosphene.figures.views.drawings import Drawing
 from phosphene.figures.views.layer import LayerView
 from phosphene.figures.views.patches import Patch, Seen, seen
-from phosphene.figures.views.sentences import about_unit, cost_and_layout, fired, not_shown
+from phosphene.figures.views.responses import fired
+from phosphene.figures.views.sentences import about_real, about_unit, cost_and_layout, not_shown
 from phosphene.words import literal
 
 Context = dict[str, Any]
@@ -68,6 +69,7 @@ def unit_context(layer: LayerView, record: UnitRecord) -> Context:
         "record": record,
         "twin_shown": record.twin in layer.examined,
         "sentences": about_unit(layer, record),
+        "about_real": about_real(record),
         "patches": [_patch(patch) for patch in found.patches],
         "map_rule": layer.map_rule(record.unit),
         "lost": {"examples": found.lost, "pictures": layer.lost(record.unit, "pictures")},

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from phosphene.figures.ink.charts import confusion_table
 from phosphene.figures.ink.palette import picture_to_image
 from phosphene.figures.ink.tile import Tile
+from phosphene.figures.site.charts import confusion_table
 from phosphene.figures.views.atlas import AtlasView
 from phosphene.figures.views.layer import LayerView
 from phosphene.figures.views.sentences import not_shown

@@ -7,8 +7,8 @@ from jaxtyping import UInt8
 from numpy import ndarray
 
 from phosphene.atlas import ExampleRecord, ImageRecord
-from phosphene.figures.ink.crops import covers, crop
-from phosphene.figures.ink.palette import full_strength, picture_to_image, signed_to_rgba
+from phosphene.figures.ink.crops import OUTSIDE, covers, crop
+from phosphene.figures.ink.palette import full_strength, on_paper, picture_to_image, signed_to_rgba
 from phosphene.figures.ink.png import AnyImage
 from phosphene.figures.views.atlas import AtlasView
 from phosphene.units import Box
@@ -32,6 +32,17 @@ class Patch:
     read: str | None
     value: str
     place: str
+
+    @property
+    def words(self) -> str:
+        """Its class, or what it is read as, and what the unit answers."""
+        told = f"class {self.name}" if self.name is not None else self.read
+        return f"{told}: {self.value}" if told else self.value
+
+    @property
+    def solid(self) -> UInt8[ndarray, "h w 3"]:
+        """What the unit saw, on the colour of what lies beyond the image."""
+        return on_paper(self.crop, OUTSIDE)
 
 
 @dataclass(frozen=True)

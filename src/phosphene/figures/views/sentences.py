@@ -39,9 +39,11 @@ def not_shown(layer: LayerView) -> str:
     return " ".join(said)
 
 
-def fired(record: UnitRecord) -> int:
-    """How many images the unit fires on."""
-    return round(record.firing_rate * sum(record.histogram_counts))
+def about_real(record: UnitRecord) -> str:
+    """What the strongest real images are to a unit; not such where it never fires."""
+    if record.firing_rate > 0:
+        return "Strongest real images"
+    return "The real images that come closest"
 
 
 def about_unit(layer: LayerView, record: UnitRecord) -> list[str]:

@@ -5,8 +5,8 @@ no place in the picture. While a pass runs, what comes from the picture is follo
 to operation; in an attention the rows of the outcome are those of the one who asks.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, Literal
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor
@@ -32,30 +32,37 @@ _SWALLOWS = {
 """Functions that decide by a value, or pass over NaN: what depends on it may not become NaN."""
 
 
+_NO_LAYERS = frozenset[int]()
+
+
+class Origin(NamedTuple):
+    """Where a value comes from: its rows, and the layers it is made of with no other between."""
+
+    rows: Rows | None = None
+    sources: frozenset[int] = _NO_LAYERS
+
+
+_NOWHERE = Origin()
+
+
 class Followed(TorchFunctionMode):
     """While it holds, it is known of each value whether its rows come from the picture."""
 
     def __init__(self, pictures: Tensor) -> None:
         super().__init__()
-        self._rows: Any = WeakIdKeyDictionary()
-        self._rows[pictures] = "picture"
-        self._sources: Any = WeakIdKeyDictionary()
+        self._origins: Any = WeakIdKeyDictionary()
+        self._origins[pictures] = Origin("picture")
         self.calls = 0  # of modules, as far as the observer has come
         self.swallowed: int | None = None
 
-    def rows(self, value: Tensor) -> Rows | None:
-        """Where a value's rows come from; None for one that the picture has no part in."""
-        found: Rows | None = self._rows.get(value)
-        return found
-
-    def sources(self, value: Tensor) -> frozenset[int]:
-        """The numbers of the layers that a value is made of, without another between them."""
-        found: frozenset[int] = self._sources.get(value, frozenset())
+    def origin(self, value: Tensor) -> Origin:
+        """Where a value comes from, its layers by their numbers; no rows without the picture."""
+        found: Origin = self._origins.get(value, _NOWHERE)
         return found
 
     def is_layer(self, value: Tensor, number: int) -> None:
         """From now on a value, and what is made of it, is made of this layer."""
-        self._sources[value] = frozenset({number})
+        self._origins[value] = Origin(self.origin(value).rows, frozenset({number}))
 
     def of_places(self, value: Tensor, axis: int) -> bool:
         """Whether the rows of a module's value come from the picture.
@@ -63,12 +70,13 @@ class Followed(TorchFunctionMode):
         What was made out of sight, in scripted code or a custom function, is told by whether it
         differs from picture to picture.
         """
-        if self.rows(value) is None:
+        rows, sources = self.origin(value)
+        if rows is None:
             first, second = value.movedim(axis, 0)[:1], value.movedim(axis, 0)[1:2]
             if not len(second) or torch.equal(first, second):
                 return False
-            self._rows[value] = "picture"
-        return self.rows(value) == "picture"
+            self._origins[value] = Origin("picture", sources)
+        return rows != "queries"
 
     def __torch_function__(
         self,
@@ -80,21 +88,24 @@ class Followed(TorchFunctionMode):
         result = func(*args, **(kwargs or {}))
         if isinstance(result, torch.Size):
             return result
-        given = [*_tensors(args), *_tensors(list((kwargs or {}).values()))]
-        name = str(getattr(func, "__name__", func))
-        changed = [*_tensors(result), *(given[:1] if name == "__setitem__" else [])]
-        sources = frozenset[int]().union(*map(self.sources, given))
-        for made in changed if sources else ():
-            self._sources[made] = sources
-        known = [self.rows(tensor) for tensor in given]
-        if any(known):
-            if name in _SWALLOWS and self.swallowed is None:
-                self.swallowed = self.calls
-            for made in _tensors(result):
-                self._rows[made] = self._made(name, given, known, made)
-            if name == "__setitem__":
-                self._rows[given[0]] = self._made(name, given, known, given[0])
+        given = _tensors(args) + (_tensors(kwargs.values()) if kwargs else [])
+        origins = [self.origin(tensor) for tensor in given]
+        if any(found is not _NOWHERE for found in origins):
+            self._follow(str(getattr(func, "__name__", func)), given, origins, result)
         return result
+
+    def _follow(
+        self, name: str, given: Sequence[Tensor], origins: Sequence[Origin], result: Any
+    ) -> None:
+        """Note where what a function made of `given` comes from."""
+        known = [found.rows for found in origins]
+        sources = _NO_LAYERS.union(*[found.sources for found in origins])
+        if any(known) and name in _SWALLOWS and self.swallowed is None:
+            self.swallowed = self.calls
+        for made in _tensors((result, given[0] if name == "__setitem__" else None)):
+            before = _NOWHERE if any(known) and sources else self.origin(made)
+            rows = self._made(name, given, known, made) if any(known) else before.rows
+            self._origins[made] = Origin(rows, sources or before.sources)
 
     def _made(
         self, name: str, given: Sequence[Tensor], known: Sequence[Rows | None], made: Tensor
@@ -109,9 +120,11 @@ class Followed(TorchFunctionMode):
         return "queries" if "queries" in like else "picture"
 
 
-def _tensors(value: Any) -> Iterator[Tensor]:
-    if isinstance(value, Tensor):
-        yield value
-    elif isinstance(value, list | tuple):
-        for part in value:
-            yield from _tensors(part)
+def _tensors(values: Iterable[Any]) -> list[Tensor]:
+    found: list[Tensor] = []
+    for value in values:
+        if isinstance(value, Tensor):
+            found.append(value)
+        elif isinstance(value, list | tuple):
+            found += _tensors(value)
+    return found

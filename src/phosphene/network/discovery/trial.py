@@ -18,7 +18,8 @@ from torch.ao.quantization import FakeQuantizeBase
 from torch.nn.modules.batchnorm import _NormBase
 
 from phosphene.errors import NetworkError
-from phosphene.network.discovery.layers import Discovery, Place, Seen, discover, seen_in
+from phosphene.network.discovery.layers import Discovery, discover
+from phosphene.network.discovery.observing import Place, Seen, seen_in
 from phosphene.network.feed import ANY, Feed, shown
 from phosphene.network.freezing import steady
 from phosphene.network.sites import tensors

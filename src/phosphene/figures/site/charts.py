@@ -12,6 +12,7 @@ from jaxtyping import Real
 from markupsafe import Markup
 from numpy import ndarray
 
+from phosphene.figures.views.responses import firing_counts, strongest_classes
 from phosphene.words import class_name, number, percent, plural
 
 WIDTH, HEIGHT = 320, 132
@@ -68,21 +69,6 @@ def histogram(counts: Sequence[int], low: float, width: float, firing: int) -> M
     )
 
 
-def firing_counts(counts: Sequence[int], firing: int) -> list[int]:
-    """How many of each bar's responses are among the `firing` largest.
-
-    The bar that contains zero may hold responses of both kinds.
-
-    >>> firing_counts([5, 20, 3, 2], 6)
-    [0, 1, 3, 2]
-    """
-    taken = []
-    for count in reversed(counts):
-        taken.append(min(count, firing))
-        firing -= taken[-1]
-    return taken[::-1]
-
-
 def _ticks(ends: list[tuple[float, float]], zero_inside: bool) -> Markup:
     """Low, zero and high; an end too close to zero gives way to it."""
     (low, left), (_, zero), (high, right) = ends
@@ -103,18 +89,6 @@ def _ticks(ends: list[tuple[float, float]], zero_inside: bool) -> Markup:
         )
         for text, x in shown
     )
-
-
-def strongest_classes(means: Sequence[float | None], most: int) -> list[tuple[int, float]]:
-    """Classes with their mean response: all of them in order, or the `most` strongest.
-
-    >>> strongest_classes([1.0, None, 3.0], 5), strongest_classes([1.0, 2.0, 3.0], 2)
-    ([(0, 1.0), (2, 3.0)], [(2, 3.0), (1, 2.0)])
-    """
-    seen = [(i, mean) for i, mean in enumerate(means) if mean is not None and math.isfinite(mean)]
-    if len(means) > most:
-        seen.sort(key=lambda pair: -pair[1])
-    return seen[:most]
 
 
 _PROFILE_ROW = Markup(
