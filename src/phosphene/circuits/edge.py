@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -165,7 +165,7 @@ def edges(
     target: object,
     source: str,
     *,
-    baseline: Literal["mean", "zero"] | Tensor | Baseline = "mean",
+    baseline: str | Tensor | Baseline = "mean",
     data: object = None,
     high: Float[Tensor, "units"] | None = None,
     rule: Rule = PLAIN,
@@ -179,8 +179,8 @@ def edges(
         target: a unit, which stands for its strongest place in each picture; a class; an objective;
             or several units of one layer, one for each picture. See `target_of`.
         source: an earlier layer.
-        baseline: what a unit is when it is not there: its mean over `data`, zero, or a value for
-            each unit.
+        baseline: what a unit is when it is not there: its "mean" over `data`, "zero", or a value
+            for each unit.
         data: pictures, or the survey of the source layer.
         high: what units are raised to when they are measured; their 99 % quantile over the data
             unless given.
