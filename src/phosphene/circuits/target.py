@@ -12,7 +12,7 @@ from torch import Tensor
 
 from phosphene.errors import ObjectiveError
 from phosphene.network import Network
-from phosphene.network.rectified import rectified
+from phosphene.network.rectified import rectify
 from phosphene.objectives import Channel, Combination, Neuron, PerImage, Term, unit_maps
 from phosphene.spellings import units_of
 from phosphene.units import Unit
@@ -105,7 +105,7 @@ def _holds(
         whole = recording[unit.layer]
         value = unit_maps(whole)[:, unit.index]
         held = unit_maps(recording[before.layer])[:, before.index]
-        if unit != before and not torch.equal(value, rectified(held, whole)):
+        if unit != before and not torch.equal(value, rectify(held, whole)):
             return False
     return True
 

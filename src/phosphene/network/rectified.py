@@ -42,7 +42,7 @@ def before_rectifier(
     for candidate in candidates:
         value = _units_first(values[candidate.name])
         if (value < 0).any():
-            for index, row in enumerate(rectified(value, own)):
+            for index, row in enumerate(rectify(value, own)):
                 if row.any():
                     known.setdefault(_bytes(row), Unit(candidate.name, index))
     found = {i: known[_bytes(row)] for i, row in enumerate(own) if _bytes(row) in known}
@@ -51,7 +51,7 @@ def before_rectifier(
     return found | {i: unit for i, unit in beside.items() if unit is not None}
 
 
-def rectified(value: Tensor, like: Tensor) -> Tensor:
+def rectify(value: Tensor, like: Tensor) -> Tensor:
     """max(value, 0), or min(max(value, 0), 6) where what it is to be like ends there."""
     return value.clamp(0, 6 if float(like.max()) == 6 else None)
 
