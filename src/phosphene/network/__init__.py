@@ -2,6 +2,7 @@
 
 from phosphene.network.discovery.guess import guess_input
 from phosphene.network.discovery.layers import Layer
+from phosphene.network.fields.between import Between
 from phosphene.network.fields.pieces import Pieces
 from phosphene.network.fields.receptive import ReceptiveField, receptive_fields
 from phosphene.network.fields.windows import Patch
@@ -36,6 +37,7 @@ __all__ = [
     "RELP",
     "STRAIGHT",
     "ZPLUS",
+    "Between",
     "Gates",
     "Group",
     "Input",

@@ -10,25 +10,26 @@ from torch import Tensor, nn
 
 from phosphene.network.discovery.cost import multiply_adds
 from phosphene.network.discovery.guess import guess_input
-from phosphene.network.edges import feeds_of, weights_of
+from phosphene.network.edges import weights_of
+from phosphene.network.fields.between import Between
 from phosphene.network.fields.pieces import Pieces
-from phosphene.network.fields.sight import Sight
 from phosphene.network.fields.windows import Patch
 from phosphene.network.freezing import frozen, steady
 from phosphene.network.inputs import Input
 from phosphene.network.lenses import Lens
 from phosphene.network.loading.files import files_of, know_again
 from phosphene.network.loading.spec import Spec
+from phosphene.network.onward import Onward
 from phosphene.network.outputs import Outputs
 from phosphene.network.recorded import Recording
 from phosphene.network.state import Fingerprints, check_state
 from phosphene.network.turns import once, turn
 from phosphene.results import html_table
 from phosphene.tasks import Task
-from phosphene.units import LOGITS
+from phosphene.units import LOGITS, Unit
 
 
-class Network(Outputs, Sight):
+class Network(Outputs, Onward):
     """Wraps any `nn.Module` and never changes it.
 
     Pictures go in as `b c h w` floats in [0, 1]; the record normalises them. While a pass runs
@@ -83,6 +84,8 @@ class Network(Outputs, Sight):
         self._fingerprints = Fingerprints()
         self._patches: dict[str, Patch] = {}
         self._pieces: dict[str, Pieces | None] = {}
+        self._between: dict[tuple[str, str], Between | None] = {}
+        self._before: dict[str, dict[int, Unit] | None] = {}
 
     def __repr__(self) -> str:
         return f"Network({self.name}, input {self.input}, {self.parameters:,} parameters)"
@@ -179,14 +182,6 @@ class Network(Outputs, Sight):
         with frozen(self.module), steady(self.module):
             found = multiply_adds(self.module, self.layers, self._passes.inputs(part))
         return {name: cost // len(part) for name, cost in found.items()}
-
-    @property
-    def feeds(self) -> dict[str, tuple[str, ...]]:
-        """For each layer the names of those whose values flow into it with no other between them.
-
-        Of a module that holds others, its last one feeds it, and it feeds what comes after.
-        """
-        return feeds_of(self.layers, self._known.trial.found.sources)
 
     def weights(self, layer: str) -> Float[Tensor, "units ..."] | None:
         """The weights that make each unit of `layer`, units first; None for layers without."""

@@ -47,9 +47,16 @@ class Passes:
                 self.run(part)
 
     def values(
-        self, pictures: Tensor, sites: Mapping[str, Site], *, stop: bool = True
+        self,
+        pictures: Tensor,
+        sites: Mapping[str, Site],
+        *,
+        stop: bool = True,
+        rows: int | None = None,
     ) -> dict[str, Tensor]:
         """The values at `sites`, by the names given to them; `stop` after the deepest.
+
+        They have a row for each picture, or so many `rows` where an edit makes others of them.
 
         Raises:
             SizeError: the module does not take pictures of this size.
@@ -73,7 +80,7 @@ class Passes:
             except Exception as error:
                 self._explain(error, pictures)
                 raise
-        self._check(found, sites, pictures)
+        self._check(found, sites, pictures, rows or len(pictures))
         return {name: found[site.name] for name, site in sites.items()}
 
     @torch.no_grad()
@@ -93,13 +100,13 @@ class Passes:
         return values.ndim == axes and values.shape[unit_axis(axes)] == layer.units
 
     def _check(
-        self, found: Mapping[str, Tensor], sites: Mapping[str, Site], pictures: Tensor
+        self, found: Mapping[str, Tensor], sites: Mapping[str, Site], pictures: Tensor, rows: int
     ) -> None:
         """Refuse values that are not there, or have no row for each picture."""
         missing = {site.name for site in sites.values()} - set(found)
         if missing:
             raise NetworkError(f"layers {sorted(missing)} were not reached on this input")
-        uneven = sorted(name for name, value in found.items() if len(value) != len(pictures))
+        uneven = sorted(name for name, value in found.items() if len(value) != rows)
         if uneven and pictures.shape[2:] != self.input.size:  # on its own size an edit may do it
             raise SizeError(
                 f"on pictures of {pictures.shape[2]} x {pictures.shape[3]} layers {uneven} of "

@@ -14,7 +14,7 @@ _CALLS: dict[Operation, tuple[Callable[..., Any], ...]] = {
     "linear": (F.linear, torch.conv1d, torch.conv2d, torch.conv3d),
     "norm": (F.layer_norm, torch.layer_norm),
     "softmax": (F.softmax, torch.softmax, Tensor.softmax),
-    "attention": (F.scaled_dot_product_attention,),
+    "attention": (F.scaled_dot_product_attention, F.multi_head_attention_forward),
     "gate": (F.gelu, F.silu),
     "product": (torch.mul, Tensor.mul, Tensor.__mul__, Tensor.__rmul__, torch.multiply),
 }
