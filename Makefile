@@ -35,10 +35,10 @@ walkthroughs: $(READY) ## play examples/ on MNIST and write docs/walkthroughs (t
 notebooks: $(READY) ## write the walk-throughs as examples/*.ipynb
 	$(BIN)/python examples/render.py --notebooks examples
 
-test: $(READY) browser ## the whole suite: quick tests with shapes and types checked, then the slow ones
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -q -m "not slow and not browser" --cov --cov-report=
+test: $(READY) browser ## the whole suite: shapes and types checked in one lane of the tests, coverage counted in the other
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -q -m "not slow and not browser"
 	PHOSPHENE_CHECK_TYPES=0 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal \
-	  -m "slow or browser" --cov --cov-append --cov-report=term
+	  --cov --cov-report=term
 
 quick: $(READY) ## the tests that take seconds, in under a minute
 	PHOSPHENE_CHECK_TYPES=0 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -q -m "not slow and not browser"

@@ -14,7 +14,7 @@ from phosphene.data import ArrayDataset, Batch, batches, mnist
 from phosphene.errors import DataError, InputError, UnknownUnitError
 from phosphene.network import Network
 from phosphene.probes import Family, Move, flips, move_map, rotations, scalings, shifts
-from phosphene.probes.shift import Fill
+from phosphene.probes.moves import Fill
 from phosphene.transforms import warp
 from tiny import network, pictures
 
