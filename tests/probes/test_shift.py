@@ -11,7 +11,7 @@ from torch import Tensor
 from laws import unchanged
 from mnist_cnn import trained
 from phosphene.data import ArrayDataset, Batch, batches, mnist
-from phosphene.errors import DataError, InputError, UnknownUnitError
+from phosphene.errors import DataError, InputError, ObjectiveError
 from phosphene.network import Network
 from phosphene.probes import Family, Move, flips, move_map, rotations, scalings, shifts
 from phosphene.probes.moves import Fill
@@ -154,7 +154,7 @@ def test_labels_beyond_the_classes_and_empty_data_are_refused() -> None:
     with pytest.raises(DataError, match="no picture was given"):
         flips(net, [], shifts(1))
     for label in (-1, 3):
-        with pytest.raises(UnknownUnitError, match="units 0 to 2"):
+        with pytest.raises(ObjectiveError, match=f"classes 0 to 2; {label} was asked for"):
             move_map(net, shown[0], label, shifts(1))
 
 
