@@ -36,6 +36,7 @@ def imports(code: str) -> set[str]:
     return set(out.splitlines()[-1].split())
 
 
+@pytest.mark.slow
 def test_importing_phosphene_imports_nothing_heavy():
     assert not imports("import phosphene") & set(HEAVY)
     used = imports(

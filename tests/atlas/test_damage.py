@@ -67,6 +67,7 @@ def test_every_table_has_checksums(whole: Path) -> None:
             assert CHECKSUM in columns(atlas._connection, table.name)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("group", range(8))
 def test_whatever_was_done_to_the_file(
     group: int, whole: Path, written: frozenset[str], tmp_path: Path

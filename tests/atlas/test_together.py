@@ -16,6 +16,8 @@ import pytest
 from phosphene.atlas import Atlas, Document, LayerRecord, Skipped, claim, claimed, claims, verify
 from phosphene.errors import AtlasError
 
+pytestmark = pytest.mark.slow  # processes and threads
+
 MOMENTS = 100
 
 

@@ -83,6 +83,7 @@ def test_the_overview_shows_as_many_classes_as_it_can(run, model, few):
     assert len({(image.label, image.predicted) for image in errors}) == len(errors) == 9
 
 
+@pytest.mark.slow
 def test_layers_of_a_model(run, model):
     status, printed = run("layers", f"{model / 'model.py'}:make")
     assert status == 0

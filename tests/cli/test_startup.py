@@ -13,6 +13,8 @@ from phosphene.probes.question import forms
 WITHOUT_TORCH = """
 import sys
 
+pytestmark = pytest.mark.slow  # a process for each
+
 class Refusing:
     def find_spec(self, name, path=None, target=None):
         assert name.partition(".")[0] != "torch", f"{name} was imported"

@@ -31,6 +31,8 @@ import torch
 from torch.utils.data import Dataset
 from helper_of_this_test import shade
 
+pytestmark = pytest.mark.slow  # a process for each
+
 class Mine(Dataset):
     def __init__(self, channels, size):
         self.picture = torch.full((channels, *size), shade)

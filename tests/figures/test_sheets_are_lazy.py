@@ -3,6 +3,10 @@
 import subprocess
 import sys
 
+import pytest
+
+pytestmark = pytest.mark.slow  # a process for each
+
 
 def test_matplotlib_is_imported_by_the_first_sheet() -> None:
     code = (

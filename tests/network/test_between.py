@@ -26,6 +26,7 @@ def windowed(net: Network, source: str, target: str) -> bool:
     return True
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(6))
 def test_every_place_answers_to_its_window_as_to_the_whole(seed: int) -> None:
     def build() -> nn.Module:

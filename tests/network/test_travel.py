@@ -18,6 +18,8 @@ import tiny
 from phosphene.errors import SpecError
 from phosphene.network import Input, Network, Spec, frozen, load_network
 
+pytestmark = pytest.mark.slow  # a process for each
+
 MODEL = """
     from torch import nn
     from beside import Doubled

@@ -63,6 +63,7 @@ def test_the_table_of_the_readme_is_the_one_that_measures_give() -> None:
     assert written(page) == page
 
 
+@pytest.mark.slow
 def test_others_need_pytorch_alone() -> None:
     """Of a process that has no phosphene; PyTorch takes a second to import."""
     code = (

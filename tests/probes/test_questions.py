@@ -213,6 +213,7 @@ def test_an_atlas_that_is_only_read_is_not_written_to(folder: Path) -> None:
         assert len(atlas.probes()) == 1
 
 
+@pytest.mark.slow
 def test_a_message_is_hidden_once_and_its_file_made_anew(folder: Path) -> None:
     subject, asked = InMemory(NET, DATA), named("hide", text="a", confidence=0.4)
     subject.tell = lambda text: None

@@ -11,6 +11,8 @@ from phosphene.data import ArrayDataset, Example
 from phosphene.study import Study, build
 from phosphene.study.building import BuildStep
 
+pytestmark = pytest.mark.slow  # builds studies
+
 
 class Watched(ArrayDataset):
     """Knows which of its pictures were read."""

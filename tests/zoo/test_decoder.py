@@ -145,6 +145,7 @@ def test_a_trained_one_redraws_pictures_it_has_not_seen(of_digits: VariationalAu
     assert 0.3 < float(codes.norm(dim=1).mean()) / math.sqrt(10) < 1.2
 
 
+@pytest.mark.slow
 def test_a_canvas_of_it_can_fit_a_digit_from_noise(of_digits: VariationalAutoencoder) -> None:
     data = digits("test", (8, 8))
     pictures = torch.stack([data[i].picture for i in range(8)])
