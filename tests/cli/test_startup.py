@@ -10,10 +10,10 @@ from fuzz import small_atlas
 from phosphene.cli.app import COMMANDS
 from phosphene.probes.question import forms
 
+pytestmark = pytest.mark.slow  # a process for each
+
 WITHOUT_TORCH = """
 import sys
-
-pytestmark = pytest.mark.slow  # a process for each
 
 class Refusing:
     def find_spec(self, name, path=None, target=None):

@@ -26,12 +26,12 @@ from phosphene.data import (
 )
 from phosphene.errors import SpecError
 
+pytestmark = pytest.mark.slow  # a process for each
+
 FACTORY = """
 import torch
 from torch.utils.data import Dataset
 from helper_of_this_test import shade
-
-pytestmark = pytest.mark.slow  # a process for each
 
 class Mine(Dataset):
     def __init__(self, channels, size):
