@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from phosphene.data import in_size, plain, read_image
 from phosphene.errors import InputError, NetworkError, ObjectiveError, nearest
 from phosphene.network import Network, load_network
+from phosphene.network.naming import class_called
 from phosphene.objectives import Channel, Logit, Neuron, Term, of_unit
 from phosphene.units import Unit
 
@@ -118,16 +119,18 @@ def objective_of(network: Network, meant: object) -> Term:
 def class_number(name: str, classes: Sequence[str]) -> int:
     """The class of that name, or of that number where no class has it as its name.
 
+    Names may be written as in `numbers_of`: one of several, in any case.
+
     Raises:
         ObjectiveError: there is none, with the nearest names.
+        UnknownUnitError: several are called so, with their numbers.
 
     >>> class_number("7", ["1", "7"]), class_number("1", ["cat", "dog"])
     (1, 1)
     """
-    if name in classes:
-        return list(classes).index(name)
-    if name.isdecimal() and int(name) < len(classes):
-        return int(name)
+    found = class_called(name, classes)
+    if found is not None:
+        return found
     raise ObjectiveError(f"no class {name!r}; {nearest(name, classes)}")
 
 

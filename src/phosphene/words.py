@@ -150,6 +150,15 @@ def class_name(labels: Sequence[str], index: int) -> str:
     return labels[index] if index < len(labels) else str(index)
 
 
+def first_name(names: str) -> str:
+    """The first of several names of a class, as lists of classes have them.
+
+    >>> first_name("tench, Tinca tinca"), first_name("class 7")
+    ('tench', 'class 7')
+    """
+    return names.partition(", ")[0]
+
+
 _NO_TEXT = re.compile("[\ud800-\udfff]")
 _NO_LINE = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 

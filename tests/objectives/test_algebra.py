@@ -11,6 +11,7 @@ from phosphene.network.recorded import Recording
 from phosphene.objectives import (
     L1,
     L2,
+    Along,
     Blend,
     Channel,
     Combination,
@@ -51,6 +52,8 @@ SINGLE = [
     TotalVariation(),
     L1(0.5),
     L2(),
+    Along("dense", (0, 1, 2, 0), Values.of(torch.ones(4, 1) / 3)),
+    Along("maps", 1, Values.of(torch.ones(1, 20))),
     Blend(Channel("maps", (0, 1, 2, 0)), Logit(1), (0.0, 0.25, 0.75, 1.0)),
     Likeness("dense", Values.of(torch.ones(1, 3)), cosine_power=2.0),
     RelativeError("dense", Values.of(torch.eye(4)[:, :3] + 1)),

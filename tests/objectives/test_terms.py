@@ -15,6 +15,7 @@ from phosphene.network.recorded import Recording
 from phosphene.objectives import (
     L1,
     L2,
+    Along,
     Blend,
     Channel,
     Direction,
@@ -41,6 +42,7 @@ from phosphene.units import LOGITS, Unit
 
 MAPS = Values.of(torch.linspace(-1, 1, 3 * 4 * 6 * 5).view(3, 4, 6, 5))
 USUAL = Values.of(torch.tensor([0.1, -0.2, 0.0, 0.3])), Values.of(torch.full((4,), 0.5))
+WEIGHTS = Values.of(torch.linspace(0.1, 1, 3 * 30).view(3, 30))
 DENSE = Values.of(torch.tensor([[0.5, -2.0, 1.0]]))
 
 RISING: dict[str, list[Term]] = {
@@ -60,6 +62,7 @@ RISING: dict[str, list[Term]] = {
     "L1": [L1(), -L1(0.5)],
     "L2": [L2(), -L2(0.5)],
     "Blend": [Blend(Channel("conv", 1), Norm("mix"), (0.0, 0.5, 1.0))],
+    "Along": [Along("conv", (0, 3, 2), WEIGHTS), Along("fc", 1, Values.of(torch.ones(1, 1)))],
     "Likeness": [Likeness("conv", MAPS), Likeness("fc", DENSE, cosine_power=0.0)],
     "Outstanding": [Outstanding("conv", *USUAL, (0, 3, 2)), Outstanding("conv", *USUAL, 1)],
     "Unusual": [Unusual("conv", *USUAL), -Unusual("conv", *USUAL)],

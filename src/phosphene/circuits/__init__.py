@@ -1,8 +1,37 @@
-"""What a unit is made of: edges from the units of an earlier layer, each scored and measured."""
+"""What a unit is made of: edges from the units of earlier layers, each scored and measured."""
 
 from phosphene.circuits.baseline import Baseline
+from phosphene.circuits.direct import direct
 from phosphene.circuits.edge import Edges, edges
+from phosphene.circuits.growing import parts
 from phosphene.circuits.measuring import EFFECTS, interactions, measure
+from phosphene.circuits.reasons import Flip, Way, Why
+from phosphene.circuits.stages import stages
 from phosphene.circuits.target import target_of
+from phosphene.circuits.tree import Edge, Part, Rest, Tree
+from phosphene.circuits.wholes import Whole, Wholes, wholes
+from phosphene.circuits.why import why
 
-__all__ = ["EFFECTS", "Baseline", "Edges", "edges", "interactions", "measure", "target_of"]
+__all__ = [
+    "EFFECTS",
+    "Baseline",
+    "Edge",
+    "Edges",
+    "Flip",
+    "Part",
+    "Rest",
+    "Tree",
+    "Way",
+    "Whole",
+    "Wholes",
+    "Why",
+    "direct",
+    "edges",
+    "interactions",
+    "measure",
+    "parts",
+    "stages",
+    "target_of",
+    "wholes",
+    "why",
+]

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -10,7 +10,7 @@ from torch import Tensor
 
 from phosphene.attribution import gradient, integrated_gradients
 from phosphene.circuits.baseline import Baseline, baseline_of
-from phosphene.circuits.target import target_of
+from phosphene.circuits.target import Case, target_of
 from phosphene.errors import RectifierError
 from phosphene.network import PLAIN, Network, Rule, replace
 from phosphene.network.layouts import along_units
@@ -24,6 +24,14 @@ CONTRADICTED = 0.5
 
 NOTABLE = 0.1
 """Edges below this share of their picture's strongest one are too weak to contradict anything."""
+
+
+class Slopes(NamedTuple):
+    """At each place of the source's maps: ∂t/∂a, what it adds to the score, and a itself."""
+
+    slope: Float[Tensor, "b ..."]
+    added: Float[Tensor, "b ..."]
+    values: Float[Tensor, "b ..."]
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,6 +62,7 @@ class Edges(Result):
         removed: t(x) - t(x; unit at its baseline).
         kept: t(x; all others at their baseline) - t(x; all at theirs).
         raised: t(x; unit at its high value) - t(x).
+        direct: `removed` while what lies between is held as it was, by `direct`.
     """
 
     network: Network = field(repr=False)
@@ -72,6 +81,7 @@ class Edges(Result):
     removed: Float[Tensor, "b k"] | None = None
     kept: Float[Tensor, "b k"] | None = None
     raised: Float[Tensor, "b k"] | None = None
+    direct: Float[Tensor, "b k"] | None = None
 
     @property
     def explained(self) -> Float[Tensor, "b"]:
@@ -142,7 +152,8 @@ class Edges(Result):
         def plain(values: Tensor | None) -> Any:
             return None if values is None else values.tolist()
 
-        names = ("values", "without", "score", "held", "measured", "removed", "kept", "raised")
+        effects = ("measured", "removed", "kept", "raised", "direct")
+        names = ("values", "without", "score", "held", *effects)
         return {
             "network": self.network.name,
             "source": self.source,
@@ -211,32 +222,41 @@ def edges(
     net.input.check_values(shown)
     layer = net.layer(source).name
     absent = baseline_of(net, layer, baseline, data, high)
-    aim = target_of(net, shown, target)
     _check(rule, steps)
+    case = Case(net, shown, target_of(net, shown, target))
+    return spread(case, layer, absent, rule, steps)[0]
+
+
+def spread(
+    case: Case, layer: str, baseline: Baseline, rule: Rule = PLAIN, steps: int | None = None
+) -> tuple[Edges, Slopes]:
+    """The edges from a layer to a target, and the slope ∂t/∂a at each place they add up over."""
+    network, pictures, target = case.network, case.pictures, case.target
     with torch.no_grad():
-        recording = net.record(shown, {layer, *aim.term.layers})
+        recording = network.record(pictures, {layer, *target.term.layers})
     a = recording[layer]
-    m = along_units(absent.values.to(a)[None], a).expand_as(a)
+    m = along_units(baseline.values.to(a)[None], a).expand_as(a)
     if steps is None:
-        g = gradient(net, shown, aim.term, rule, at=layer)
-        score, held = _over_places((a - m) * g), _over_places(m * g)
+        g = gradient(network, pictures, target.term, rule, at=layer)
+        by_place, held = (a - m) * g, _over_places(m * g)
     else:
-        way = integrated_gradients(net, shown, aim.term, m, steps, at=layer)
-        score, held = _over_places(way), None
-    return Edges(
-        network=net,
-        pictures=shown,
-        term=aim.term,
+        by_place = integrated_gradients(network, pictures, target.term, m, steps, at=layer)
+        g, held = torch.where(a == m, 0, by_place / (a - m)), None
+    found = Edges(
+        network=network,
+        pictures=pictures,
+        term=target.term,
         source=layer,
         rule=rule,
         steps=steps,
-        baseline=absent,
-        values=aim.term(recording),
-        without=_without(net, shown, aim.term, layer, m),
-        score=score,
+        baseline=baseline,
+        values=target.term(recording),
+        without=_without(network, pictures, target.term, layer, m),
+        score=_over_places(by_place),
         held=held,
-        remarks=aim.remarks,
+        remarks=target.remarks,
     )
+    return found, Slopes(g, by_place, a)
 
 
 def _over_places(values: Tensor) -> Float[Tensor, "b units"]:

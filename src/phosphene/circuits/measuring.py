@@ -30,6 +30,7 @@ def measure(
     k: int | None = 32,
     what: Collection[str] | None = None,
     *,
+    units: Int[Tensor, "b k"] | None = None,
     windows: bool = True,
 ) -> Edges:
     """The same edges with the effects of the k units of each picture that score strongest.
@@ -39,6 +40,7 @@ def measure(
         k: how many units, by the magnitude of their score; None for all.
         what: some of `EFFECTS`; all of them unless given, but raising only where the baseline
             knows what is high.
+        units: which units of each picture, instead of the strongest.
         windows: work on the window of the source's map that the target sees, where trial shows
             that this is the same; else on whole maps.
 
@@ -55,7 +57,7 @@ def measure(
             "pictures to take it from, or high=, a value for each unit"
         )
     run = stretch(edges, windows)
-    chosen = edges.strongest(k)
+    chosen = edges.strongest(k) if units is None else units
     one = F.one_hot(chosen, edges.score.shape[1]).bool()
     none, all_ = torch.zeros_like(one[:, :1]), torch.ones_like(one[:, :1])
     removed = kept = raised = None

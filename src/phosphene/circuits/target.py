@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from phosphene.errors import ObjectiveError
@@ -24,6 +25,15 @@ class Target:
 
     term: Term
     remarks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """What is asked: the target of a network on b pictures."""
+
+    network: Network
+    pictures: Float[Tensor, "b c h w"]
+    target: Target
 
 
 def target_of(network: Network, pictures: Tensor, meant: object) -> Target:

@@ -14,10 +14,12 @@ from phosphene.cli.arguments import Device
 from phosphene.cli.checking import tell_damage
 from phosphene.cli.described import Described, describes
 from phosphene.cli.output import check_picture, console, in_characters, in_format, say, write_new
-from phosphene.errors import SpecError, UnknownUnitError
+from phosphene.errors import SpecError, UnknownUnitError, nearest
 from phosphene.figures import layer_sheet, unit_sheet
 from phosphene.figures.site.folder import slug
 from phosphene.figures.views.atlas import AtlasView
+from phosphene.figures.views.names import Names
+from phosphene.network.naming import class_called
 from phosphene.units import Unit
 from phosphene.words import NO_BREAK, number, percent
 
@@ -99,7 +101,7 @@ def _looking(
         method(name)  # told now, before the network is made
     about = source(str(atlas), model, None, 0, device, trust, told)
     picture, _ = about.picture(image)
-    chosen = [Unit.parse(name) for name in units]
+    chosen = [about.network.unit(name) for name in units]
     with Atlas.open(atlas) as opened:
         figure = attributions_sheet(
             about.network, picture, chosen, opened, methods=methods or SHOWN
@@ -117,10 +119,10 @@ def _sheet(atlas: Atlas, name: str) -> Image:
     """The figure of a unit, a class by its name, or a whole layer."""
     layers = {layer.name: layer for layer in atlas.layers()}
     names = AtlasView(atlas).names
-    if name not in layers and name in names.outputs and names.output in layers:
-        name = f"{names.output}:{names.outputs.index(name)}"
-    if name in layers or ":" not in name:
+    if name not in layers and ":" not in name:
         _suggest_unit(name, layers)
+        name = _class(names, name, layers)
+    if name in layers:
         return layer_sheet(atlas, name)
     unit = Unit.parse(name)
     if unit.y is not None:
@@ -130,6 +132,18 @@ def _sheet(atlas: Atlas, name: str) -> Image:
     figure = unit_sheet(atlas, unit.layer, unit.index)
     _describe(atlas, unit)
     return figure
+
+
+def _class(names: Names, name: str, layers: Collection[str]) -> str:
+    """The unit of a class by its name."""
+    outputs = names.outputs if names.output in layers else ()
+    found = class_called(name, outputs)
+    if found is None:
+        raise UnknownUnitError(
+            f"the atlas has neither a layer nor a class {name!r}; "
+            f"{nearest(name, (*layers, *outputs))}"
+        )
+    return f"{names.output}:{found}"
 
 
 def _suggest_unit(name: str, layers: Collection[str]) -> None:

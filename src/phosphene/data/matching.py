@@ -4,7 +4,6 @@ Folders sort by their names, a network's outputs by whatever order it was traine
 for the other silently calls a daisy a tench.
 """
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -14,11 +13,11 @@ from torch.utils.data import Dataset, Subset, TensorDataset
 
 from phosphene.data.dataset import ImageDataset, digest, fingerprint, length
 from phosphene.data.example import Example, Labelled, Unreadable, read
+from phosphene.network.naming import spellings_of
 from phosphene.words import plural
 
 Way = Literal["name", "number", "order"]
 
-_SYNSET = re.compile(r"^(n\d{8})[\s_\-:,]*(.*)$", re.IGNORECASE)
 
 _TOLD = 5
 """So many names are told of a list."""
@@ -181,29 +180,16 @@ def count_labels(dataset: Dataset[Any]) -> int:
 def _by_name(classes: Sequence[str], labels: Sequence[str]) -> Iterator[int | None]:
     levels: list[dict[str, set[int]]] = [{}, {}, {}, {}]
     for number, label in enumerate(labels):
-        for level, spellings in zip(levels, _spellings(label), strict=True):
+        for level, spellings in zip(levels, spellings_of(label), strict=True):
             for spelling in spellings:
                 level.setdefault(spelling, set()).add(number)
     for name in classes:
         found: set[int] = set()
-        for level, spellings in zip(levels, _spellings(name), strict=True):
+        for level, spellings in zip(levels, spellings_of(name), strict=True):
             found = set().union(*(level.get(spelling, set()) for spelling in spellings))
             if found:
                 break
         yield found.pop() if len(found) == 1 else None
-
-
-def _spellings(name: str) -> tuple[set[str], ...]:
-    """The ways in which a name may be written elsewhere, the surest first."""
-    synset = _SYNSET.match(name.strip())
-    rest = synset[2] if synset else name
-    parts = [_plain(part) for part in rest.split(",")]
-    first = {parts[0]} | ({synset[1].lower()} if synset else set())
-    return {name}, {_plain(name)}, first - {""}, ({*parts} | first) - {""}
-
-
-def _plain(name: str) -> str:
-    return re.sub(r"[\s_\-]+", " ", name).strip().casefold()
 
 
 def _not_there(missing: Sequence[str], outputs: int) -> str:

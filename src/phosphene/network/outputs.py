@@ -5,6 +5,7 @@ from dataclasses import replace
 from phosphene.errors import NetworkError, UnknownUnitError, nearest
 from phosphene.network.discovery.logits import Reading, Unread
 from phosphene.network.examined import Examined
+from phosphene.network.naming import class_called
 from phosphene.network.turns import once
 from phosphene.tasks import Task
 from phosphene.units import Unit
@@ -59,7 +60,9 @@ class Outputs(Examined):
         Raises:
             UnknownLayerError, UnknownUnitError: there is none, with the nearest names.
         """
-        if isinstance(named, str) and ":" not in named and self.classifies:
+        if isinstance(named, int) and not isinstance(named, bool):
+            named = str(named)
+        if isinstance(named, str) and ":" not in named:
             return self._class_unit(named)
         unit = Unit.of(named)
         layer = self.layer(unit.layer)
@@ -73,9 +76,16 @@ class Outputs(Examined):
         return str(unit)
 
     def _class_unit(self, name: str) -> Unit:
-        if name not in self.classes:
+        classes = self.classes if self.classifies else ()
+        found = class_called(name, classes)
+        if found is not None:
+            return Unit(self.logits.name, found)
+        if name in self.layers:
+            units = self.layers[name].units
             raise UnknownUnitError(
-                f"{name!r} is neither a unit, written layer:number, nor a class of {self.name}; "
-                f"{nearest(name, (*self.classes, *self.layers))}"
+                f"{name!r} is a layer, with units 0 to {units - 1}; write one as {name}:0"
             )
-        return Unit(self.logits.name, self.classes.index(name))
+        raise UnknownUnitError(
+            f"{name!r} is neither a unit, written layer:number such as conv2:17, nor a class of "
+            f"{self.name}; {nearest(name, (*classes, *self.layers))}"
+        )

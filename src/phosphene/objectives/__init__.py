@@ -1,6 +1,7 @@
 """What a picture is asked to be: objectives as values, always maximised."""
 
 from phosphene.objectives.algebra import Combination, Term
+from phosphene.objectives.along import Along
 from phosphene.objectives.blend import Blend
 from phosphene.objectives.diversity import Diversity
 from phosphene.objectives.likeness import Likeness, RelativeError, Values
@@ -24,6 +25,7 @@ from phosphene.objectives.usual import Outstanding, Unfamiliar, Unusual
 __all__ = [
     "L1",
     "L2",
+    "Along",
     "Blend",
     "Channel",
     "Combination",
