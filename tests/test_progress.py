@@ -1,12 +1,16 @@
 """How far long calls are: heard by who watches, once, and by nobody else."""
 
 import gc
+import io
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
+from rich.console import Console
 
 import phosphene
 from heard import Told, heard_in
@@ -125,5 +129,47 @@ def test_a_bar_shows_title_share_and_what_is_worked_on(capsys: pytest.CaptureFix
         show_progress(False)
     shown = capsys.readouterr().out
     assert "[draw]ing: conv2:17" in shown
-    assert "50%" in shown
+    assert "100%" in shown  # it came to its end
     assert progress._audience.watcher is None
+
+
+class Handle:
+    """A place in a notebook whose text can be changed."""
+
+    def __init__(self) -> None:
+        self.texts: list[str] = []
+
+    def update(self, data: dict[str, str], raw: bool) -> None:
+        assert raw
+        self.texts.append(data["text/plain"])
+
+
+def test_a_notebook_without_widgets_has_a_line_that_changes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    handle, shown = Handle(), list[dict[str, str]]()
+
+    def display(data: dict[str, str], raw: bool, display_id: bool) -> Handle:
+        assert raw
+        assert display_id
+        shown.append(data)
+        return handle
+
+    monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace())
+    monkeypatch.setitem(sys.modules, "IPython.display", SimpleNamespace(display=display))
+    monkeypatch.setattr(progress, "find_spec", lambda name: None)
+    with progress.bar("drawing", Console(force_jupyter=True)) as listen:
+        for done in range(5):
+            listen(done, 4, "conv2")
+            listen(done, 4, "conv2")
+    assert shown == [{"text/plain": "drawing"}]
+    assert handle.texts == [f"drawing: conv2 {p}\u00a0%" for p in (0, 25, 50, 75, 100)] + [
+        "drawing done"
+    ]
+
+
+def test_a_bar_that_comes_to_its_end_is_full() -> None:
+    console = Console(file=io.StringIO(), force_terminal=True, width=90)
+    with progress.bar("looking", console) as listen:
+        listen(97, 100)
+    assert "100%" in console.file.getvalue().splitlines()[-2]

@@ -28,7 +28,15 @@ from phosphene.probes import (
     shifts,
 )
 from phosphene.results import sheet
-from phosphene.spellings import network_of, objective_of, pictures_of, unit_of, units_of
+from phosphene.spellings import (
+    classes_of,
+    network_of,
+    objective_of,
+    pictures_of,
+    unit_of,
+    units_of,
+)
+from phosphene.study import Settings
 
 BRIEF = Recipe(steps=2)
 
@@ -184,3 +192,47 @@ def test_an_array_that_cannot_be_written_to_is_a_picture_without_a_warning() -> 
     assert float(
         pictures_of(Network(nn.Conv2d(1, 2, 3), Input(1, (8, 8))), array).mean()
     ) == pytest.approx(200 / 255)
+
+
+NAMES = ["tench, Tinca tinca", "crane", "crane", "Egyptian cat", "hen, crane"]
+
+
+def named(names: list[str] = NAMES) -> Network:
+    module = nn.Sequential(nn.Conv2d(1, 3, 3), nn.ReLU(), nn.Flatten(), nn.Linear(108, 5))
+    return Network(module, Input(1, (8, 8)), names)
+
+
+@pytest.mark.parametrize(
+    ("meant", "number"),
+    [("tench", 0), ("Tinca_tinca", 0), ("egyptian-cat", 3), ("hen", 4), (2, 2), ("1", 1)],
+)
+def test_a_class_is_found_by_any_of_its_names(meant: object, number: int) -> None:
+    net = named()
+    assert unit_of(net, meant) == Unit("3", number)
+    assert classes_of(net, meant) == (number,)  # type: ignore[arg-type]
+
+
+def test_several_classes_of_one_name_are_refused() -> None:
+    net, told = named(), "2 classes are called 'crane': 1 and 2; give the number of one"
+    for ask in (unit_of, classes_of):
+        with pytest.raises(UnknownUnitError, match=told):
+            ask(net, "crane")
+    sure = named(["crane, bird", "CRANE", "crane", "hen", "dog"])
+    assert unit_of(sure, "crane") == Unit("3", 2)  # as it stands in the list
+
+
+def test_a_layer_where_a_unit_is_meant_is_told_how_to_go_on() -> None:
+    with pytest.raises(UnknownUnitError, match="'0' is a layer, with units 0 to 2; write one as"):
+        unit_of(Network(nn.Sequential(nn.Conv2d(1, 3, 3)), Input(1, (8, 8))), "0")
+
+
+def test_one_layer_is_one_layer_everywhere() -> None:
+    net = named()
+    assert net.record(torch.rand(1, 1, 8, 8), "0")["0"].shape == (1, 3, 6, 6)
+    assert Settings(layers="0", units="0:1") == Settings(layers=("0",), units=("0:1",))
+
+
+def test_an_input_that_is_none_is_told() -> None:
+    for given in (28, (1, 28, 28)):
+        with pytest.raises(InputError, match=r"give an Input, such as Input\(3, \(224, 224\)\)"):
+            Network(nn.Conv2d(1, 2, 3), given)  # type: ignore[arg-type]

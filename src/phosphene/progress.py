@@ -9,7 +9,11 @@ inner is a part of what the outer one counts. Of several threads the first that 
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
+from importlib import import_module
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Protocol, TypeVar, runtime_checkable
+
+from phosphene.words import percent
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -143,9 +147,18 @@ def show_progress(shown: bool = True) -> None:
 
 @contextmanager
 def bar(title: str, console: "Console | None" = None) -> Iterator[Listener]:
-    """A bar with a title, for the duration: rich's, which terminals and notebooks show."""
-    from rich import progress as rich  # noqa: PLC0415 - only where there is a bar
+    """A bar with a title, for the duration: rich's, which terminals and notebooks show.
+
+    Where a notebook lacks ipywidgets, which rich needs there, it is a line of text.
+    """
+    from rich import get_console  # noqa: PLC0415 - only where there is a bar
+    from rich import progress as rich  # noqa: PLC0415
     from rich.markup import escape  # noqa: PLC0415
+
+    if (console or get_console()).is_jupyter and find_spec("ipywidgets") is None:
+        with _line(title) as listen:
+            yield listen
+        return
 
     columns = (rich.TextColumn("{task.description}"), rich.BarColumn(), rich.TaskProgressColumn())
     times = (rich.TimeElapsedColumn(), rich.TimeRemainingColumn())
@@ -158,3 +171,24 @@ def bar(title: str, console: "Console | None" = None) -> Iterator[Listener]:
             shown.update(task, completed=done, total=total, description=described)
 
         yield listen
+        total = shown.tasks[0].total
+        if total is not None:  # who came this far has done all of it
+            shown.update(task, completed=total)
+
+
+@contextmanager
+def _line(title: str) -> Iterator[Listener]:
+    """A line of text in a notebook, rewritten when another hundredth is done."""
+    display = import_module("IPython.display").display  # it is there: this is a notebook
+
+    handle, last = display({"text/plain": title}, raw=True, display_id=True), [title]
+
+    def listen(done: float, total: float, about: str = "") -> None:
+        words = f"{title}: {about}" if about and title else about or title
+        told = f"{words} {percent(done / total)}" if total else words
+        if told != last[0]:
+            last[0] = told
+            handle.update({"text/plain": told}, raw=True)
+
+    yield listen
+    handle.update({"text/plain": f"{title} done"}, raw=True)

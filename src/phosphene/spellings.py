@@ -18,8 +18,8 @@ from torch import Tensor, nn
 
 from phosphene.data import in_size, plain, read_image
 from phosphene.errors import InputError, NetworkError, ObjectiveError, nearest
+from phosphene.naming import class_called
 from phosphene.network import Network, load_network
-from phosphene.network.naming import class_called
 from phosphene.objectives import Channel, Logit, Neuron, Term, of_unit
 from phosphene.units import Unit
 

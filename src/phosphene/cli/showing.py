@@ -19,7 +19,7 @@ from phosphene.figures import layer_sheet, unit_sheet
 from phosphene.figures.site.folder import slug
 from phosphene.figures.views.atlas import AtlasView
 from phosphene.figures.views.names import Names
-from phosphene.network.naming import class_called
+from phosphene.naming import class_called
 from phosphene.units import Unit
 from phosphene.words import NO_BREAK, number, percent
 

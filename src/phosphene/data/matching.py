@@ -13,7 +13,7 @@ from torch.utils.data import Dataset, Subset, TensorDataset
 
 from phosphene.data.dataset import ImageDataset, digest, fingerprint, length
 from phosphene.data.example import Example, Labelled, Unreadable, read
-from phosphene.network.naming import spellings_of
+from phosphene.naming import spellings_of
 from phosphene.words import plural
 
 Way = Literal["name", "number", "order"]

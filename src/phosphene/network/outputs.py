@@ -3,9 +3,9 @@
 from dataclasses import replace
 
 from phosphene.errors import NetworkError, UnknownUnitError, nearest
+from phosphene.naming import class_called
 from phosphene.network.discovery.logits import Reading, Unread
 from phosphene.network.examined import Examined
-from phosphene.network.naming import class_called
 from phosphene.network.turns import once
 from phosphene.tasks import Task
 from phosphene.units import Unit

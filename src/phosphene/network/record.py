@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from phosphene.errors import InputError
 from phosphene.network.discovery.cost import multiply_adds
 from phosphene.network.discovery.guess import guess_input
 from phosphene.network.edges import weights_of
@@ -72,6 +73,11 @@ class Network(Outputs, Onward):
         lenses: Sequence[Lens] = (),
     ) -> None:
         check_state(module)
+        if not isinstance(input, Input | None):
+            raise InputError(
+                f"{input!r:.80} was given as a network's input; give an Input, such as "
+                "Input(3, (224, 224)): channels, then height and width"
+            )
         self.module = module
         self.input = guess_input(module) if input is None else input
         self.labels = tuple(labels)
@@ -146,9 +152,9 @@ class Network(Outputs, Onward):
         return found
 
     def record(
-        self, pictures: Float[Tensor, "b c h w"], layers: Collection[str], stop: bool = True
+        self, pictures: Float[Tensor, "b c h w"], layers: str | Collection[str], stop: bool = True
     ) -> Recording:
-        """Run on `pictures` and record the named layers, stopping after the deepest of them.
+        """Run on `pictures` and record one layer or several, stopping after the deepest of them.
 
         Raises:
             InputError, ChannelError, SizeError: the pictures do not fit.
@@ -156,6 +162,7 @@ class Network(Outputs, Onward):
         """
         self.input.check_shape(pictures)
         pictures = pictures.to(self.device)
+        layers = [layers] if isinstance(layers, str) else layers
         sites = {name: self.layer(name).site for name in layers}
         recorded = self._passes.values(pictures, sites, stop=stop)
         if LOGITS not in recorded:

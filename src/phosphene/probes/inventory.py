@@ -15,7 +15,7 @@ from phosphene.probes.question import UNITS, Question
 from phosphene.probes.subject import Subject
 from phosphene.progress import tell, telling
 from phosphene.results import Result
-from phosphene.spellings import Model, network_of
+from phosphene.spellings import Model, layers_of, network_of
 from phosphene.survey import Survey
 from phosphene.words import percent, plural
 
@@ -93,7 +93,7 @@ class Units(Result):
 def units(
     network: Model,
     dataset: Dataset[Any],
-    layers: Sequence[str] | None = None,
+    layers: str | Sequence[str] | None = None,
     *,
     threshold: float = 0.95,
 ) -> Units:
@@ -111,7 +111,7 @@ def units(
     """
     network = network_of(network)
     logits = network.logits.name
-    chosen = list(layers) if layers is not None else _hidden(network)
+    chosen = _hidden(network) if layers is None else layers_of(network, layers)
     if not chosen:
         raise DataError(f"{network.name} has no hidden layer; its only units are {logits}'s")
     total = 1 + len(chosen)

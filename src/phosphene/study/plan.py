@@ -43,7 +43,13 @@ class Settings(Value):
     units: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        """Refuse to keep no examples, and counts below zero; raises `SpecError`."""
+        """Refuse to keep no examples, and counts below zero; raises `SpecError`.
+
+        One layer, and one choice of units, may be given as it is.
+        """
+        for name in ("layers", "units"):
+            if isinstance(one := getattr(self, name), str):
+                object.__setattr__(self, name, (one,))
         if self.workers < 0:
             raise SpecError(f"{self.workers} workers; expected 0, to read in this process, or more")
         if self.examples < 1 or self.batch < 1:

@@ -10,6 +10,7 @@ from phosphene.figures.ink.layout import COLUMNS, WIDTH, filling, gallery, title
 from phosphene.figures.ink.paper import MARGIN, SOFT, Paper
 from phosphene.figures.ink.scales import magnitude, ruler
 from phosphene.probes import Film
+from phosphene.probes.film import CONVINCED
 from phosphene.results import sheet
 from phosphene.words import NO_BREAK, class_name, number, percent, plural, short_of
 
@@ -74,14 +75,15 @@ def _heading(paper: Paper, film: Film, names: Sequence[str], i: int) -> None:
     twice = film.targets.count(film.targets[i]) > 1
     paper.heading(f"To {target}, picture {i}" if twice else f"To {target}")
     words = f"Read as {class_name(names, first)} at first, as {class_name(names, last)} at the end."
-    reached = film.reached(0.9)[i]
+    reached = film.reached(CONVINCED)[i]
     if reached is None:
         best = film.best[i]
-        words += f" p({target}) never reached 0.9; at best {short_of(0.9, best.probability)}"
+        words += f" p({target}) never reached {CONVINCED}; at best "
+        words += f"{short_of(CONVINCED, best.probability)}"
         words += f" in step {best.step}."
     else:
         words += (
-            f" p({target}) ≥ 0.9 from step {reached.step}, "
+            f" p({target}) ≥ {CONVINCED} from step {reached.step}, "
             f"at L2 {number(reached.l2)}, L∞ {number(reached.linf)}."
         )
     paper.top += paper.write(words, color=SOFT) + 0.08
