@@ -6,7 +6,9 @@ from phosphene.circuits.edge import Edges, edges
 from phosphene.circuits.growing import parts
 from phosphene.circuits.measuring import EFFECTS, interactions, measure
 from phosphene.circuits.reasons import Flip, Way, Why
+from phosphene.circuits.smallest import ORDERS, circuit
 from phosphene.circuits.stages import stages
+from phosphene.circuits.subset import Circuit
 from phosphene.circuits.target import target_of
 from phosphene.circuits.tree import Edge, Part, Rest, Tree
 from phosphene.circuits.wholes import Whole, Wholes, wholes
@@ -14,7 +16,9 @@ from phosphene.circuits.why import why
 
 __all__ = [
     "EFFECTS",
+    "ORDERS",
     "Baseline",
+    "Circuit",
     "Edge",
     "Edges",
     "Flip",
@@ -25,6 +29,7 @@ __all__ = [
     "Whole",
     "Wholes",
     "Why",
+    "circuit",
     "direct",
     "edges",
     "interactions",
