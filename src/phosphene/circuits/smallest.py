@@ -74,7 +74,7 @@ def circuit(
     Minoux 1978 does, without his guarantee: effects are not submodular.
 
     >>> from torch import nn
-    >>> from phosphene.network import Input
+    >>> from phosphene.network import Input, Network
     >>> module = nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(144, 10))
     >>> found = circuit(Network(module, Input(1, (8, 8))), torch.rand(2, 1, 8, 8), "3:1", "1",
     ...                 baseline="zero")
