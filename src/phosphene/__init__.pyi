@@ -11,6 +11,9 @@ from .canvas import Fourier as Fourier
 from .canvas import Maco as Maco
 from .canvas import Pixels as Pixels
 from .canvas import Spectrum as Spectrum
+from .circuits import parts as parts
+from .circuits import wholes as wholes
+from .circuits import why as why
 from .data import ImageFolder as ImageFolder
 from .data import batches as batches
 from .data import digits as digits

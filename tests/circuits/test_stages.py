@@ -8,8 +8,10 @@ from torch import Tensor, nn
 
 from circuits.branching import branching
 from phosphene.circuits import stages
+from phosphene.circuits.stages import called
 from phosphene.errors import ObjectiveError, UnknownLayerError
 from phosphene.network import Input, Network
+from phosphene.units import Unit
 from tiny import network
 
 
@@ -118,3 +120,11 @@ def test_all_that_a_layer_is_made_of_passes_each_stage() -> None:
             net.onward(name, held, ["8"])["8"], net.record(one, ["8"])["8"], atol=1e-6
         )
         assert not torch.allclose(net.record(one, ["8"])["8"], net.record(other, ["8"])["8"])
+
+
+def test_units_are_called_as_a_study_calls_them() -> None:
+    net = Network(blocks().eval(), Input(3, (16, 16)))
+    assert called(net, Unit("2", 3, 1, 4)) == "1:3@1,4"  # a rectifier, by the norm before it
+    assert called(net, Unit("4.0", 2)) == "4.0:2"  # a block is more than what it rectifies
+    assert called(branching(0), Unit("both", 5)) == "both:5"  # rectified in two layers
+    assert called(network("functional"), Unit("fc2", 1)) == "class 1"

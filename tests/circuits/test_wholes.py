@@ -4,12 +4,14 @@ import json
 
 import pytest
 import torch
+from torch import nn
 
 from circuits.branching import branching, edited, filled
 from laws import unchanged
 from phosphene.circuits import edges, measure, wholes
 from phosphene.circuits.baseline import baseline_of
 from phosphene.errors import InputError
+from phosphene.network import Input, Network
 from phosphene.objectives import unit_maps
 from phosphene.results import sheet
 from phosphene.units import Unit
@@ -77,6 +79,7 @@ def test_the_next_stage_and_the_classes_unless_others_are_named() -> None:
     found = wholes(net, pictures(net, 1), "conv1:2", k=2)
     assert found.layers == ("conv2", "fc2")
     assert found.baseline == "zero"
+    assert wholes(net, pictures(net, 1), "fc1:2").layers == ("fc2",)
     assert all(len(some) <= 2 for some in found.wholes)
     assert json.loads(json.dumps(found.to_json()))["layers"]["fc2"]
     assert "conv1:2" in found.summary
@@ -91,3 +94,12 @@ def test_what_does_not_come_after_it_is_refused() -> None:
         wholes(net, pictures(net, 1), "fc2:0")
     with pytest.raises(InputError, match="k=0"):
         wholes(net, pictures(net, 1), "conv2:0", k=0)
+
+
+def test_its_own_rectifier_is_no_whole() -> None:
+    module = nn.Sequential(
+        nn.Conv2d(1, 3, 3), nn.ReLU(), nn.Conv2d(3, 2, 3), nn.ReLU(), nn.Flatten(), nn.Linear(32, 3)
+    )
+    net = Network(module, Input(1, (8, 8)))
+    for layer in ("0", "1"):
+        assert wholes(net, torch.rand(1, 1, 8, 8), f"{layer}:1").layers == ("3", "5")

@@ -3,6 +3,7 @@
 from phosphene.circuits.baseline import Baseline
 from phosphene.circuits.direct import direct
 from phosphene.circuits.edge import Edges, edges
+from phosphene.circuits.graph import Graph, graph
 from phosphene.circuits.growing import parts
 from phosphene.circuits.measuring import EFFECTS, interactions, measure
 from phosphene.circuits.reasons import Flip, Way, Why
@@ -22,6 +23,7 @@ __all__ = [
     "Edge",
     "Edges",
     "Flip",
+    "Graph",
     "Part",
     "Rest",
     "Tree",
@@ -32,6 +34,7 @@ __all__ = [
     "circuit",
     "direct",
     "edges",
+    "graph",
     "interactions",
     "measure",
     "parts",

@@ -6,6 +6,7 @@ from torch import Tensor
 from phosphene.circuits.baseline import Baseline
 from phosphene.circuits.edge import spread
 from phosphene.circuits.reasons import Flip
+from phosphene.circuits.stages import called
 from phosphene.circuits.target import Case
 from phosphene.network import Intervention, Network
 from phosphene.scores import probabilities
@@ -72,7 +73,7 @@ def _flip(
     return Flip(
         units[0].layer,
         units,
-        tuple(map(network.called, units)),
+        tuple(called(network, unit) for unit in units),
         network.called(Unit(network.logits.name, now)),
         float(sure[now]),
         before,

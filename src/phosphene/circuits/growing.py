@@ -11,7 +11,7 @@ from phosphene.circuits.acting import Acting, looked_at, needed, path_maps
 from phosphene.circuits.baseline import Baseline, baselines_of
 from phosphene.circuits.edge import Edges, spread
 from phosphene.circuits.measuring import measure
-from phosphene.circuits.stages import stages
+from phosphene.circuits.stages import called, stages
 from phosphene.circuits.target import Case, Target, target_of
 from phosphene.circuits.tree import Edge, Part, Rest, Tree
 from phosphene.errors import InputError
@@ -193,7 +193,7 @@ class _Growing:
         box = seen_from(layer, self.network.fields[layer.name], place)
         return Part(
             unit,
-            self.network.called(unit),
+            called(self.network, unit),
             float(acting.values[row, index, place]),
             box,
             *self._cut(box, map_),

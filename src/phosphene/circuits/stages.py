@@ -1,5 +1,7 @@
 """The stages below a layer: where all that it is made of has to pass, one after another."""
 
+from dataclasses import replace
+
 import torch
 from torch import nn
 
@@ -7,6 +9,7 @@ from phosphene.errors import ObjectiveError
 from phosphene.network import Layer, Network
 from phosphene.network.discovery.trial import trial_pictures
 from phosphene.network.feed import ANY
+from phosphene.units import Unit
 
 
 def stages(network: Network, layer: str) -> tuple[str, ...]:
@@ -41,6 +44,21 @@ def stages(network: Network, layer: str) -> tuple[str, ...]:
             "every way from the picture to it; name the layers that edges come from"
         )
     return tuple(reversed(found))
+
+
+def called(network: Network, unit: Unit) -> str:
+    """What people call a unit of a stage: by the layer that a study shows, with its place.
+
+    The units of a rectifier are called by what they rectify, where one layer holds all of them.
+    """
+    layer = network.layer(unit.layer)
+    if not layer.default:
+        found = [network.before_rectifier(Unit(layer.name, i)) for i in range(layer.units)]
+        homes = {inside and network.layer(inside.layer) for inside in found}
+        home, inside = homes.pop(), found[unit.index]
+        if not homes and home and home.default and home.shape == layer.shape and inside:
+            unit = replace(unit, layer=home.name, index=inside.index)
+    return network.called(unit)
 
 
 def _dominators(feeds: dict[str, tuple[str, ...]], end: str) -> list[str]:

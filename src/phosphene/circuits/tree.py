@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from math import isnan
 from typing import Any
 
 from jaxtyping import Float
@@ -62,7 +63,8 @@ class Rest:
 
     def to_json(self) -> dict[str, Any]:
         """Plain values for JSON."""
-        return dict(vars(self))
+        share = None if isnan(self.completeness) else self.completeness
+        return vars(self) | {"completeness": share}
 
 
 @dataclass(frozen=True, eq=False)

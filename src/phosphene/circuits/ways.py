@@ -15,6 +15,7 @@ from phosphene.circuits.acting import Acting, path_maps
 from phosphene.circuits.baseline import Baseline
 from phosphene.circuits.edge import spread
 from phosphene.circuits.reasons import Way
+from phosphene.circuits.stages import called
 from phosphene.circuits.target import Case, Target
 from phosphene.network import replace
 from phosphene.objectives import Along, Values, unit_maps
@@ -59,7 +60,7 @@ def ways_to(
         made.append(
             Way(
                 on_it,
-                tuple(map(network.called, on_it)),
+                tuple(called(network, unit) for unit in on_it),
                 float(score[i]),
                 float(removed[i]),
                 box,

@@ -9,7 +9,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from phosphene.circuits.baseline import Baseline, baselines_of, sampled
-from phosphene.circuits.stages import stages
+from phosphene.circuits.stages import called, stages
 from phosphene.errors import InputError, NetworkError
 from phosphene.network import Intervention, Network
 from phosphene.objectives import unit_maps
@@ -145,6 +145,7 @@ def wholes(
         spread = None if some is None else end.deviation(net, some)
         order = _order(removed.mean(0), spread)[:k]
         found.append(_described(net, shown, end, (t, removed, kept, raised, spread), order))
+    tell(len(ends), len(ends))
     name = net.called(Unit(source, part.index))
     return Wholes(
         net.name, Unit(source, part.index), name, shown.cpu(), absent.name, later, tuple(found)
@@ -174,9 +175,19 @@ def _next(network: Network, source: str) -> tuple[str, ...]:
         raise InputError(f"{source!r} is the output of {network.name}: it is a part of nothing")
     if source not in _above(network, end):
         raise InputError(f"{end!r} does not depend on {source!r}; name the layers to look at")
-    chain = stages(network, end)
-    after = [name for name in chain if name != source and source in _above(network, name)]
+    made = _weights(network, source)
+    after = [
+        name
+        for name in stages(network, end)
+        if source in _above(network, name) and _weights(network, name) > made
+    ]
     return tuple(dict.fromkeys([*after[-1:], end]))
+
+
+def _weights(network: Network, name: str) -> set[str | None]:
+    """The modules with weights that a layer is made of, its own among them."""
+    found = {network.layers[each].weights for each in {name, *_above(network, name)}}
+    return found - {None}
 
 
 def _above(network: Network, name: str) -> set[str]:
@@ -302,7 +313,7 @@ def _described(
         found.append(
             Whole(
                 Unit(layer.name, j),
-                network.called(Unit(layer.name, j)),
+                called(network, Unit(layer.name, j)),
                 float(t.amax(2).mean(0)[j]),
                 float(mean[j]),
                 float(kept.mean(0)[j]),

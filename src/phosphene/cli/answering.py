@@ -5,6 +5,7 @@ from pathlib import Path
 
 from rich.markup import escape
 
+from phosphene import circuits
 from phosphene.atlas import Atlas
 from phosphene.cli import options
 from phosphene.cli.consent import permit
@@ -18,6 +19,7 @@ from phosphene.cli.output import (
     warn,
     write_new,
 )
+from phosphene.errors import SpecError
 from phosphene.probes.question import Question
 from phosphene.results import Result, sheet
 from phosphene.study.asking import Kept, keep, put
@@ -48,9 +50,13 @@ def source(
     )
 
 
-def answer(subject: Source, question: Question, out: Path | None) -> None:
-    """Put the question, keep the answer in an atlas, and tell it."""
+def answer(
+    subject: Source, question: Question, out: Path | None, graph: Path | None = None
+) -> None:
+    """Put the question, keep the answer in an atlas, and tell it; also as a `graph`."""
     check_picture(out)
+    if graph is not None and graph.suffix not in {".graphml", ".json"}:
+        raise SpecError(f"--graph {graph} is no graph file; end it in .graphml or .json")
     _ = subject.network  # whoever has to be asked for consent is asked before the bar
     if question.rests_on_data(subject):
         _ = subject.data
@@ -61,6 +67,8 @@ def answer(subject: Source, question: Question, out: Path | None) -> None:
             found = keep(atlas, subject, question)
     name = found.record.name if isinstance(found, Kept) else question.kind
     _tell(found, out or Path(f"{name}.png"), named=out is not None, kept=_kept(found, subject))
+    if graph is not None:
+        say(f"Its graph is in [b]{circuits.graph(found.to_json()).save(graph)}[/]")
 
 
 def _kept(found: Result, subject: Source) -> str:

@@ -45,6 +45,24 @@ COMMANDS = (
         "List the layers of a network: kind, shape, units, receptive field, multiply-adds.",
     ),
     Later(
+        "parts",
+        "circuits:parts",
+        "Take apart",
+        "Take a unit or a class apart, in a picture: what it is made of, each part removed to see.",
+    ),
+    Later(
+        "wholes",
+        "circuits:wholes",
+        "Take apart",
+        "Tell which later units and classes change most in a picture when a unit is removed.",
+    ),
+    Later(
+        "why",
+        "circuits:why",
+        "Take apart",
+        "Find the strongest ways from a picture's pixels to its class, and what would change it.",
+    ),
+    Later(
         "check",
         "checking:check",
         "Look",

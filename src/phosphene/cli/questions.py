@@ -70,11 +70,25 @@ def add_questions() -> None:
             asked.command(name, rich_help_panel=form["panel"])(command(form))
 
 
-def command(form: Mapping[str, Any]) -> Callable[..., None]:
-    """The command that puts the question of this form."""
+GraphFile = Annotated[
+    Path | None,
+    typer.Option(
+        help="Its graph too: .graphml, or .json for circuit-tracer's and Neuronpedia's viewers."
+    ),
+]
+
+
+def command(form: Mapping[str, Any], graph: bool = False) -> Callable[..., None]:
+    """The command that puts the question of this form; it may write the answer as a `graph`."""
     name, own = form["name"], [Option.from_json(field) for field in form["fields"]]
 
-    def run(told: Described, target: str, out: Path | None, **values: Any) -> None:
+    def run(
+        told: Described,
+        target: str,
+        out: Path | None,
+        graph: Path | None = None,
+        **values: Any,
+    ) -> None:
         from phosphene.cli.answering import answer, source
         from phosphene.probes import question
 
@@ -83,13 +97,16 @@ def command(form: Mapping[str, Any]) -> Callable[..., None]:
             if by_flag(each) in values:
                 values[each.name] = chosen(name, each, values, values.pop(by_flag(each)))
         put = question.named(name, **values)
-        answer(source(target, told=told, **about), put, out)
+        answer(source(target, told=told, **about), put, out, graph)
 
     parameters = [_parameter("target", Target, inspect.Parameter.empty)]
     for each in own:
         parameters += [_parameter(name, kind, default) for name, kind, default in typed(each)]
     parameters += [_parameter(name, kind, default) for name, (kind, default) in SHARED.items()]
-    parameters += [_parameter("out", Out, None), _parameter("told", Described, ...)]
+    parameters.append(_parameter("out", Out, None))
+    if graph:
+        parameters.append(_parameter("graph", GraphFile, None))
+    parameters.append(_parameter("told", Described, ...))
     run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     run.__annotations__ = {p.name: p.annotation for p in parameters}
     run.__name__, run.__doc__ = name, form["about"]

@@ -104,9 +104,10 @@ def steps(default: int | None, help: str = "How many steps.", **how: Any) -> Any
     return option("count", help, default, least=1, **how)
 
 
-def image(default: Any = MISSING, help: str = "") -> Any:
+def image(default: Any = MISSING, help: str = "", **how: Any) -> Any:
     """The option `--image`."""
-    return option("image", help or "A picture: its number in the data, or an image file.", default)
+    help = help or "A picture: its number in the data, or an image file."
+    return option("image", help, default, **how)
 
 
 def part() -> Any:

@@ -21,10 +21,11 @@ from phosphene.errors import SpecError, nearest
 from phosphene.probes.options import Option, plain
 from phosphene.results import Result
 
-CHANGE, MOVE, HIDE, UNITS, MISTAKES, DRAW, TRAIN = PANELS = (
+CHANGE, MOVE, HIDE, MADE, UNITS, MISTAKES, DRAW, TRAIN = PANELS = (
     "Change pictures until the answer changes",
     "Move and draw",
     "Hidden messages",
+    "What it is made of, and what it is a part of",
     "What units and weights are for",
     "Mistakes",
     "Draw",

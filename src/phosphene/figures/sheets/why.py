@@ -74,6 +74,6 @@ def _flip(flip: Flip) -> str:
     names = ", ".join(flip.names[:6]) + (", …" if len(flip.names) > 6 else "")
     return (
         f"Without {plural(len(flip.units), 'unit')} of {flip.layer} ({names}) it is read as "
-        f"{first_name(flip.becomes)}, {percent(flip.probability)}; {percent(flip.left)} of "
-        f"{percent(flip.before)} are left."
+        f"{first_name(flip.becomes)}, {percent(flip.probability)}; of {percent(flip.before)} "
+        f"for what it was {percent(flip.left)} are left."
     )
