@@ -10,7 +10,7 @@ from PIL import Image
 from torch import nn
 
 from phosphene import Input, Network, PhospheneError, sheet
-from phosphene.circuits import edges, measure, parts, wholes, why
+from phosphene.circuits import circuit, edges, measure, parts, wholes, why
 from phosphene.data import ArrayDataset, Batch
 from phosphene.maximize import Recipe, draw
 from phosphene.probes import (
@@ -79,6 +79,7 @@ ANSWERS: dict[str, Callable[[], Result]] = {
     "parts": lambda: parts(NET, PICTURES[0], "dog", k=2, data=DATA),
     "edges": lambda: measure(edges(NET, PICTURES[:2], "dog", "1", data=DATA)),
     "wholes": lambda: wholes(NET, PICTURES[:2], "0:1", data=DATA),
+    "circuit": lambda: circuit(NET, PICTURES[:2], "dog", "1", data=DATA),
     "why": lambda: why(NET, PICTURES[0], "dog", "cat", data=DATA),
     "drawing": lambda: read_drawing(drawing(), NET),
 }

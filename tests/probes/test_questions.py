@@ -54,6 +54,7 @@ LEAST: dict[str, dict[str, Any]] = {
     "strokes": {},
     "parts": {"unit": "dog", "image": 1, "most": 2, "depth": 1},
     "wholes": {"unit": "0:1", "image": 1},
+    "circuit": {"unit": "dog", "image": 1},
     "why": {"image": 1, "ways": 2},
     "hide": {"text": "a", "confidence": 0.4},
     "units": {},

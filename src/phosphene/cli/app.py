@@ -63,6 +63,12 @@ COMMANDS = (
         "Find the strongest ways from a picture's pixels to its class, and what would change it.",
     ),
     Later(
+        "circuit",
+        "circuits:circuit",
+        "Take apart",
+        "Find the smallest set of units that keeps what a unit or a class answers to a picture.",
+    ),
+    Later(
         "check",
         "checking:check",
         "Look",
