@@ -23,7 +23,7 @@ class Smallest(Question):
 
     def title(self, subject: Subject) -> str:
         """Of what, in which picture."""
-        return f"The circuit of {self.unit} in {self.image}"
+        return f"The circuit of {self.unit} in {options.of_picture(self.image)}"
 
     def rests_on_data(self, subject: Subject) -> bool:
         """Where there are any: they have what is usual of each unit."""

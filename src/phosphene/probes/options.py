@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, field
+from pathlib import PurePath
 from typing import Any, Literal
 
 from phosphene.errors import SpecError, nearest
@@ -140,6 +141,15 @@ def frozen(value: Any) -> Any:
 def of_part(text: str | None) -> str:
     """How a title tells of which part of the data a question is."""
     return "" if text is None else f", pictures {text}"
+
+
+def of_picture(image: str) -> str:
+    """How a title tells of a picture: its number in the data, or its file.
+
+    >>> of_picture("3"), of_picture("photos/cat.png")
+    ('picture 3', 'cat.png')
+    """
+    return f"picture {image}" if image.isdecimal() else PurePath(image).name
 
 
 def layer(argument: bool = False) -> Any:

@@ -20,7 +20,7 @@ class WholesOf(Question):
 
     def title(self, subject: Subject) -> str:
         """Of what, in which picture."""
-        return f"What {self.unit} is a part of in {self.image}"
+        return f"What {self.unit} is a part of in {options.of_picture(self.image)}"
 
     def rests_on_data(self, subject: Subject) -> bool:
         """Where there are any: they have what is usual of each unit."""

@@ -28,7 +28,7 @@ class AskingWhy(Question):
         """Of which picture, and which class."""
         read = "is read as it is" if self.answer is None else f"is read as {self.answer}"
         rival = "" if self.instead is None else f" and not as {self.instead}"
-        return f"Why {self.image} {read}{rival}"
+        return f"Why {options.of_picture(self.image)} {read}{rival}"
 
     def rests_on_data(self, subject: Subject) -> bool:
         """Where there are any: they have what is usual of each unit."""

@@ -6,6 +6,7 @@ from phosphene.atlas import ProbeRecord, UnitRecord
 from phosphene.figures.ink.png import AnyImage
 from phosphene.figures.ink.tile import Tile
 from phosphene.figures.site.charts import class_profile, histogram
+from phosphene.figures.site.trees import tree_context
 from phosphene.figures.views.atlas import AtlasView
 from phosphene.figures.views.drawings import Drawing
 from phosphene.figures.views.layer import LayerView
@@ -24,6 +25,7 @@ def probe_context(view: AtlasView, probe: ProbeRecord) -> Context:
     return {
         "probe": probe,
         "sheet": Tile.sheet(probe.sheet),
+        "tree": tree_context(view, probe.figures),
         "job": job,
         "asked": {k.replace("_", " "): _told(v) for k, v in asked.items()},
     }
