@@ -40,7 +40,7 @@ test: $(READY) browser ## the whole suite: shapes and types checked in one lane 
 	PHOSPHENE_CHECK_TYPES=0 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal \
 	  --cov --cov-report=term
 
-quick: $(READY) ## the tests that take seconds, in under a minute
+quick: $(READY) ## a part of every area of the tests, in under a minute
 	PHOSPHENE_CHECK_TYPES=0 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -q -m "not slow and not browser"
 
 forms: $(READY) ## write what help says of the probes, after one of them has changed

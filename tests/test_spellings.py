@@ -146,6 +146,7 @@ def test_questions_take_classes_files_layers_and_modules(
         invert(network, PICTURES, "2", BRIEF)
 
 
+@pytest.mark.slow
 def test_what_people_write_in_notebooks(module: nn.Module, tmp_path: Path) -> None:
     """What raised a bare TypeError or AttributeError once, each as it was written."""
     net, passes = Network(module), list[int]()

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 import tiny
+from cells import crossed
 from phosphene.attribution import (
     METHODS,
     Attribution,
@@ -145,8 +146,7 @@ def test_gradient_times_value_sums_to_the_score_without_biases(
     torch.testing.assert_close(shifted, slopes * (values - base))
 
 
-@pytest.mark.parametrize("layer", LAYERS)
-@pytest.mark.parametrize("given", [False, True])
+@pytest.mark.parametrize(("layer", "given"), crossed(LAYERS, [False, True]))
 def test_integrated_gradients_at_a_layer_are_complete(
     layer: str,
     given: bool,
@@ -265,6 +265,7 @@ class TestRefusals:
         with pytest.raises(InputError, match=r"expected \[0, 1\]"):
             gradient(network, pictures * 255, Logit(0), at="fc1")
 
+    @pytest.mark.slow
     def test_networks_that_compute_parts_anew(self) -> None:
         class Anew(nn.Module):
             def __init__(self) -> None:

@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from cells import crossed, some
 from circuits.branching import CUTS, branching, edited, filled, slopes
 from laws import unchanged
 from modern import ViT
@@ -17,8 +18,7 @@ from phosphene.survey import LayerSurvey
 from tiny import network, pictures, seeded
 
 
-@pytest.mark.parametrize("source", CUTS)
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize(("seed", "source"), crossed(range(4), CUTS))
 def test_edges_add_up_to_the_target_where_nothing_is_biased(seed: int, source: str) -> None:
     net = branching(seed, bias=False, norm=False)
     for target in ("out:3", "0", Logit(2) - Logit(1), Direction("last", (1.0,) * 7)):
@@ -30,8 +30,7 @@ def test_edges_add_up_to_the_target_where_nothing_is_biased(seed: int, source: s
         assert torch.allclose(found.biases, torch.zeros(3), atol=1e-6)
 
 
-@pytest.mark.parametrize("source", CUTS)
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize(("seed", "source"), crossed(range(4), CUTS))
 def test_what_they_do_not_add_up_to_is_the_biases_own(seed: int, source: str) -> None:
     net = branching(seed, norm=False)
     shown = pictures(net, 1)
@@ -45,7 +44,13 @@ def test_what_they_do_not_add_up_to_is_the_biases_own(seed: int, source: str) ->
     assert float(found.biases) == pytest.approx(own, rel=1e-4, abs=1e-6)
 
 
-@pytest.mark.parametrize("name", ["branching", "residual", "tokens", "dense", "maps"])
+@pytest.mark.parametrize(
+    "name",
+    some(
+        ["branching", "residual", "tokens", "dense", "maps"],
+        quick=("residual", "tokens", "dense", "maps"),
+    ),
+)
 def test_scores_equal_a_derivative_of_each_edge(name: str) -> None:
     net = branching(7) if name == "branching" else network(name)
     shown = pictures(net, 2)
@@ -102,6 +107,7 @@ def test_t_without_the_source_has_all_of_it_at_the_baseline() -> None:
     assert torch.allclose(whole, found.values, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_with_steps_the_remainder_vanishes() -> None:
     net = branching(3)
     data = pictures(net, 20, seed=9)
@@ -165,6 +171,7 @@ def test_edges_say_themselves_in_words_and_json() -> None:
     assert told["score"] == found.score.tolist()
 
 
+@pytest.mark.slow
 def test_two_threads_find_what_one_finds() -> None:
     net = branching(5)
     shown, data = pictures(net, 2), pictures(net, 9, seed=4)

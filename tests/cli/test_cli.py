@@ -202,6 +202,7 @@ def test_mistakes_are_told_in_words_with_status_2(run, model, arrange, said):
     assert "Traceback" not in printed
 
 
+@pytest.mark.slow
 def test_a_file_given_as_a_module_is_meant_as_a_file(run, model, monkeypatch):
     monkeypatch.chdir(model)
     (model / "deep").mkdir()

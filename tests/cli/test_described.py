@@ -81,6 +81,7 @@ def test_every_command_that_takes_a_model_takes_all_of_it() -> None:
     assert set(inspect.signature(Described).parameters) == set(OPTIONS)
 
 
+@pytest.mark.slow
 def test_what_was_said_is_kept_and_found_again(run: Run, place: Path) -> None:
     printed = build(
         *(run, "heads", "--output", "colour", "--task", "sigmoid", "--labels", "red,green,blue"),

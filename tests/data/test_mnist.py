@@ -119,7 +119,7 @@ def mirror(tmp_path: Path) -> Iterator[tuple[str, dict[str, str]]]:
     with http.server.ThreadingHTTPServer(
         ("127.0.0.1", 0), partial(Quiet, directory=served)
     ) as server:
-        thread = threading.Thread(target=server.serve_forever)
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
         checksums = {name: hashlib.md5(content).hexdigest() for name, content in contents.items()}
         yield f"http://127.0.0.1:{server.server_port}/", checksums

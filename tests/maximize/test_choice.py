@@ -172,6 +172,7 @@ def test_what_is_usual_is_what_numpy_says(network: Network) -> None:
         Usual.measure(network, [pictures[:1]])
 
 
+@pytest.mark.slow
 def test_layers_below_are_held_near_what_real_pictures_make_of_them(network: Network) -> None:
     pictures = anywhere()
     spectrum, usual = Spectrum.measure([pictures]), Usual.measure(network, [pictures])
@@ -242,6 +243,7 @@ def normalised() -> Network:
     return Network(module, Input(1, (32, 32)))
 
 
+@pytest.mark.slow
 def test_without_pictures_layers_are_held_near_what_is_remembered(normalised: Network) -> None:
     usual = Usual.remembered(normalised)
     assert Usual.from_json(usual.to_json()) == usual

@@ -57,6 +57,7 @@ def test_names_are_told_apart() -> None:
     assert len({kind.name for kind in KINDS}) == len(KINDS)
 
 
+@pytest.mark.slow
 def test_the_page_has_the_table() -> None:
     page = PAGE.read_text("utf-8")
     assert written(page, table(KINDS)) == page, (

@@ -32,6 +32,7 @@ def test_patches_and_small_pictures_leave_windows_as_they_were(fitting: Network)
     assert fitting.module.window == 8
 
 
+@pytest.mark.slow
 def test_trying_sizes_leaves_windows_as_they_were() -> None:
     class Square(modern.Windows):
         def forward(self, x: torch.Tensor) -> torch.Tensor:

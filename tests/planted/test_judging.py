@@ -58,6 +58,7 @@ def test_a_table_reads() -> None:
     assert said[-2:] == ["| redundant twins | -0 -1 |", "| right | 0 |"]
 
 
+@pytest.mark.slow
 def test_the_table_of_the_readme_is_the_one_that_measures_give() -> None:
     page = README.read_text(encoding="utf-8")
     assert written(page) == page

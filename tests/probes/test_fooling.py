@@ -96,6 +96,7 @@ class TestFrames:
         assert film.frames.min() == 0
         assert film.frames.max() == 1
 
+    @pytest.mark.slow
     def test_do_not_depend_on_company(self) -> None:
         network = tiny.network("rectified")
         together = fool(network, seed=3)
@@ -128,6 +129,7 @@ class TestStarts:
         assert frame.shape == (3, 1, 6, 8)
         assert (frame == level).all()
 
+    @pytest.mark.slow
     def test_pictures_one_for_all_or_one_for_each(self) -> None:
         network = tiny.network("rectified")
         pictures = tiny.pictures(network, 2)

@@ -11,6 +11,7 @@ import torch
 from torch import nn
 from typer.testing import CliRunner
 
+from cells import some
 from heard import Told, heard_in
 from phosphene.atlas import Atlas
 from phosphene.cli.probe import probe
@@ -102,7 +103,7 @@ def assert_rising(told: list[Told]) -> None:
     assert not shares or shares[-1] == 1
 
 
-@pytest.mark.parametrize("name", LEAST)
+@pytest.mark.parametrize("name", some(LEAST, quick=LEAST.keys() - {"transfer", "variants"}))
 def test_a_question_is_answered_once(folder: Path, name: str) -> None:
     asked = named(name, **LEAST[name])
     told: list[Told] = []
@@ -259,6 +260,7 @@ def counting(monkeypatch: pytest.MonkeyPatch) -> type[Question]:
     return Counting
 
 
+@pytest.mark.slow
 def test_a_question_from_elsewhere_has_all_that_ours_have(
     folder: Path, counting: type[Question], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -40,6 +40,7 @@ def fooled(network: Network) -> tuple[Tensor, range]:
 
 
 class TestMatrix:
+    @pytest.mark.slow
     def test_is_that_of_a_double_loop(self) -> None:
         networks = [tiny.rectified(nn.ReLU(), seed) for seed in range(3)]
 

