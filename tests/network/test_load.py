@@ -1,5 +1,6 @@
 """Networks from `file.py:factory` and `package.module:factory`, with inputs told or found."""
 
+import os
 import sys
 import textwrap
 from pathlib import Path
@@ -152,3 +153,18 @@ def test_inputs_that_cannot_be_told() -> None:
         guess_input(head(1, 17))
     with pytest.raises(SpecError, match="has no convolution; give it: "):
         guess_input(tiny.dense())
+
+
+def test_what_python_keeps_of_a_file_is_not_taken_for_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two versions of the same length, written in the same second."""
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    text = "from torch import nn\ndef make():\n    return nn.Conv2d(1, {}, 3)\n"
+    units = []
+    for count in (2, 3):
+        (tmp_path / "model.py").write_text(text.format(count))
+        os.utime(tmp_path / "model.py", (1, 1))
+        network = load_network(f"{tmp_path / 'model.py'}:make", input=Input(1, (9, 9)))
+        units += [layer.units for layer in network.layers.values()]
+    assert units == [2, 3]

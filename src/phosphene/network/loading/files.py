@@ -8,9 +8,10 @@ import hashlib
 import importlib.util
 import sys
 from collections.abc import Iterable
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from threading import RLock
-from types import ModuleType
+from types import CodeType, ModuleType
 
 from torch import nn
 
@@ -68,8 +69,22 @@ def _name(path: Path) -> str:
     return f"{_PREFIX}{path.stem}_{hashlib.blake2b(told, digest_size=8).hexdigest()}"
 
 
+class _AsWritten(SourceFileLoader):
+    """Compiles a file each time.
+
+    What Python keeps of one in `__pycache__` it takes for any other of the same length that was
+    written in the same second.
+    """
+
+    def get_code(self, fullname: str) -> CodeType:
+        path = self.get_filename(fullname)
+        return self.source_to_code(self.get_data(path), path)
+
+
 def _run(path: Path, name: str) -> None:
-    description = importlib.util.spec_from_file_location(name, path.resolve())
+    whole = path.resolve()
+    loader = _AsWritten(name, str(whole))
+    description = importlib.util.spec_from_file_location(name, whole, loader=loader)
     assert description is not None
     assert description.loader is not None
     module = importlib.util.module_from_spec(description)
