@@ -10,25 +10,57 @@ from torch import nn
 from torch.utils.data import TensorDataset
 
 from fuzz import small_atlas
-from phosphene import Atlas, Channel, Input, Logit, Network, Recipe, Survey, Unit, draw, guided
-from phosphene.data import Batch, read_image
-from phosphene.errors import InputError, NetworkError, ObjectiveError, UnknownUnitError
+from phosphene import (
+    Atlas,
+    Channel,
+    Input,
+    Logit,
+    Network,
+    Recipe,
+    Spectrum,
+    Survey,
+    Unit,
+    draw,
+    guided,
+    look,
+)
+from phosphene.attribution import each_gradient
+from phosphene.canvas.spectrum import in_batches
+from phosphene.cli.chosen import of_classes
+from phosphene.data import Batch, batches, digits, load_data, read_image
+from phosphene.errors import (
+    AtlasError,
+    InputError,
+    NetworkError,
+    ObjectiveError,
+    SpecError,
+    UnknownUnitError,
+)
+from phosphene.evaluation import nearest_neighbours
 from phosphene.figures import attributions_sheet
+from phosphene.maximize import Usual
+from phosphene.network import GUIDED
+from phosphene.objectives import Norm
 from phosphene.probes import (
     caricature,
+    dissect,
     dream,
     facets,
     fool,
     interpolate,
     invert,
+    misread,
     morph,
     move_map,
     picture,
     restart,
     shifts,
+    units,
 )
+from phosphene.probes.subject import InMemory
 from phosphene.results import sheet
 from phosphene.spellings import (
+    class_numbers,
     classes_of,
     network_of,
     objective_of,
@@ -36,7 +68,6 @@ from phosphene.spellings import (
     unit_of,
     units_of,
 )
-from phosphene.study import Settings
 
 BRIEF = Recipe(steps=2)
 
@@ -77,7 +108,7 @@ def test_units_in_every_form(network: Network) -> None:
     with pytest.raises(ObjectiveError, match="2 units were given; give one"):
         unit_of(network, ["dog", "cat"])
     with pytest.raises(UnknownUnitError, match=r"tensor.* names no unit"):
-        unit_of(network, torch.tensor(3))
+        unit_of(network, torch.tensor([0, 1]))
     with pytest.raises(ObjectiveError, match="no units were given"):
         units_of(network, [])
 
@@ -205,35 +236,173 @@ def named(names: list[str] = NAMES) -> Network:
 
 @pytest.mark.parametrize(
     ("meant", "number"),
-    [("tench", 0), ("Tinca_tinca", 0), ("egyptian-cat", 3), ("hen", 4), (2, 2), ("1", 1)],
+    [("tench", 0), ("Tinca_tinca", 0), ("tench, Tinca tinca", 0), ("egyptian-cat", 3), ("hen", 4)],
 )
-def test_a_class_is_found_by_any_of_its_names(meant: object, number: int) -> None:
+def test_a_class_is_found_by_any_of_its_names(meant: str, number: int) -> None:
     net = named()
     assert unit_of(net, meant) == Unit("3", number)
-    assert classes_of(net, meant) == (number,)  # type: ignore[arg-type]
+    assert classes_of(net, meant) == class_numbers(meant, net.classes) == (number,)
+    assert of_classes(net, [meant]) == [f"3:{number}"]
+    assert InMemory(net).unit(meant) == Unit("3", number)
+
+
+@pytest.mark.parametrize("number", [2, np.int64(2), torch.tensor(2)])
+def test_a_number_alone_is_that_class_everywhere(number: int) -> None:
+    net = named(["1", "7", "2", "3", "4"])  # also where another class is called so
+    assert unit_of(net, number) == unit_of(net, [number]) == Unit("3", 2)
+    assert classes_of(net, number) == classes_of(net, [number]) == (2,)
+    assert unit_of(net, 1) == Unit("3", 1)
+    assert unit_of(net, "1") == Unit("3", 0)
+    drawn = draw(net, number, BRIEF)[0]
+    assert drawn.unit == look(net, number, recipe=BRIEF).drawings[0].unit == Unit("3", 2)
+    assert torch.equal(
+        guided(net, PICTURES[:, :, :8, :8], number), guided(net, PICTURES[:, :, :8, :8], "3:2")
+    )
+
+
+def test_a_number_that_is_no_class_is_told() -> None:
+    for number in (5, -1):
+        with pytest.raises(UnknownUnitError, match=f"has classes 0 to 4; {number} was asked for"):
+            unit_of(named(), number)
+        with pytest.raises(ObjectiveError, match=f"has classes 0 to 4; {number} was asked for"):
+            classes_of(named(), number)
+    with pytest.raises(UnknownUnitError, match=r"has no classes; 3 was asked for.*conv2:3"):
+        unit_of(Network(nn.Sequential(nn.Conv2d(1, 4, 3)), Input(1, (8, 8))), 3)
+    with pytest.raises(UnknownUnitError, match="True names no unit"):
+        unit_of(named(), True)
 
 
 def test_several_classes_of_one_name_are_refused() -> None:
-    net, told = named(), "2 classes are called 'crane': 1 and 2; give the number of one"
-    for ask in (unit_of, classes_of):
-        with pytest.raises(UnknownUnitError, match=told):
-            ask(net, "crane")
+    net = named()
+    for asked, told in (
+        ("crane", "2 classes are called 'crane': 1 and 2; give the number of one"),
+        ("Crane", "3 classes are called 'Crane': 1, 2 and 4; give the number of one"),
+    ):
+        for ask in (
+            unit_of,
+            classes_of,
+            lambda net, name: of_classes(net, ["tench", name]),
+            lambda net, name: InMemory(net).unit(name),
+            lambda net, name: InMemory(net).classes(f"hen,{name}"),
+        ):
+            with pytest.raises(UnknownUnitError, match=told):
+                ask(net, asked)
+
+
+def test_the_whole_label_goes_before_one_of_several_names() -> None:
     sure = named(["crane, bird", "CRANE", "crane", "hen", "dog"])
-    assert unit_of(sure, "crane") == Unit("3", 2)  # as it stands in the list
+    assert unit_of(sure, "crane") == Unit("3", 2)
+    doubtful = named(["tusker", "crane, bird", "tower crane, crane", "hen", "dog"])
+    with pytest.raises(UnknownUnitError, match="2 classes are called 'crane': 1 and 2"):
+        unit_of(doubtful, "crane")
+
+
+def test_a_misspelt_class_is_told_the_nearest_of_all_names() -> None:
+    with pytest.raises(UnknownUnitError, match="nearest: tench"):
+        unit_of(named(), "tenhc")
+    with pytest.raises(ObjectiveError, match="no class 'tenhc'; nearest: tench"):
+        classes_of(named(), "tenhc")
+
+
+def test_a_list_of_classes_may_hold_names_with_commas() -> None:
+    about = InMemory(named())
+    assert about.classes("tench, Tinca tinca") == (0,)
+    assert about.classes("hen, 1,tench, Tinca tinca") == (4, 1, 0)
+    assert of_classes(named(), ["hen,1", "tench, Tinca tinca"]) == ["3:4", "3:1", "3:0"]
 
 
 def test_a_layer_where_a_unit_is_meant_is_told_how_to_go_on() -> None:
-    with pytest.raises(UnknownUnitError, match="'0' is a layer, with units 0 to 2; write one as"):
-        unit_of(Network(nn.Sequential(nn.Conv2d(1, 3, 3)), Input(1, (8, 8))), "0")
+    net = named()
+    for ask in (
+        lambda: unit_of(net, "0"),
+        lambda: draw(net, "0", BRIEF),
+        lambda: guided(net, PICTURES[:, :, :8, :8], "0"),
+    ):
+        with pytest.raises(UnknownUnitError, match="'0' is a layer, with units 0 to 2; write one"):
+            ask()
 
 
 def test_one_layer_is_one_layer_everywhere() -> None:
-    net = named()
-    assert net.record(torch.rand(1, 1, 8, 8), "0")["0"].shape == (1, 3, 6, 6)
-    assert Settings(layers="0", units="0:1") == Settings(layers=("0",), units=("0:1",))
+    net, x = named(), torch.rand(4, 1, 8, 8)
+    data = TensorDataset(x, torch.tensor([0, 1, 0, 1]))
+    alone, listed = net.record(x, "0"), net.record(x, ["0"])
+    assert alone["0"].shape == (4, 3, 6, 6)
+    assert torch.equal(net.record(x)["3"], net.record(x, net.layers)["3"])
+    assert torch.equal(
+        net.onward("0", alone["0"], "3")["3"], net.onward("0", listed["0"], ["3"])["3"]
+    )
+    assert set(Usual.measure(net, x, "0").to_json()) == set(Usual.measure(net, x, ["0"]).to_json())
+    assert len(units(net, data, "0").layers) == 1
+    assert dissect(net, data, ["0"]).layer == dissect(net, data, "0").layer == "0"
+    assert dream(net, x[0], ["0"], recipe=BRIEF, octaves=1).objective == Norm("0")
+    assert facets(net, 0, ["0"], count=2, recipe=BRIEF).layer == "0"
+    with pytest.raises(InputError, match="2 layers were given, 0, 3; give one"):
+        dissect(net, data, ["0", "3"])
 
 
-def test_an_input_that_is_none_is_told() -> None:
-    for given in (28, (1, 28, 28)):
-        with pytest.raises(InputError, match=r"give an Input, such as Input\(3, \(224, 224\)\)"):
-            Network(nn.Conv2d(1, 2, 3), given)  # type: ignore[arg-type]
+def test_items_of_data_and_flat_pictures_are_pictures(network: Network) -> None:
+    x = PICTURES[0]
+    labelled = digits("test")[3]
+    for shown, meant in (
+        (x[0], x[None]),
+        ((x, 3), x[None]),
+        ((x, torch.tensor(3)), x[None]),
+        ((x, torch.tensor([0, 1, 1])), x[None]),
+        ((x, None), x[None]),
+        (labelled, labelled.picture[None]),
+        ((x, x), torch.stack([x, x])),
+    ):
+        assert torch.equal(pictures_of(network, shown), meant)
+
+
+def test_what_else_is_given_for_pictures_is_told(network: Network) -> None:
+    for shown, told in (
+        (PICTURES[0], r"batch axis with \[None\]"),
+        (PICTURES[0, 0], r"batch and channel with \[None, None\]"),
+        (PICTURES.numpy(), "torch.from_numpy"),
+        (digits("test")[3], r"data\[3\]\.picture"),
+    ):
+        with pytest.raises(InputError, match=told):
+            network.input.check_shape(shown)
+
+
+def test_one_picture_is_that_of_each_of_several_units(network: Network) -> None:
+    x = PICTURES[:1]
+    both = guided(network, x, ["2:5", "2:4"])
+    each = torch.cat([guided(network, x, "2:5"), guided(network, x, "2:4")])
+    assert torch.allclose(both, each, atol=1e-6)
+    assert torch.allclose(each_gradient(network, x, ["2:5", "2:4"], GUIDED), each, atol=1e-6)
+    with pytest.raises(ObjectiveError, match=r"for 2 images was given 3;.*each_gradient"):
+        guided(network, torch.cat([x, x, x]), ["2:5", "2:4"])
+
+
+def test_steps_go_before_the_recipes(network: Network) -> None:
+    assert draw(network, "2:5", steps=2)[0].recipe == draw(network, "2:5", BRIEF)[0].recipe
+    assert look(network, "2:5", steps=2).drawings[0].recipe.steps == 2  # type: ignore[union-attr]
+
+
+def test_what_is_measured_may_be_given_as_it_is_at_hand(network: Network) -> None:
+    pictures = torch.rand(12, 1, 28, 28, generator=torch.Generator().manual_seed(2))
+    data = TensorDataset(pictures, torch.arange(12) % 3)
+    assert Spectrum.measure(pictures) == Spectrum.measure([pictures])
+    for wrong in (data, pictures[0], 7, list(batches(data))):
+        with pytest.raises(InputError, match=r"batch\.pictures for batch in phosphene\.data\."):
+            list(in_batches(wrong))
+    near, same = (
+        nearest_neighbours(pictures[0], real, 3)  # type: ignore[arg-type]
+        for real in (data, batches(data))
+    )
+    assert torch.equal(near.images, same.images)
+    assert near.images[0, 0] == 0
+    assert misread(network, data, "0:5").span == misread(network, data, range(5)).span == range(5)
+    with pytest.raises(SpecError, match="slice 'first' is not from:to, such as 0:200"):
+        misread(network, data, "first")
+
+
+def test_what_was_left_out_is_taken_as_usual_or_told(tmp_path: Path) -> None:
+    Image.new("RGB", (4, 4), (255, 0, 0)).save(tmp_path / "a.png")
+    assert read_image(tmp_path / "a.png").shape == (3, 4, 4)
+    with pytest.raises(InputError, match=r"load_data\('digits', 1, \(28, 28\)\) for a grey"):
+        load_data("digits")
+    with pytest.raises(AtlasError, match=r"Atlas\.open\('nb\.atlas'\) reads it"):
+        Atlas("nb.atlas")

@@ -8,7 +8,7 @@ for pictures.
 from collections.abc import Callable, Iterable, Sequence
 from functools import wraps
 from pathlib import Path
-from typing import Any, Concatenate, ParamSpec, TypeAlias, TypeVar, cast
+from typing import Any, Concatenate, ParamSpec, SupportsIndex, TypeAlias, TypeVar, cast
 
 import numpy as np
 import torch
@@ -17,8 +17,9 @@ from PIL import Image
 from torch import Tensor, nn
 
 from phosphene.data import in_size, plain, read_image
-from phosphene.errors import InputError, NetworkError, ObjectiveError, nearest
-from phosphene.naming import class_called
+from phosphene.data.example import Example, Labelled
+from phosphene.errors import InputError, NetworkError, ObjectiveError
+from phosphene.naming import as_number, class_called, classes_called, nearest_class
 from phosphene.network import Network, load_network
 from phosphene.objectives import Channel, Logit, Neuron, Term, of_unit
 from phosphene.units import Unit
@@ -26,13 +27,13 @@ from phosphene.units import Unit
 Model: TypeAlias = Network | nn.Module | str
 """A network, a module whose input can be told, or what `load_network` takes."""
 
-Meant: TypeAlias = Term | Unit | str | Sequence[Term | Unit | str]
-"""An objective, a unit, its text, the name of a class; or several units of one layer."""
+Meant: TypeAlias = Term | Unit | str | SupportsIndex | Sequence[Term | Unit | str | SupportsIndex]
+"""An objective, a unit, its text, a class's name or number; or several units of one layer."""
 
 Shown: TypeAlias = Tensor | NDArray[Any] | Image.Image | str | Path | Sequence[Any]
 """Pictures: a tensor, an array, an image, a file's path; one or several of them."""
 
-Classes: TypeAlias = int | str | Sequence[int | str]
+Classes: TypeAlias = SupportsIndex | str | Sequence[SupportsIndex | str]
 """One or several classes, by name or number."""
 
 P = ParamSpec("P")
@@ -69,9 +70,10 @@ def units_of(network: Network, meant: object) -> list[Unit]:
     """
     if isinstance(meant, Term):
         return _of_term(network, meant)
-    if isinstance(meant, str | Unit | Tensor) or not isinstance(meant, Iterable):
+    each = [meant] if isinstance(meant, Tensor) else each_of(meant)
+    if len(each) == 1 and each[0] is meant:
         return [network.unit(meant)]
-    found = [unit for one in meant for unit in units_of(network, one)]
+    found = [unit for one in each for unit in units_of(network, one)]
     if not found:
         raise ObjectiveError("no units were given; name at least one, such as 'conv2:17'")
     return found
@@ -131,7 +133,19 @@ def class_number(name: str, classes: Sequence[str]) -> int:
     found = class_called(name, classes)
     if found is not None:
         return found
-    raise ObjectiveError(f"no class {name!r}; {nearest(name, classes)}")
+    raise ObjectiveError(f"no class {name!r}; {nearest_class(name, classes)}")
+
+
+def class_numbers(text: str, classes: Sequence[str]) -> tuple[int, ...]:
+    """The classes that are named in a text, separated by commas; raises as `class_number`.
+
+    >>> class_numbers("tench, Tinca tinca", ["hen", "tench, Tinca tinca"])
+    (1,)
+    """
+    found = classes_called(text, classes)
+    if found is not None:
+        return found
+    return tuple(class_number(name.strip(), classes) for name in text.split(","))
 
 
 def classes_of(network: Network, named: Classes | None) -> tuple[int, ...]:
@@ -145,8 +159,10 @@ def classes_of(network: Network, named: Classes | None) -> tuple[int, ...]:
     if named is None:
         return tuple(range(len(known)))
     found = []
-    for one in [named] if isinstance(named, int | str) else named:
-        number = class_number(one, known) if isinstance(one, str) else one
+    for one in each_of(named):
+        number = class_number(one, known) if isinstance(one, str) else as_number(one)
+        if number is None:
+            raise ObjectiveError(f"{one!r:.80} is no class; give a name or a number of one")
         if not 0 <= number < len(known):
             raise ObjectiveError(
                 f"{network.name} has classes 0 to {len(known) - 1}; {number} was asked for"
@@ -157,12 +173,26 @@ def classes_of(network: Network, named: Classes | None) -> tuple[int, ...]:
     return tuple(found)
 
 
+def each_of(meant: object) -> list[Any]:
+    """What was given, as a list; a text, a number or one thing alone is a list of one."""
+    alone = isinstance(meant, str) or as_number(meant) is not None
+    return [meant] if alone or not isinstance(meant, Iterable) else list(meant)
+
+
 def layers_of(network: Network, named: str | Sequence[str]) -> list[str]:
     """The names of one or several layers, in full; raises `UnknownLayerError`, `InputError`."""
     found = [network.layer(name).name for name in ([named] if isinstance(named, str) else named)]
     if not found:
         raise InputError("no layers were given; name at least one")
     return found
+
+
+def layer_of(network: Network, named: str | Sequence[str]) -> str:
+    """The name of one layer, in full, which may be alone in a list; raises as `layers_of`."""
+    found = layers_of(network, named)
+    if len(found) != 1:
+        raise InputError(f"{len(found)} layers were given, {', '.join(found[:5])}; give one")
+    return found[0]
 
 
 def picture_of(network: Network, shown: object) -> Tensor:
@@ -177,7 +207,8 @@ def pictures_of(network: Network, shown: object) -> Tensor:
     """Pictures `b c h w` in [0, 1], of one or several tensors, arrays, images or files.
 
     Images and files come to the network's size as `read_image` brings them. Arrays are `h w`,
-    `h w c`, `c h w` or batches of the latter two; whole numbers of a byte mean 0 to 255.
+    `h w c`, `c h w` or batches of the latter two; whole numbers of a byte mean 0 to 255. Of an item
+    of a dataset, `data[3]`, it is the picture.
 
     Raises:
         InputError: the axes of an array cannot be told, or it is no picture at all.
@@ -185,7 +216,9 @@ def pictures_of(network: Network, shown: object) -> Tensor:
     """
     channels, size = network.input.channels, network.input.size
     if isinstance(shown, Tensor):
-        return _batch(shown)
+        return _batch(shown[None] if shown.ndim == 2 and channels == 1 else shown)
+    if _is_item(shown):
+        return pictures_of(network, shown[0])  # type: ignore[index]
     if isinstance(shown, np.ndarray):
         return _batch(_channels_first(shown, channels))
     if isinstance(shown, Image.Image):
@@ -198,6 +231,16 @@ def pictures_of(network: Network, shown: object) -> Tensor:
         f"{shown!r:.80} is no picture; give a tensor b c h w in [0, 1], an array, an image or a "
         "file's path, or several of them"
     )
+
+
+def _is_item(shown: object) -> bool:
+    """Whether it is what a dataset gives for a number: a picture and its label, or labels."""
+    if isinstance(shown, Example | Labelled):
+        return True
+    if not isinstance(shown, tuple) or len(shown) != 2:
+        return False
+    label = shown[1]
+    return label is None or as_number(label) is not None or getattr(label, "ndim", 2) == 1
 
 
 def _batch(pictures: Tensor) -> Tensor:
@@ -224,14 +267,43 @@ def _channels_first(array: NDArray[Any], channels: int) -> Tensor:
 def natural(
     method: Callable[Concatenate[Network, Tensor, Term, P], R],
 ) -> Callable[Concatenate[Model, Shown, Meant, P], R]:
-    """Let a method of (network, pictures, objective) take what people write for each."""
+    """Let a method of (network, pictures, objective) take what people write for each.
 
+    One picture is that of each of several units.
+    """
+    return _reading(method, _paired)
+
+
+def natural_each(
+    method: Callable[Concatenate[Network, Tensor, Term, P], R],
+) -> Callable[Concatenate[Model, Shown, Meant, P], R]:
+    """As `natural`, of a method that takes each picture with each unit."""
+    return _reading(method, lambda pictures, objective: pictures)
+
+
+def _reading(
+    method: Callable[Concatenate[Network, Tensor, Term, P], R],
+    given: Callable[[Tensor, Term], Tensor],
+) -> Callable[Concatenate[Model, Shown, Meant, P], R]:
     @wraps(method)
     def run(
         network: Model, pictures: Shown, objective: Meant, *args: P.args, **settings: P.kwargs
     ) -> R:
         found = network_of(network)
         shown, meant = pictures_of(found, pictures), objective_of(found, objective)
-        return method(found, shown, meant, *args, **settings)
+        return method(found, given(shown, meant), meant, *args, **settings)
 
     return cast(Callable[Concatenate[Model, Shown, Meant, P], R], run)
+
+
+def _paired(pictures: Tensor, objective: Term) -> Tensor:
+    """A picture for each unit of the objective; raises `ObjectiveError` where that is not so."""
+    units = objective.batch
+    if units is None or units == len(pictures) or pictures.ndim != 4:
+        return pictures
+    if len(pictures) == 1:
+        return pictures.expand(units, -1, -1, -1)
+    raise ObjectiveError(
+        f"an objective for {units} images was given {len(pictures)}; give one picture for all "
+        "units or one for each; attribution.each_gradient takes each picture with each unit"
+    )

@@ -185,7 +185,7 @@ def test_what_is_kept_already_is_told_without_a_look_at_the_data(
         (["morph", "a.atlas", "--image", "9999"], "--image 9999: the data has 0 to 359"),
         (["morph", "a.atlas", "--image", "no.png"], "no.png"),
         (["shift", "a.atlas", "--move", "turn"], "no move 'turn'; there are: shift"),
-        (["errors", "a.atlas", "--slice", "first"], "--slice 'first' is not from:to"),
+        (["errors", "a.atlas", "--slice", "first"], "slice 'first' is not from:to"),
         (["errors", "a.atlas", "--slice", "400:500"], "the data has 0 to 359"),
         (["errors", "model.py:make"], "this probe needs pictures; give --data"),
         (["units", "a.atlas", "--layers", "conv9"], "no layer 'conv9'; nearest: conv"),
@@ -244,6 +244,21 @@ def test_show_says_where_units_look_in_a_picture(run: Run, folder: Path) -> None
     status, printed = run("show", "a.atlas", "conv1:0", "--image", 4)
     assert status == 2
     assert "has no layer 'conv1'" in printed
+
+
+def test_show_knows_a_class_by_its_name_with_and_without_a_picture(run: Run, folder: Path) -> None:
+    pictures = []
+    for name in ("fc2:3", "3"):  # digits are called by their figures
+        status, printed = run("show", "a.atlas", name, "--image", 4, "--out", "c.png")
+        assert status == 0, printed
+        pictures.append((folder / "c.png").read_bytes())
+    assert pictures[0] == pictures[1]
+    for words in ([], ["--image", 4]):
+        status, printed = run("show", "a.atlas", "33", *words)
+        assert status == 2
+        assert "no class or layer '33' in the atlas; nearest: 3" in printed
+    status, printed = run("show", "a.atlas", "fc1", "--image", 4)
+    assert (status, "'fc1' is a layer; with --image name units" in printed) == (2, True), printed
 
 
 def test_show_looks_by_the_methods_that_are_named(run: Run, folder: Path) -> None:

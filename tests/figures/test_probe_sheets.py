@@ -50,6 +50,7 @@ from phosphene.probes import (
     scalings,
     shifts,
 )
+from phosphene.probes.film import CONVINCED
 from phosphene.units import Unit
 
 pytestmark = pytest.mark.slow  # together more than a few seconds
@@ -158,6 +159,18 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> Seen:
     monkeypatch.setattr(Paper, "write", listen)
     monkeypatch.setattr(Paper, "chart", look)
     return found
+
+
+def test_a_film_has_one_threshold_in_its_figure_and_its_words(seen: Seen) -> None:
+    film = fool(network(1), [2], steps=3)
+    rising = torch.tensor([[[0.9, 0.05, 0.05]], *([[0, 1 - p, p]] for p in (0.92, 0.98, 0.995))])
+    film = replace(film, probabilities=rising)
+    film_sheet(film)
+    (told,) = (words for words, _ in seen.words if "from step" in words)
+    assert f"≥ {CONVINCED} from step 3" in told
+    assert f"(p ≥ {CONVINCED}), after 3 steps" in film.summary
+    film_sheet(replace(film, probabilities=rising.clamp(max=0.95)))
+    assert any(f"never reached {CONVINCED}" in words for words, _ in seen.words)
 
 
 @pytest.mark.parametrize(

@@ -113,7 +113,8 @@ def test_a_wrong_size_for_a_dense_network_names_both() -> None:
     network = tiny.network("rectified")
     for way in ways_in(network, torch.rand(2, 2, 12, 20)):
         with pytest.raises(
-            SizeError, match=r"12 x 20 were given .* takes 10 x 8 .*Resize"
+            SizeError,
+            match=r"12 x 20 were given .* takes 10 x 8 and cannot run on 12 x 20 .*Resize",
         ) as error:
             way()
         assert error.value.__cause__ is not None

@@ -60,9 +60,19 @@ class Atlas(Reader):
     """
 
     def __init__(
-        self, path: Path, connect: Connect, resources: ExitStack, *, writable: bool
+        self,
+        path: str | Path,
+        connect: Connect | None = None,
+        resources: ExitStack | None = None,
+        *,
+        writable: bool = False,
     ) -> None:
-        super().__init__(path, connect, whole=writable)
+        if connect is None or resources is None:
+            raise AtlasError(
+                f"Atlas({str(path)!r}) does not say what for: Atlas.open({str(path)!r}) reads it, "
+                "Atlas.build(path) adds to it"
+            )
+        super().__init__(Path(path), connect, whole=writable)
         self._resources = resources
         self._writable = writable
 

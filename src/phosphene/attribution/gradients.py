@@ -23,7 +23,7 @@ from phosphene.attribution.starts import Start
 from phosphene.errors import InputError
 from phosphene.network import DECONVNET, GUIDED, PLAIN, RELP, ZPLUS, Network, Rule, epsilon
 from phosphene.objectives import Term
-from phosphene.spellings import natural
+from phosphene.spellings import natural, natural_each
 
 Maps = Float[Tensor, "b c h w"]
 
@@ -70,7 +70,7 @@ def gradient(
     return _gradient(Start.at(network, pictures, at), objective, rule)
 
 
-@natural
+@natural_each
 def each_gradient(
     network: Network,
     pictures: Maps,

@@ -1,7 +1,7 @@
 """How strongly each spatial frequency is present in real pictures."""
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +12,7 @@ from torch import Tensor
 from phosphene.canvas.color import ColorBasis
 from phosphene.canvas.periodic import periodic_waves
 from phosphene.canvas.squash import to_logits
-from phosphene.errors import ChannelError, DataError, SizeError
+from phosphene.errors import ChannelError, DataError, InputError, SizeError
 from phosphene.words import plural
 
 # Of the logits of photographs: measured on 250 from ImageNet (deviation 1.31 to 1.38; correlation
@@ -53,14 +53,16 @@ class Spectrum:
     basis: ColorBasis
 
     @classmethod
-    def measure(cls, pictures: Iterable[Float[Tensor, "_ _ _ _"]]) -> "Spectrum":
+    def measure(
+        cls, pictures: Float[Tensor, "_ _ _ _"] | Iterable[Float[Tensor, "_ _ _ _"]]
+    ) -> "Spectrum":
         """Measure batches `b c h w` of one size, in one pass and in memory for a few pictures.
 
-        Raises `DataError` when there are no pictures or nothing varies in them, and `SizeError`
-        when sizes differ.
+        Raises `DataError` when there are no pictures or nothing varies in them, `SizeError` when
+        sizes differ, and `InputError` for what is no batch of pictures.
         """
         sums: _Sums | None = None
-        for batch in pictures:
+        for batch in in_batches(pictures):
             for few in batch.split(_AT_ONCE):
                 sums = _Sums.of(few) if sums is None else sums + _Sums.of(few)
         if sums is None or sums.count == 0:
@@ -184,6 +186,20 @@ class Spectrum:
 
     def __hash__(self) -> int:
         return hash(self.fingerprint)
+
+
+def in_batches(pictures: object) -> Iterator[Float[Tensor, "_ _ _ _"]]:
+    """Batches `b c h w`, of which one may be given as it is; raises `InputError` for others."""
+    given = [pictures] if isinstance(pictures, Tensor) else pictures
+    for batch in given if isinstance(given, Iterable) else [given]:
+        if not isinstance(batch, Tensor) or batch.ndim != 4:
+            kind = "x".join(map(str, batch.shape)) if isinstance(batch, Tensor) else ""
+            raise InputError(
+                f"{kind or type(batch).__name__} was given where batches of pictures b c h w are "
+                "expected; give such a tensor, or several. Of a dataset that is: "
+                "(batch.pictures for batch in phosphene.data.batches(dataset))"
+            )
+        yield batch
 
 
 @dataclass(frozen=True)

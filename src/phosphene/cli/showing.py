@@ -14,12 +14,12 @@ from phosphene.cli.arguments import Device
 from phosphene.cli.checking import tell_damage
 from phosphene.cli.described import Described, describes
 from phosphene.cli.output import check_picture, console, in_characters, in_format, say, write_new
-from phosphene.errors import SpecError, UnknownUnitError, nearest
+from phosphene.errors import SpecError, UnknownUnitError
 from phosphene.figures import layer_sheet, unit_sheet
 from phosphene.figures.site.folder import slug
 from phosphene.figures.views.atlas import AtlasView
 from phosphene.figures.views.names import Names
-from phosphene.naming import class_called
+from phosphene.naming import class_called, nearest_class
 from phosphene.units import Unit
 from phosphene.words import NO_BREAK, number, percent
 
@@ -101,8 +101,8 @@ def _looking(
         method(name)  # told now, before the network is made
     about = source(str(atlas), model, None, 0, device, trust, told)
     picture, _ = about.picture(image)
-    chosen = [about.network.unit(name) for name in units]
     with Atlas.open(atlas) as opened:
+        chosen = [about.network.unit(_one_unit(opened, name)) for name in units]
         figure = attributions_sheet(
             about.network, picture, chosen, opened, methods=methods or SHOWN
         )
@@ -134,14 +134,25 @@ def _sheet(atlas: Atlas, name: str) -> Image:
     return figure
 
 
+def _one_unit(atlas: Atlas, name: str) -> str:
+    """A class by its name in the atlas as its unit, any other text as it is; no whole layer."""
+    layers, names = {layer.name for layer in atlas.layers()}, AtlasView(atlas).names
+    if name in layers:
+        raise UnknownUnitError(
+            f"{name!r} is a layer; with --image name units of it, such as {name}:0"
+        )
+    _suggest_unit(name, layers)
+    return name if ":" in name or names.output is None else _class(names, name, {names.output})
+
+
 def _class(names: Names, name: str, layers: Collection[str]) -> str:
     """The unit of a class by its name."""
     outputs = names.outputs if names.output in layers else ()
     found = class_called(name, outputs)
     if found is None:
         raise UnknownUnitError(
-            f"the atlas has neither a layer nor a class {name!r}; "
-            f"{nearest(name, (*layers, *outputs))}"
+            f"no class or layer {name!r} in the atlas; "
+            f"{nearest_class(name, outputs, tuple(layers))}"
         )
     return f"{names.output}:{found}"
 

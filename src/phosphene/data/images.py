@@ -37,7 +37,7 @@ def default_resize(size: tuple[int, int]) -> int:
 
 def read_image(
     path: str | Path,
-    channels: int,
+    channels: int = 3,
     size: tuple[int, int] | None = None,
     resize: Resize | None = None,
 ) -> Float[Tensor, "c h w"]:

@@ -10,7 +10,7 @@ from torch.utils.data import Dataset
 from phosphene.data.folder import ImageFolder
 from phosphene.data.resize import Resize
 from phosphene.data.sources import SOURCES, Wanted, named
-from phosphene.errors import DataError, SpecError, nearest
+from phosphene.errors import DataError, InputError, SpecError, nearest
 from phosphene.network import find_factory
 
 SPLIT_FOLDERS = {
@@ -22,8 +22,8 @@ SPLIT_FOLDERS = {
 
 def load_data(
     spec: str,
-    channels: int,
-    size: tuple[int, int],
+    channels: int | None = None,
+    size: tuple[int, int] | None = None,
     split: str = "test",
     resize: Resize | None = None,
 ) -> Dataset[Any]:
@@ -38,13 +38,19 @@ def load_data(
 
     `resize` says how image files come to `size`, see `read_image`; other data has ways of its own.
 
-    A split in `spec` goes before `split`. Raises `SpecError` for a text that names no data and
-    `DataError` for data that cannot be read.
+    A split in `spec` goes before `split`. Raises `SpecError` for a text that names no data,
+    `InputError` without channels and size, and `DataError` for data that cannot be read.
 
     >>> data = load_data("digits", channels=3, size=(32, 32))
     >>> data.name, tuple(data[0].picture.shape)
     ('digits test', (3, 32, 32))
     """
+    if channels is None or size is None:
+        raise InputError(
+            f"what pictures to make of {spec!r} was not said; give the channels and size of the "
+            f"network's input: load_data({spec!r}, 1, (28, 28)) for a grey one of 28 x 28, "
+            f"load_data({spec!r}, 3, (224, 224)) for most that know photographs"
+        )
     folder = bool(spec) and Path(spec).is_dir()
     if resize is not None and not folder:
         raise SpecError(

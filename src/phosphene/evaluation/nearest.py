@@ -2,12 +2,14 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
+from torch.utils.data import Dataset
 
-from phosphene.data import Batch
+from phosphene.data import Batch, batches
 from phosphene.errors import DataError
 
 
@@ -31,13 +33,19 @@ class Neighbours:
 
 
 def nearest_neighbours(
-    pictures: Float[Tensor, "b c h w"], real: Iterable[Batch], k: int = 5
+    pictures: Float[Tensor, "b c h w"] | Float[Tensor, "c h w"],
+    real: Dataset[Any] | Iterable[Batch],
+    k: int = 5,
 ) -> Neighbours:
     """Find the neighbours of `pictures` in one pass over `real`, in memory b times k.
+
+    `real` is a dataset, or its batches as `phosphene.data.batches` makes them.
 
     Raises:
         DataError: fewer than k real pictures, or pictures of another size.
     """
+    pictures = pictures[None] if pictures.ndim == 3 else pictures
+    real = batches(real) if isinstance(real, Dataset) else real
     flat = pictures.flatten(1)
     distances = torch.empty(len(flat), 0)
     images = torch.empty(len(flat), 0, dtype=torch.long)

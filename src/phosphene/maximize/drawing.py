@@ -81,6 +81,7 @@ def draw(
     units: Meant,
     recipe: Recipe = STANDARD,
     *,
+    steps: int | None = None,
     seed: int = 0,
     spectrum: Spectrum | None = None,
     usual: Usual | None = None,
@@ -89,7 +90,7 @@ def draw(
     """Draw `units`, each layer's in one batch: one or several, as `phosphene.spellings` reads them.
 
     What the recipe leaves open is chosen for the layer, the spectrum of the data and what is
-    `usual` for it: see `chosen`.
+    `usual` for it: see `chosen`. `steps` go before the recipe's.
     A unit that stays silent is tried again: from other noise, with gradients that pass straight
     through closed rectifiers, and from a real picture if `starts` has one for each unit. What a
     unit gets does not depend on the others of the batch.
@@ -100,6 +101,7 @@ def draw(
     """
     network = network_of(network)
     wanted = units_of(network, units)
+    recipe = recipe if steps is None else replace(recipe, steps=steps)
     if starts is not None and len(starts) != len(wanted):
         raise ObjectiveError(
             f"{len(starts)} starts were given for {len(wanted)} units; give one for each"

@@ -13,9 +13,11 @@ from jaxtyping import Float
 from torch import Tensor
 
 from phosphene.canvas import Fourier
+from phosphene.canvas.spectrum import in_batches
 from phosphene.errors import DataError
 from phosphene.network import Network, remembered
 from phosphene.objectives import Outstanding, Term, Unfamiliar, Unusual, Values, unit_maps
+from phosphene.spellings import layers_of
 from phosphene.streams import Streams
 from phosphene.values import Value
 
@@ -64,17 +66,22 @@ class Usual(Value):
     def measure(
         cls,
         network: Network,
-        pictures: Iterable[Float[Tensor, "_ c h w"]],
-        layers: Sequence[str] | None = None,
+        pictures: Float[Tensor, "_ c h w"] | Iterable[Float[Tensor, "_ c h w"]],
+        layers: str | Sequence[str] | None = None,
     ) -> "Usual":
-        """Measure some batches of real pictures, by the layers that a study looks at unless given.
+        """Measure one or some batches of real pictures, by the layers that a study
+        looks at unless given.
 
         A few hundred pictures are enough; those to which some layer answers no number are left out.
         Raises `DataError` for fewer than two.
         """
-        names = [la.name for la in network.default_layers] if layers is None else list(layers)
+        names = (
+            [la.name for la in network.default_layers]
+            if layers is None
+            else layers_of(network, layers)
+        )
         found: dict[str, list[Tensor]] = {name: [] for name in names}
-        for batch in pictures:
+        for batch in in_batches(pictures):
             recording = network.record(batch, names)
             for name in names:
                 found[name].append(unit_maps(recording[name]).mean(2).cpu())

@@ -1,5 +1,6 @@
 """A module that has been looked at once: its layers, and which of them has the classes."""
 
+from collections.abc import Hashable
 from functools import reduce
 
 import torch
@@ -106,6 +107,8 @@ class Examined:
         """The layer called `name`; raises `UnknownLayerError` with the nearest names."""
         if name == LOGITS:
             return self.logits
+        if not isinstance(name, Hashable):
+            raise UnknownLayerError(f"{name!r:.80} was given where one layer is meant; give one")
         if name not in self.layers:
             found = self._known.trial.found
             hint = why_no_layer(

@@ -108,6 +108,11 @@ class Input(Value):
 
     def check_shape(self, pictures: object) -> None:
         """Raise `InputError` or `ChannelError` unless `pictures` is `b c h w` with our c."""
+        if isinstance(pictures, tuple):
+            raise InputError(
+                "a tuple was given where pictures are expected; of an item of a dataset give the "
+                "picture as a batch: data[3].picture[None], or data[3][0][None]"
+            )
         if not isinstance(pictures, Tensor):
             raise InputError(
                 f"pictures of type {type(pictures).__name__} were given; expected a tensor of "
@@ -118,7 +123,7 @@ class Input(Value):
             raise InputError(
                 f"pictures of shape {tuple(pictures.shape)} and type {pictures.dtype} were given; "
                 f"expected floats of shape (b, {self.channels}, h, w) in [0, 1]"
-                + ("; add the batch axis with [None]" if pictures.ndim == 3 else "")
+                + _axes_remedy(pictures)
             )
         if pictures.shape[1] != self.channels:
             raise ChannelError(
@@ -138,6 +143,20 @@ class Input(Value):
             )
 
 
+def suggested(given: object) -> str:
+    """How the input is written that a side, a size or a shape may stand for.
+
+    >>> suggested((1, 28, 28)), suggested(224)
+    ('Input(1, (28, 28))', 'Input(3, (224, 224))')
+    """
+    sides = tuple(given) if isinstance(given, tuple | list) else (given,)
+    if not (1 <= len(sides) <= 3 and all(isinstance(side, int) and side > 0 for side in sides)):
+        return "Input(3, (224, 224))"
+    size = (sides[-2:] * 2)[:2] if len(sides) > 1 else sides * 2
+    channels = sides[0] if len(sides) == 3 else 1 if size[0] <= 28 else 3
+    return f"Input({channels}, {size})"
+
+
 def _order(order: str | tuple[int, ...], channels: int) -> tuple[int, ...]:
     """The picture's channel at each of the network's places; () where that is the same."""
     if isinstance(order, str):
@@ -151,6 +170,14 @@ def _order(order: str | tuple[int, ...], channels: int) -> tuple[int, ...]:
             f"order {order} is no order of {channels} channels; each of 0 to {channels - 1} once"
         )
     return () if order == tuple(range(channels)) else order
+
+
+def _axes_remedy(pictures: Tensor) -> str:
+    missing = {
+        3: "; add the batch axis with [None]",
+        2: "; add the axes of batch and channel with [None, None]",
+    }
+    return missing.get(pictures.ndim, "")
 
 
 def _channel_remedy(given: int, expected: int) -> str:

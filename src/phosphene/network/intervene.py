@@ -19,6 +19,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from phosphene.errors import InputError, UnknownUnitError
+from phosphene.naming import listed
 from phosphene.network.discovery.layers import Layer
 from phosphene.network.discovery.trial import trial_pictures
 from phosphene.network.feed import ANY
@@ -115,23 +116,24 @@ class Intervention:
         self,
         pictures: Float[Tensor, "b c h w"],
         masks: Bool[Tensor, "variants units"],
-        layers: Collection[str] = (LOGITS,),
+        layers: str | Collection[str] = (LOGITS,),
     ) -> Recording:
         """The values of `layers` for every picture under every mask, mask by mask: `variants·b …`.
 
         The units of a mask have their given values, all others what they answer. What comes before
         the layer is computed once for all variants, unless a connection leads around it.
         """
+        layers = listed(layers)
         return self._record(pictures, masks, layers, self.late(layers))
 
-    def late(self, layers: Collection[str] = (LOGITS,)) -> bool:
+    def late(self, layers: str | Collection[str] = (LOGITS,)) -> bool:
         """Whether `layers` see the variants right that part ways at the layer, as a trial shows.
 
         Where a connection leads around it, copies of its values do not fit the rest, or are not
         answered as copies of the pictures are; nor does a network take them that needs its
         pictures in some number.
         """
-        asked = frozenset(layers)
+        asked = frozenset(listed(layers))
         if asked not in self._late:
             self._late[asked] = self.network.feed == ANY and self._try(asked)
         return self._late[asked]

@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from phosphene.naming import listed
 from phosphene.network.edges import feeds_of
 from phosphene.network.feed import ANY
 from phosphene.network.fields.between import Between, between_for
@@ -38,7 +39,7 @@ class Onward(Sight):
         self,
         layer: str,
         values: Float[Tensor, "n ..."],
-        layers: Collection[str],
+        layers: str | Collection[str],
         size: tuple[int, int] | None = None,
     ) -> Recording:
         """What `layers` answer where `layer` has these values, n variants of them.
@@ -47,7 +48,7 @@ class Onward(Sight):
         comes from the values alone; where a connection leads around the layer, it does not fit.
         """
         black = torch.zeros(1, self.input.channels, *(size or self.input.size)).to(self.device)
-        sites = {name: self.layer(name).site for name in layers}
+        sites = {name: self.layer(name).site for name in listed(layers)}
         site = self.layer(layer).site
 
         def put(path: str, call: int, output: Any, picture: Grid) -> Any:

@@ -2,8 +2,8 @@
 
 from dataclasses import replace
 
-from phosphene.errors import NetworkError, UnknownUnitError, nearest
-from phosphene.naming import class_called
+from phosphene.errors import NetworkError, UnknownUnitError
+from phosphene.naming import as_number, class_called, nearest_class, numbers_of
 from phosphene.network.discovery.logits import Reading, Unread
 from phosphene.network.examined import Examined
 from phosphene.network.turns import once
@@ -53,15 +53,16 @@ class Outputs(Examined):
         return self.labels or tuple(str(i) for i in range(count))
 
     def unit(self, named: object) -> Unit:
-        """The unit that is meant by a `Unit`, a text such as `conv2:17`, or the name of a class.
+        """The unit meant by a `Unit`, a text such as `conv2:17`, or a class's name or number.
 
         `<logits>:3` is unit 3 of whichever layer has the classes: one unit has one name.
 
         Raises:
             UnknownLayerError, UnknownUnitError: there is none, with the nearest names.
         """
-        if isinstance(named, int) and not isinstance(named, bool):
-            named = str(named)
+        number = as_number(named)
+        if number is not None:
+            return self._numbered(number)
         if isinstance(named, str) and ":" not in named:
             return self._class_unit(named)
         unit = Unit.of(named)
@@ -75,17 +76,27 @@ class Outputs(Examined):
             return f"class {class_name(self.classes, unit.index)}"
         return str(unit)
 
+    def _numbered(self, number: int) -> Unit:
+        count = len(self.classes) if self.classifies else 0
+        if not 0 <= number < count:
+            known = f"has classes 0 to {count - 1}" if count else "has no classes"
+            raise UnknownUnitError(
+                f"a number alone is a class, and {self.name} {known}; {number} was asked for. "
+                f"A unit of a layer is written layer:number, such as conv2:{max(number, 0)}"
+            )
+        return Unit(self.logits.name, number)
+
     def _class_unit(self, name: str) -> Unit:
         classes = self.classes if self.classifies else ()
-        found = class_called(name, classes)
-        if found is not None:
-            return Unit(self.logits.name, found)
-        if name in self.layers:
+        if name in self.layers and not numbers_of(name, classes):
             units = self.layers[name].units
             raise UnknownUnitError(
                 f"{name!r} is a layer, with units 0 to {units - 1}; write one as {name}:0"
             )
+        found = class_called(name, classes)
+        if found is not None:
+            return Unit(self.logits.name, found)
         raise UnknownUnitError(
             f"{name!r} is neither a unit, written layer:number such as conv2:17, nor a class of "
-            f"{self.name}; {nearest(name, (*classes, *self.layers))}"
+            f"{self.name}; {nearest_class(name, classes, tuple(self.layers))}"
         )

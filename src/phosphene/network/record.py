@@ -9,6 +9,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from phosphene.errors import InputError
+from phosphene.naming import listed
 from phosphene.network.discovery.cost import multiply_adds
 from phosphene.network.discovery.guess import guess_input
 from phosphene.network.edges import weights_of
@@ -16,7 +17,7 @@ from phosphene.network.fields.between import Between
 from phosphene.network.fields.pieces import Pieces
 from phosphene.network.fields.windows import Patch
 from phosphene.network.freezing import frozen, steady
-from phosphene.network.inputs import Input
+from phosphene.network.inputs import Input, suggested
 from phosphene.network.lenses import Lens
 from phosphene.network.loading.files import files_of, know_again
 from phosphene.network.loading.spec import Spec
@@ -76,7 +77,7 @@ class Network(Outputs, Onward):
         if not isinstance(input, Input | None):
             raise InputError(
                 f"{input!r:.80} was given as a network's input; give an Input, such as "
-                "Input(3, (224, 224)): channels, then height and width"
+                f"{suggested(input)}: channels, then height and width"
             )
         self.module = module
         self.input = guess_input(module) if input is None else input
@@ -152,9 +153,14 @@ class Network(Outputs, Onward):
         return found
 
     def record(
-        self, pictures: Float[Tensor, "b c h w"], layers: str | Collection[str], stop: bool = True
+        self,
+        pictures: Float[Tensor, "b c h w"],
+        layers: str | Collection[str] | None = None,
+        stop: bool = True,
     ) -> Recording:
         """Run on `pictures` and record one layer or several, stopping after the deepest of them.
+
+        Without `layers` it is all of them.
 
         Raises:
             InputError, ChannelError, SizeError: the pictures do not fit.
@@ -162,7 +168,7 @@ class Network(Outputs, Onward):
         """
         self.input.check_shape(pictures)
         pictures = pictures.to(self.device)
-        layers = [layers] if isinstance(layers, str) else layers
+        layers = self.layers if layers is None else listed(layers)
         sites = {name: self.layer(name).site for name in layers}
         recorded = self._passes.values(pictures, sites, stop=stop)
         if LOGITS not in recorded:

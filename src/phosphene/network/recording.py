@@ -123,8 +123,9 @@ class Passes:
         ):
             raise NetworkError(no_gradient(self.name, error)) from error
         if pictures.shape[2:] != self.input.size:
+            given = f"{pictures.shape[2]} x {pictures.shape[3]}"
             raise SizeError(
-                f"pictures of {pictures.shape[2]} x {pictures.shape[3]} were given to {self.name}, "
-                f"which takes {self.input.size[0]} x {self.input.size[1]} and cannot run on "
-                f"another size ({error}). Resize the pictures"
+                f"pictures of {given} were given to {self.name}, which takes "
+                f"{self.input.size[0]} x {self.input.size[1]} and cannot run on {given} "
+                f"({error}). Resize the pictures"
             ) from error

@@ -19,7 +19,7 @@ from phosphene.probes.question import UNITS, Question
 from phosphene.probes.subject import Subject
 from phosphene.progress import tell, telling
 from phosphene.results import Result
-from phosphene.spellings import Model, network_of
+from phosphene.spellings import Model, layer_of, network_of
 from phosphene.survey import responses
 from phosphene.words import class_name, literal, number, plural
 
@@ -102,7 +102,7 @@ class Dissection(Result):
 def dissect(
     network: Model,
     dataset: Dataset[Any],
-    layer: str,
+    layer: str | Sequence[str],
     labels: Sequence[str] = (),
 ) -> Dissection:
     """Rank all labelled pictures by each unit's response; how far ahead are those of one label?
@@ -120,6 +120,7 @@ def dissect(
     the question; Everingham et al. 2010 for the measure.
     """
     network = network_of(network)
+    layer = layer_of(network, layer)
     site = network.layer(layer)
     values: list[Tensor] = []
     given: list[Tensor] = []

@@ -20,7 +20,7 @@ from phosphene.probes.subject import Subject
 from phosphene.probes.texts import numbers
 from phosphene.progress import counted, telling
 from phosphene.results import Result
-from phosphene.spellings import Model, Shown, network_of, picture_of
+from phosphene.spellings import Model, Shown, layer_of, network_of, picture_of
 from phosphene.streams import Streams
 from phosphene.transforms import RandomAffine, resized
 from phosphene.words import number, plural
@@ -71,7 +71,7 @@ class Dream(Result):
 def dream(
     network: Model,
     picture: Shown,
-    target: str | Term,
+    target: str | Term | Sequence[str],
     *,
     units: Sequence[int] | None = None,
     recipe: Recipe = DREAM,
@@ -116,10 +116,12 @@ def dream(
     )
 
 
-def _objective(network: Network, target: str | Term, units: Sequence[int] | None) -> Term:
+def _objective(
+    network: Network, target: str | Term | Sequence[str], units: Sequence[int] | None
+) -> Term:
     if isinstance(target, Term):
         return target
-    layer = network.layer(target).name
+    layer = layer_of(network, target)
     if units is None:
         return Norm(layer)
     return Norm(layer, tuple(network.unit(f"{layer}:{unit}").index for unit in units))

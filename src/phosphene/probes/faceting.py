@@ -1,5 +1,6 @@
 """Several unlike pictures of one unit: the different things that it answers to."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,7 +18,7 @@ from phosphene.probes.question import DRAW, Question
 from phosphene.probes.subject import Subject
 from phosphene.progress import tell, telling
 from phosphene.results import Result
-from phosphene.spellings import Meant, Model, network_of, objective_of
+from phosphene.spellings import Meant, Model, layer_of, network_of, objective_of
 from phosphene.streams import Streams
 from phosphene.words import number, plural
 
@@ -61,7 +62,7 @@ class Facets(Result):
 def facets(
     network: Model,
     unit: Meant,
-    layer: str,
+    layer: str | Sequence[str],
     *,
     count: int = 4,
     diversity: float = 0.5,
@@ -84,7 +85,7 @@ def facets(
         raise ObjectiveError(f"{count} pictures cannot differ from one another; ask for two")
     network = network_of(network)
     objective = objective_of(network, unit)
-    unlike = Diversity(network.layer(layer).name)
+    unlike = Diversity(layer_of(network, layer))
     names = [f"{objective}/{i}" for i in range(count)]
 
     def painted(term: Term) -> Tensor:

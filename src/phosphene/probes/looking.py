@@ -88,6 +88,7 @@ def look(
     *,
     examples: int = 6,
     recipe: Recipe = STANDARD,
+    steps: int | None = None,
     seed: int = 0,
 ) -> Look:
     """Look at one or several units: draw each, and find what excites it most in `data`.
@@ -97,6 +98,7 @@ def look(
     pictures. With data, which is gone through once, what is drawn has its spectrum, `examples`
     patches are kept of each unit, and the maps below them are guided backpropagation's. A unit
     with a position, such as `conv2:17@3,3`, is looked for at that position alone.
+    `steps` go before the recipe's.
 
     Raises:
         UnknownLayerError, UnknownUnitError: with the nearest names.
@@ -115,7 +117,7 @@ def look(
         tell(0, parts, "looking through the data")
         spectrum, tops, count = _gone_through(network, pictures, wanted, examples)
     tell(parts - 1, parts, "drawing")
-    drawings = draw(network, wanted, recipe, seed=seed, spectrum=spectrum)
+    drawings = draw(network, wanted, recipe, steps=steps, seed=seed, spectrum=spectrum)
     tell(parts, parts)
     names = tuple(network.called(unit) for unit in wanted)
     seen: list[tuple[Seen, ...]] = [()] * len(wanted)

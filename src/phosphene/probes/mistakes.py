@@ -89,16 +89,18 @@ class Misread(Result):
 def misread(
     network: Model,
     dataset: Dataset[Any],
-    span: range | None = None,
+    span: range | str | None = None,
     *,
     keep: int = 200,
 ) -> Misread:
-    """Read the pictures of `dataset` whose places are in `span` (all by default).
+    """Read the pictures of `dataset` whose places are in `span` (all by default), as a
+    range or as from:to, such as "0:200".
 
     The pictures of the first `keep` mistakes are kept, and the scores of all.
 
     Raises:
         NetworkError: the network does not classify.
+        SpecError: a span that is no such text.
         DataError: a span outside the data, or one without any labelled picture; a label that the
             network has no class for.
 
@@ -106,7 +108,8 @@ def misread(
     """
     network = network_of(network)
     total = length(dataset)
-    span = range(total) if span is None else span
+    if not isinstance(span, range):
+        span = spanned(span, total)
     if not span or span[0] < 0 or span[-1] >= total or span.step < 1:
         raise DataError(
             f"places {span.start} to {span.stop - 1} were asked for; the data has 0 to {total - 1}"

@@ -15,9 +15,8 @@ from phosphene.maximize.scoring import score
 from phosphene.network import Network
 from phosphene.objectives import Direction, Term, unit_maps
 from phosphene.results import Result
-from phosphene.spellings import Meant, Model, Shown, network_of, objective_of, pictures_of
+from phosphene.spellings import Meant, Model, Shown, each_of, network_of, objective_of, pictures_of
 from phosphene.streams import Streams
-from phosphene.units import Unit
 from phosphene.values import identity
 from phosphene.words import number, plural
 
@@ -84,11 +83,10 @@ def picture(
 
 def _each(network: Network, objectives: Meant) -> list[Term]:
     """One objective for each that was given, also where one alone was."""
-    if isinstance(objectives, Term | Unit | str):
-        return [objective_of(network, objectives)]
-    if not len(objectives):
+    each = each_of(objectives)
+    if not each:
         raise ObjectiveError("no objectives were given to draw a picture for; give at least one")
-    return [objective_of(network, objective) for objective in objectives]
+    return [objective_of(network, objective) for objective in each]
 
 
 @torch.no_grad()

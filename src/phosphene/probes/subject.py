@@ -20,7 +20,7 @@ from phosphene.errors import DataError, SpecError
 from phosphene.network import Network, load_weights
 from phosphene.probes.texts import file_hash, span
 from phosphene.progress import tell
-from phosphene.spellings import class_number
+from phosphene.spellings import class_number, class_numbers
 from phosphene.units import Unit
 
 Made = TypeVar("Made")
@@ -148,8 +148,7 @@ class Subject(ABC):
         """The numbers of classes that are named, separated by commas; None for all of them."""
         if names is None:
             return None
-        known = self.network.classes
-        return tuple(class_number(name.strip(), known) for name in names.split(","))
+        return class_numbers(names, self.network.classes)
 
     def resolved(self, kind: str, value: Any) -> Any:
         """What an option of that kind stands for here, as a plain value."""

@@ -15,9 +15,9 @@ def span(text: str | None, count: int) -> range:
     """
     if text is None:
         return range(count)
-    match = re.fullmatch(r"(\d*):(\d*)", text)
+    match = re.fullmatch(r"(\d*):(\d*)", text) if isinstance(text, str) else None
     if match is None:
-        raise SpecError(f"--slice {text!r} is not from:to, such as 0:200")
+        raise SpecError(f"slice {text!r} is not from:to, such as 0:200")
     return range(int(match[1] or 0), min(count, int(match[2] or count)))
 
 
