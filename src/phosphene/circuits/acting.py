@@ -39,7 +39,7 @@ class Acting(NamedTuple):
         return cls(place, here, order, slope, values)
 
 
-def needed(edges: Edges, share: float) -> Float[Tensor, "b"]:
+def needed(edges: Edges, share: float) -> Int[Tensor, "b"]:
     """The smallest number of units that hold a share of all scores' magnitude, per picture."""
     sizes = edges.score.abs().sort(dim=1, descending=True).values.cumsum(1)
     return 1 + (sizes < share * sizes[:, -1:]).sum(1)

@@ -128,12 +128,17 @@ class Edges(Result):
         return order if k is None else order[:, :k]
 
     @property
+    def first(self) -> Term:
+        """The target in the first picture."""
+        return self.term if self.term.batch is None else self.term.take([0])
+
+    @property
     def summary(self) -> str:
         """What the first picture's target is made of, and what is to be said of all."""
         pictures = plural(len(self.values), "picture")
         parts = [f"{i} {signed(float(self.score[0, i]))}" for i in self.strongest(5)[0].tolist()]
         told = [
-            f"{self.source} -> {self.term}: {number(float(self.values[0]))} on the first of "
+            f"{self.source} -> {self.first}: {number(float(self.values[0]))} on the first of "
             f"{pictures}",
             f"strongest units, by what they add over the {self.baseline.name} baseline: "
             f"{', '.join(parts)}",

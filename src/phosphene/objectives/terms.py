@@ -99,7 +99,7 @@ class Neuron(LayerTerm):
     def __str__(self) -> str:
         if self.y is None and self.x is None:
             return f"{_units(self.layer, self.index)}@centre"
-        where = ",".join("centre" if v is None else str(v) for v in (self.y, self.x))
+        where = ",".join("centre" if v is None else _place(v) for v in (self.y, self.x))
         return f"{_units(self.layer, self.index)}@{where}"
 
 
@@ -255,6 +255,10 @@ def at_places(layer: Layer, index: int, places: Sequence[int]) -> Term:
 
 def _units(layer: str, index: PerImage) -> str:
     return f"{layer}:{_listed(index)}"
+
+
+def _place(value: PerImage) -> str:
+    return _listed(value) if isinstance(value, int) or len(value) == 1 else str(value)
 
 
 def _listed(index: Any) -> str:

@@ -18,12 +18,14 @@ PICTURES, UNITS = 4, 12
 def edges_sheet(edges: Edges, pictures: int = PICTURES, units: int = UNITS) -> Image.Image:
     """The first pictures, each with its strongest units as bars: scores, and what was measured."""
     words = (
-        f"What each unit of {edges.source} adds to {edges.term}, over the {edges.baseline.name} "
+        f"What each unit of {edges.source} adds to its target, over the {edges.baseline.name} "
         "baseline: blue adds, red holds down. Beside it what is lost without it, what it gives "
         "alone and what raising it adds, where that was measured; (!) where removing it does not "
         "do what the score says."
     )
-    paper = titled(f"{edges.source} → {edges.term}", words)
+    several = len(set(edges.values.tolist())) > 1
+    target = str(edges.first).partition("@")[0] if several else edges.first
+    paper = titled(f"{edges.source} → {target}", words)
     for row in range(min(pictures, len(edges.values))):
         _picture(paper, edges, row, units)
     left = len(edges.values) - pictures
