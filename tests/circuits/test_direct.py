@@ -6,7 +6,7 @@ from torch import nn
 
 from laws import unchanged
 from phosphene.circuits import direct, edges, measure
-from phosphene.circuits.direct import between
+from phosphene.circuits.direct_effects import between
 from phosphene.errors import InputError, UnknownUnitError
 from phosphene.network import Input, Network
 from planted import ALL, Planted

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from circuits.branching import branching
 from phosphene.circuits import stages
-from phosphene.circuits.stages import called
+from phosphene.circuits.staging import called
 from phosphene.errors import ObjectiveError, UnknownLayerError
 from phosphene.network import Input, Network
 from phosphene.units import Unit

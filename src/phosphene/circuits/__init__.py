@@ -1,19 +1,19 @@
 """What a unit is made of: edges from the units of earlier layers, each scored and measured."""
 
 from phosphene.circuits.baseline import Baseline
-from phosphene.circuits.direct import direct
+from phosphene.circuits.direct_effects import direct
 from phosphene.circuits.edge import Edges, edges
-from phosphene.circuits.graph import Graph, graph
+from phosphene.circuits.feeding import Whole, Wholes, wholes
+from phosphene.circuits.graphs import Graph, graph
 from phosphene.circuits.growing import parts
 from phosphene.circuits.measuring import EFFECTS, interactions, measure
+from phosphene.circuits.reasoning import why
 from phosphene.circuits.reasons import Flip, Way, Why
 from phosphene.circuits.smallest import ORDERS, circuit
-from phosphene.circuits.stages import stages
+from phosphene.circuits.staging import stages
 from phosphene.circuits.subset import Circuit
 from phosphene.circuits.target import target_of
 from phosphene.circuits.tree import Edge, Part, Rest, Tree
-from phosphene.circuits.wholes import Whole, Wholes, wholes
-from phosphene.circuits.why import why
 
 __all__ = [
     "EFFECTS",

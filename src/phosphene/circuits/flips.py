@@ -6,7 +6,7 @@ from torch import Tensor
 from phosphene.circuits.baseline import Baseline
 from phosphene.circuits.edge import spread
 from phosphene.circuits.reasons import Flip
-from phosphene.circuits.stages import called
+from phosphene.circuits.staging import called
 from phosphene.circuits.target import Case
 from phosphene.network import Intervention, Network
 from phosphene.scores import probabilities

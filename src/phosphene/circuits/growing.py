@@ -11,7 +11,7 @@ from phosphene.circuits.acting import Acting, looked_at, needed, path_maps
 from phosphene.circuits.baseline import Baseline, baselines_of
 from phosphene.circuits.edge import Edges, spread
 from phosphene.circuits.measuring import measure
-from phosphene.circuits.stages import called, stages
+from phosphene.circuits.staging import called, stages
 from phosphene.circuits.target import Case, Target, target_of
 from phosphene.circuits.tree import Edge, Part, Rest, Tree
 from phosphene.errors import InputError

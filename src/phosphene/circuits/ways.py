@@ -15,7 +15,7 @@ from phosphene.circuits.acting import Acting, path_maps
 from phosphene.circuits.baseline import Baseline
 from phosphene.circuits.edge import spread
 from phosphene.circuits.reasons import Way
-from phosphene.circuits.stages import called
+from phosphene.circuits.staging import called
 from phosphene.circuits.target import Case, Target
 from phosphene.network import replace
 from phosphene.objectives import Along, Values, unit_maps

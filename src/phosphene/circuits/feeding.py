@@ -9,7 +9,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from phosphene.circuits.baseline import Baseline, baselines_of, sampled
-from phosphene.circuits.stages import called, stages
+from phosphene.circuits.staging import called, stages
 from phosphene.errors import InputError, NetworkError
 from phosphene.network import Intervention, Network
 from phosphene.objectives import unit_maps

@@ -7,7 +7,7 @@ import torch
 from phosphene.circuits.baseline import baselines_of
 from phosphene.circuits.flips import FLIPPING, flip_of
 from phosphene.circuits.reasons import Why
-from phosphene.circuits.stages import stages
+from phosphene.circuits.staging import stages
 from phosphene.circuits.target import Case, Target
 from phosphene.circuits.ways import ways_to
 from phosphene.errors import InputError
