@@ -100,6 +100,6 @@ def test_results_of_an_earlier_revision_are_not_mixed_with_later_ones(
 
 def test_jobs_about_units_may_be_impossible_and_others_may_not() -> None:
     assert {name for name, kind in KINDS.items() if issubclass(kind, UnitsJob)} == {
-        "examples", "pictures"
+        "edges", "examples", "pictures"
     }  # fmt: skip
     assert [name for name, kind in KINDS.items() if kind.needs == EVERYTHING] == ["findings"]

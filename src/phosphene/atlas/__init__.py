@@ -3,6 +3,7 @@
 from phosphene.atlas.claims import claim, claimed
 from phosphene.atlas.codec import quantise
 from phosphene.atlas.damage import Damage
+from phosphene.atlas.made import UnitEdge
 from phosphene.atlas.records import (
     ArrayRecord,
     Document,
@@ -35,6 +36,7 @@ __all__ = [
     "ProbeRecord",
     "Record",
     "Skipped",
+    "UnitEdge",
     "UnitRecord",
     "Verdict",
     "blaming_damage",

@@ -17,6 +17,7 @@ from phosphene.atlas.damage import (
     Damage,
 )
 from phosphene.atlas.files import translated
+from phosphene.atlas.made import UnitEdge, between, made_of, part_of
 from phosphene.atlas.records import (
     ARRAYS,
     DOCUMENTS,
@@ -155,6 +156,21 @@ class Reader(Rows):
         """The indices of all images that were kept."""
         found = (image for (image,) in self._query("SELECT image FROM images"))
         return frozenset(image for image in found if isinstance(image, int))
+
+    def made_of(self, layer: str, unit: int) -> tuple[UnitEdge, ...]:
+        """What a unit is made of in general: the units of earlier layers that add most to it."""
+        self._require_unit(layer, unit)
+        return tuple(made_of(self, layer, unit))
+
+    def part_of(self, layer: str, unit: int) -> tuple[UnitEdge, ...]:
+        """What a unit is a part of in general: the units of later layers that it adds most to."""
+        self._require_unit(layer, unit)
+        return tuple(part_of(self, layer, unit))
+
+    def edges(self, layer: str) -> tuple[dict[str, Any], ...]:
+        """How the edges to a layer were measured, and how far each unit's can be trusted."""
+        self.layer(layer)
+        return tuple(about for about, _ in between(self, target=layer))
 
     def findings(self) -> tuple[Finding, ...]:
         """What was found out, in the order it should be told."""

@@ -114,7 +114,7 @@ class Atlas(Reader):
         params: Mapping[str, Any] | None = None,
         seed: int | None = None,
         *,
-        replaces: Callable[[Job], bool] | None = None,
+        replaces: Callable[[Job], bool | None] | None = None,
     ) -> Iterator["JobWriter"]:
         """Run one piece of work: all it adds is kept when the block ends, or nothing of it.
 
@@ -124,7 +124,8 @@ class Atlas(Reader):
         failed job unless an earlier run of the job was done, and goes on its way.
 
         With `replaces` the job is the one of its kind: it takes the place of each other that this
-        says of, and nothing of it is kept where there is one of which it does not.
+        says of, and nothing of it is kept where there is one of which it does not. Of which it says
+        None, that may stand beside it.
         """
         self._require_writable()
         start = time.perf_counter()
@@ -230,14 +231,17 @@ class Atlas(Reader):
         wanted = "SELECT seconds, finished FROM jobs WHERE key = ? AND state = 'done'"
         return self._query(wanted, key)
 
-    def _replaced(self, key: str, kind: str, replaces: Callable[[Job], bool] | None) -> bool:
+    def _replaced(self, key: str, kind: str, replaces: Callable[[Job], bool | None] | None) -> bool:
         """Drop what the one job of its kind replaces; False where there is one it does not."""
         if replaces is None:
             return True
         rivals = [job for job in self.jobs(kind) if job.key != key and job.state == "done"]
-        if not all(map(replaces, rivals)):
+        place = {rival.key: replaces(rival) for rival in rivals}
+        if False in place.values():
             return False
         for rival in rivals:
+            if place[rival.key] is None:
+                continue
             self._execute("DELETE FROM jobs WHERE key = ?", rival.key)
         return True
 

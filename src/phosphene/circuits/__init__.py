@@ -3,7 +3,9 @@
 from phosphene.circuits.baseline import Baseline
 from phosphene.circuits.direct_effects import direct
 from phosphene.circuits.edge import Edges, edges
+from phosphene.circuits.facts import Facts
 from phosphene.circuits.feeding import Whole, Wholes, wholes
+from phosphene.circuits.general import GeneralEdges, general_edges
 from phosphene.circuits.graphs import Graph, graph
 from phosphene.circuits.growing import parts
 from phosphene.circuits.measuring import EFFECTS, interactions, measure
@@ -22,7 +24,9 @@ __all__ = [
     "Circuit",
     "Edge",
     "Edges",
+    "Facts",
     "Flip",
+    "GeneralEdges",
     "Graph",
     "Part",
     "Rest",
@@ -34,6 +38,7 @@ __all__ = [
     "circuit",
     "direct",
     "edges",
+    "general_edges",
     "graph",
     "interactions",
     "measure",

@@ -1,9 +1,9 @@
 """Edges checked by running them: units removed, kept alone, raised, and removed in pairs."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
-from functools import partial
+from functools import cached_property, partial
 from math import prod
 
 import torch
@@ -11,9 +11,10 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from phosphene.circuits.baseline import Baseline
 from phosphene.circuits.edge import Edges
 from phosphene.errors import InputError
-from phosphene.network import Between, Intervention
+from phosphene.network import Between, Intervention, Network
 from phosphene.network.fields.rows import Row, row_at
 from phosphene.objectives import Neuron, PerImage
 
@@ -95,22 +96,27 @@ def interactions(edges: Edges, k: int = 8, *, windows: bool = True) -> Float[Ten
 class Stretch(ABC):
     """The network from the source of some edges on, to their target."""
 
-    def __init__(self, edges: Edges) -> None:
-        self.edges = edges
+    def __init__(self, baseline: Baseline) -> None:
+        self.baseline = baseline
 
-    @torch.no_grad()
     def __call__(self, masks: Masks, high: bool = False) -> Float[Tensor, "b variants"]:
         """The target on each picture under each of its masks.
 
         The units of a mask have their baseline, or else what is high for them.
         """
-        levels = self.edges.baseline.high if high else self.edges.baseline.values
-        assert levels is not None, "asked for by `measure`"
         images = torch.arange(len(masks)).repeat_interleave(masks.shape[1])
-        flat, together = masks.flatten(0, 1), max(1, _NUMBERS // self.size)
-        parts = zip(images.split(together), flat.split(together), strict=True)
-        found = [self.targets(some, under, levels) for some, under in parts]
-        return torch.cat(found).view(masks.shape[:2])
+        return self.under(images, masks.flatten(0, 1), high).view(masks.shape[:2])
+
+    @torch.no_grad()
+    def under(
+        self, images: Int[Tensor, "n"], masks: Bool[Tensor, "n units"], high: bool = False
+    ) -> Float[Tensor, "n"]:
+        """The target on n pictures, by their numbers, each under one mask."""
+        levels = self.baseline.high if high else self.baseline.values
+        assert levels is not None, "asked for by `measure`"
+        together = max(1, _NUMBERS // self.size)
+        parts = zip(images.split(together), masks.split(together), strict=True)
+        return torch.cat([self.targets(some, under, levels) for some, under in parts])
 
     @property
     @abstractmethod
@@ -128,7 +134,8 @@ class Whole(Stretch):
     """By whole maps, in any network, of any objective."""
 
     def __init__(self, edges: Edges) -> None:
-        super().__init__(edges)
+        super().__init__(edges.baseline)
+        self.edges = edges
         self._interventions: dict[int, Intervention] = {}
 
     @property
@@ -159,17 +166,37 @@ class Windowed(Stretch):
     Where the last stretch is linear, variants are worked out up to there, see `Row`.
     """
 
-    def __init__(self, edges: Edges, target: Neuron, between: Between) -> None:
-        super().__init__(edges)
-        self.target, self.between = target, between
-        network, count = edges.network, len(edges.pictures)
+    def __init__(
+        self,
+        network: Network,
+        source: str,
+        baseline: Baseline,
+        target: Neuron,
+        *,
+        between: Between,
+        values: Iterable[Float[Tensor, "units h w"]],
+    ) -> None:
+        """From the source's maps, one of each picture."""
+        super().__init__(baseline)
+        self.network, self.source = network, source
+        self.target, self.between, maps = target, between, tuple(values)
         y, x = target.position(*network.layer(target.layer).shape[1:])
-        self.index, self.y, self.x = (_each(value, count) for value in (target.index, y, x))
-        with torch.no_grad():
-            values = network.record(edges.pictures, [edges.source])[edges.source]
-        places = zip(values, self.y, self.x, strict=True)
+        self.index, self.y, self.x = (_each(value, len(maps)) for value in (target.index, y, x))
+        places = zip(maps, self.y, self.x, strict=True)
         self.windows = torch.stack([value[:, *between.pieces.box(*at)] for value, *at in places])
-        self.row = None if between.linear is None else self._row(between.linear)
+
+    @cached_property
+    def row(self) -> Row | None:
+        """The targets as linear maps of a layer on the way, where they are such."""
+        return None if self.between.linear is None else self._row(self.between.linear)
+
+    @property
+    def slopes(self) -> Float[Tensor, "b units h w"]:
+        """∂t/∂a at each place of the windows."""
+        row = self.row
+        if row is None or row.layer != self.source:
+            row = row_at(partial(self._leads, range(len(self.windows))), self.source, self.windows)
+        return row.weights
 
     @property
     def size(self) -> int:
@@ -182,7 +209,7 @@ class Windowed(Stretch):
         given = levels.to(windows)[:, None, None]
         variants = torch.where(masks[:, :, None, None], given, windows)
         if self.row is None:
-            return self._leads(images.tolist(), self.edges.source, variants)
+            return self._leads(images.tolist(), self.source, variants)
         return self.row.take(images)(self._onward(variants, self.row.layer))
 
     def _row(self, layer: str) -> Row:
@@ -199,14 +226,13 @@ class Windowed(Stretch):
         y = tuple(rows[self.y[i]][1] for i in images)
         x = tuple(columns[self.x[i]][1] for i in images)
         inside, size = Neuron(self.target.layer, index, y, x), self.between.size
-        return inside(self.edges.network.onward(layer, values, inside.layers, size))
+        return inside(self.network.onward(layer, values, inside.layers, size))
 
     def _onward(self, variants: Tensor, layer: str) -> Tensor:
         """What a layer on the way, or the source itself, answers to variants of the windows."""
-        source = self.edges.source
-        if layer == source:
+        if layer == self.source:
             return variants
-        return self.edges.network.onward(source, variants, [layer], self.between.size)[layer]
+        return self.network.onward(self.source, variants, [layer], self.between.size)[layer]
 
 
 def _each(value: PerImage, count: int) -> tuple[int, ...]:
@@ -220,5 +246,9 @@ def stretch(edges: Edges, windows: bool = True) -> Stretch:
     if windows and own and isinstance(term, Neuron):
         between = network.between(edges.source, term.layer)
         if between is not None:
-            return Windowed(edges, term, between)
+            with torch.no_grad():
+                values = network.record(edges.pictures, [edges.source])[edges.source]
+            return Windowed(
+                network, edges.source, edges.baseline, term, between=between, values=values
+            )
     return Whole(edges)

@@ -8,6 +8,7 @@ import typer
 from rich.markup import escape
 
 from phosphene.canvas import Chosen, Description
+from phosphene.circuits.general import K
 from phosphene.cli import options
 from phosphene.cli.arguments import Device, Model, Seed
 from phosphene.cli.chosen import of_classes
@@ -72,6 +73,10 @@ def build_command(
         bool, typer.Option(help="Also draw the neuron in the middle of each map.")
     ] = True,
     examples: Annotated[int, typer.Option(help="Strongest real pictures to keep per unit.")] = 9,
+    edges: Annotated[
+        int,
+        typer.Option(help="Strongest parts and wholes to keep per unit, measured; 0 for none."),
+    ] = K,
     workers: Annotated[
         int, typer.Option(help="Processes that read images ahead; 0 reads in this one.")
     ] = 0,
@@ -113,6 +118,7 @@ def build_command(
         examples=examples,
         seed=seed,
         workers=workers,
+        edges=edges,
         units=(*options.patterns(units), *of_classes(network, classes)),
     )
     source = {"model": model, "data": data, FROM: seen_from(out)} | told.source

@@ -32,6 +32,8 @@ def _given(study: Study) -> tuple[Told, Aims]:
         "batch": settings.batch,
         "seed": settings.seed,
     }
+    if settings.edges:
+        told["edges"] = settings.edges
     if study.chosen:
         told["units"] = _units(study.chosen)
     return told, {f"{r.aim}s": dict(_flat(r.to_json())) for r in settings.recipes}
@@ -44,6 +46,8 @@ def _found(atlas: Atlas) -> tuple[Told, Aims]:
         if job.kind == "pass":
             told |= {name: job.params[name] for name in ("layers", "examples", "batch")}
             told["seed"] = job.seed
+        if job.kind == "edges":
+            told["edges"] = job.params["edges"]
         if job.kind == "describe" and "chosen" in job.params:
             told["units"] = _units(job.params["chosen"])
         if job.kind == "pictures":

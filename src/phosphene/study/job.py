@@ -32,7 +32,7 @@ class StudyJob(ABC):
     needs: ClassVar[frozenset[str]] = frozenset({"describe"})
     """The kinds of jobs whose results it reads, or `EVERYTHING`."""
     sole: ClassVar[bool] = False
-    """Whether an atlas holds one of its kind, which a study of more layers replaces."""
+    """Whether a study of more layers replaces it, by one of its kind: see `replaces`."""
     revision: ClassVar[int] = 0
     """Counted up when the method changes, so that its results are not mixed with earlier ones."""
 
@@ -77,8 +77,11 @@ class StudyJob(ABC):
         before = {*left} - {cls.kind}
         return bool(before if cls.needs == EVERYTHING else before & cls.needs)
 
-    def replaces(self, other: Job) -> bool:
-        """Whether it takes the place of another of its kind, which has no more layers."""
+    def replaces(self, other: Job) -> bool | None:
+        """Whether it takes the place of another of its kind, which has no more layers.
+
+        None where the two are no rivals and both stand.
+        """
         names = {layer.name for layer in self.study.layers}
         return names.issuperset(other.params.get("layers", ()))
 

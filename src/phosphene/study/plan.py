@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 from torch.utils.data import Dataset
 
+from phosphene.circuits.general import K
 from phosphene.data import fingerprint
 from phosphene.data.dataset import length
 from phosphene.errors import SpecError, UnknownLayerError, nearest
@@ -31,6 +32,8 @@ class Settings(Value):
     recipes apply to layers with positions only, a recipe's size to layers that take it. `workers`
     processes read pictures ahead; that changes nothing but the time. `units` chooses what is shown
     of a layer, as in `conv2:0-9` (see `choose_units`); of a layer that it does not name all is.
+    `edges` is how many of the strongest edges are kept of each unit, from the layer before and to
+    the layer after; 0 to measure none.
     """
 
     called: ClassVar[str] = "study's settings"
@@ -41,6 +44,7 @@ class Settings(Value):
     batch: int = 256
     workers: int = 0
     units: tuple[str, ...] = ()
+    edges: int = K
 
     def __post_init__(self) -> None:
         """Refuse to keep no examples, and counts below zero; raises `SpecError`.
@@ -52,6 +56,10 @@ class Settings(Value):
                 object.__setattr__(self, name, (one,))
         if self.workers < 0:
             raise SpecError(f"{self.workers} workers; expected 0, to read in this process, or more")
+        if self.edges < 0:
+            raise SpecError(
+                f"{self.edges} edges of each unit; expected 0, to measure none, or more"
+            )
         if self.examples < 1 or self.batch < 1:
             raise SpecError(
                 f"{self.examples} examples in batches of {self.batch}; both are at least 1"

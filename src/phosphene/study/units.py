@@ -61,7 +61,7 @@ class Examples(UnitsJob):
     def params(self) -> dict[str, Any]:
         return {
             "layer": self.layer.name,
-            **_named(self.units),
+            **named(self.units),
             "examples": self.study.settings.examples,
         }
 
@@ -123,7 +123,7 @@ class Pictures(UnitsJob):
     def params(self) -> dict[str, Any]:
         return {
             "layer": self.layer.name,
-            **_named(self.units),
+            **named(self.units),
             "recipe": self.recipe.to_json(),
         }
 
@@ -165,7 +165,7 @@ class Pictures(UnitsJob):
         )
 
 
-def _named(units: Sequence[int]) -> dict[str, list[int]]:
+def named(units: Sequence[int]) -> dict[str, list[int]]:
     """Units as parameters of a job: from where to where, or which, where some were chosen."""
     if isinstance(units, range):
         return {"units": [units.start, units.stop]}
