@@ -8,6 +8,7 @@ from phosphene.circuits.feeding import Whole, Wholes, wholes
 from phosphene.circuits.general import GeneralEdges, general_edges
 from phosphene.circuits.graphs import Graph, graph
 from phosphene.circuits.growing import parts
+from phosphene.circuits.kernels import KernelCircuit, kernel_circuit, learn_masks
 from phosphene.circuits.measuring import EFFECTS, interactions, measure
 from phosphene.circuits.reasoning import why
 from phosphene.circuits.reasons import Flip, Way, Why
@@ -28,6 +29,7 @@ __all__ = [
     "Flip",
     "GeneralEdges",
     "Graph",
+    "KernelCircuit",
     "Part",
     "Rest",
     "Tree",
@@ -41,6 +43,8 @@ __all__ = [
     "general_edges",
     "graph",
     "interactions",
+    "kernel_circuit",
+    "learn_masks",
     "measure",
     "parts",
     "stages",
