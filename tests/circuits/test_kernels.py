@@ -120,6 +120,7 @@ def test_a_unit_is_taken_before_its_rectifier() -> None:
     assert kernel_circuit(net, pictures(net, 2), "out:3@1,1", 0.5).unit == Unit("last", 3)
 
 
+@pytest.mark.slow
 def test_learnt_masks_find_what_scores_miss() -> None:
     net = misleading()
     found = kernel_circuit(net, pictures(net, 8), "2:0", 1 / 3)
@@ -135,6 +136,7 @@ def test_learnt_masks_find_what_scores_miss() -> None:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(2))
 def test_learnt_masks_are_as_many_and_no_worse_than_scores(seed: int) -> None:
     net = branching(seed)

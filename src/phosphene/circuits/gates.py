@@ -5,7 +5,6 @@ convolution's weights. Of a dense layer it is the row of a unit, all its weights
 """
 
 from collections.abc import Mapping
-from typing import cast
 
 import torch
 from jaxtyping import Float
@@ -85,7 +84,7 @@ def kernels_of(weight: Float[Tensor, "out ins ..."]) -> Float[Tensor, "out kerne
     """A number for each kernel of some weights: that of its first weight."""
     if weight.ndim == 2:
         return weight[:, :1].detach()
-    return cast(Tensor, weight.detach().flatten(2)[:, :, 0])
+    return weight.detach().flatten(2)[:, :, 0]
 
 
 def over_kernels(gates: Float[Tensor, "out ins"], weight: Tensor) -> Tensor:

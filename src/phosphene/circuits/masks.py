@@ -94,7 +94,8 @@ class _Loss:
             middle = (low + high) / 2
             more = ((known - middle) / temperature).sigmoid().sum() > self._count
             low, high = torch.where(more, middle, low), torch.where(more, high, middle)
-        return ((numbers - (low + high) / 2) / temperature).sigmoid() * self._some
+        gates = ((numbers - (low + high) / 2) / temperature).sigmoid()
+        return gates.masked_fill(~self._some, 0)
 
     def apart(self, numbers: Float[Tensor, "kernels"]) -> dict[str, Tensor]:
         """Numbers of all kernels in a row as those of each module."""
@@ -107,7 +108,8 @@ def correlation(one: Float[Tensor, "*n"], other: Float[Tensor, "*n"]) -> Float[T
     """Pearson's, of all numbers; 0 where those of one are all the same."""
     a, b = (values - values.mean() for values in (one, other))
     norms = a.norm() * b.norm()
-    return (a * b).sum() / norms.clamp_min(torch.finfo(norms.dtype).tiny)
+    found: Tensor = (a * b).sum() / norms.clamp_min(torch.finfo(norms.dtype).tiny)
+    return found
 
 
 def _temperature(done: float) -> float:
