@@ -3,10 +3,12 @@
 import copy
 import json
 import pickle
+from collections.abc import Callable
 
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.parametrizations import weight_norm
 
 from circuits.branching import branching
 from laws import unchanged
@@ -18,7 +20,7 @@ from phosphene.errors import InputError, ObjectiveError
 from phosphene.network import Input, Network
 from phosphene.objectives import unit_maps
 from phosphene.units import Unit
-from tiny import network, pictures
+from tiny import network, pictures, seeded
 
 UNITS = [
     ("branching", "last:2"),
@@ -97,6 +99,39 @@ def test_a_circuit_of_its_own_has_the_kept_weights_alone(name: str, unit: str) -
     with torch.no_grad():
         assert torch.allclose(gated.map(shown, masks), map_of(own, found.unit, shown), atol=1e-6)
         assert torch.allclose(gated.map(shown, {}), map_of(net, found.unit, shown), atol=1e-6)
+
+
+def tied() -> nn.Module:
+    """Two convolutions with one weight."""
+    module = nn.Sequential(nn.Conv2d(2, 2, 3), nn.Softplus(), nn.Conv2d(2, 2, 3))
+    module[2].weight = module[0].weight
+    return module
+
+
+def normed() -> nn.Module:
+    """A weight made of two parameters."""
+    return nn.Sequential(weight_norm(nn.Conv2d(2, 3, 3)), nn.Softplus(), nn.Conv2d(3, 2, 3))
+
+
+@pytest.mark.parametrize("build", [tied, normed])
+def test_shared_and_parametrized_weights_are_each_modules_own(
+    build: Callable[[], nn.Module],
+) -> None:
+    net = Network(seeded(build), Input(2, (8, 8)))
+    shown = pictures(net, 3)
+    with unchanged(net.module):
+        found = kernel_circuit(net, shown, "2:1", 0.5)
+        own = found.alone()
+    assert found.below == found.scores["0"].numel() + found.scores["2"].shape[1]
+    assert not bool(found.kept["0"].all())
+    masks = {path: kept.float() for path, kept in found.kept.items()}
+    with torch.no_grad():
+        expected = Gated(net, found.unit).map(shown, masks)
+        assert torch.allclose(map_of(own, found.unit, shown), expected, atol=1e-6)
+        first = own.record(shown, ["0"])["0"]
+        weight = net.module[0].weight * found.kept["0"][:, :, None, None]
+        by_hand = nn.functional.conv2d(net.input.normalise(shown), weight, net.module[0].bias)
+    assert torch.allclose(first, by_hand, atol=1e-6)
 
 
 def test_counts_are_of_what_makes_a_difference() -> None:

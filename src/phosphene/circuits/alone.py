@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
+from torch.nn.utils import parametrize
 
 from phosphene.errors import NetworkError
 from phosphene.network import Network
@@ -47,12 +48,26 @@ def holding(network: Network, kept: Kept, name: str) -> Network:
 def copied_module(network: Network) -> nn.Module:
     """A copy of a network's module; raises `NetworkError` where there is no copying it."""
     try:
-        return copy.deepcopy(network.module)
+        module = copy.deepcopy(network.module)
     except Exception as error:  # whatever a module's own attributes raise
         raise NetworkError(
             f"the module of {network.name} cannot be copied ({error}), and a circuit of its own is "
             "a copy; leave out of it what cannot be copied, such as tensors made by other tensors"
         ) from error
+    for one in module.modules():
+        if parametrize.is_parametrized(one):
+            _own_class(one)
+    return module
+
+
+def _own_class(module: nn.Module) -> None:
+    """Give a copy that is parametrized its own class, which PyTorch made for the one copied.
+
+    What is parametrized is a property of that class: taken off the copy it were off the original.
+    """
+    kind = type(module)
+    body = {k: v for k, v in vars(kind).items() if k not in {"__dict__", "__weakref__"}}
+    module.__class__ = type(kind.__name__, kind.__bases__, body)
 
 
 def like(network: Network, module: nn.Module, name: str) -> Network:

@@ -7,7 +7,7 @@ convolution's weights. Of a dense layer it is the row of a unit, all its weights
 from collections.abc import Mapping
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvNd
 from torch.nn.utils import parametrize
@@ -72,12 +72,32 @@ def map_of(
 
 
 def gated_modules(module: nn.Module) -> dict[str, nn.Linear | _ConvNd]:
-    """The convolutions and dense layers that a module has, by their paths."""
+    """The convolutions and dense layers that a module has, by their paths.
+
+    Weights may be parametrized, and shared: each module has gates of its own. Those whose weights
+    are no parameters, made by hooks, are left out.
+    """
     return {
         path: one
         for path, one in module.named_modules()
-        if isinstance(one, nn.Linear | _ConvNd) and isinstance(one.weight, Tensor)
+        if isinstance(one, nn.Linear | _ConvNd)
+        and ("weight" in one._parameters or parametrize.is_parametrized(one, "weight"))
     }
+
+
+@torch.no_grad()
+def keep_kernels(module: nn.Module, kept: Mapping[str, Bool[Tensor, "out ins"]]) -> None:
+    """Give modules weights of their own, in which all but the kept kernels are zero."""
+    modules = gated_modules(module)
+    weights = {}  # all of them first: parametrized ones may share what they are made of
+    for path, mask in kept.items():
+        weight = modules[path].weight
+        weights[path] = weight * over_kernels(mask.to(weight), weight)
+    for path, weight in weights.items():
+        one = modules[path]
+        if parametrize.is_parametrized(one, "weight"):
+            parametrize.remove_parametrizations(one, "weight")
+        one.weight = nn.Parameter(weight, requires_grad=False)
 
 
 def kernels_of(weight: Float[Tensor, "out ins ..."]) -> Float[Tensor, "out kernels"]:

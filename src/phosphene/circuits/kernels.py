@@ -9,7 +9,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from phosphene.circuits.alone import copied_module, like
-from phosphene.circuits.gates import Gated, gated_modules, map_of, over_kernels
+from phosphene.circuits.gates import Gated, keep_kernels, map_of
 from phosphene.circuits.masks import correlation, learnt
 from phosphene.errors import InputError, ObjectiveError
 from phosphene.network import Network
@@ -66,11 +66,7 @@ class KernelCircuit(Result):
             NetworkError: the module cannot be copied.
         """
         module = copied_module(self.network)
-        modules = gated_modules(module)
-        with torch.no_grad():
-            for path, kept in self.kept.items():
-                weight = modules[path].weight
-                weight.mul_(over_kernels(kept.to(weight), weight))
+        keep_kernels(module, self.kept)
         name = f"{self.network.name}, {percent(self.share)} of the kernels for {self.unit}"
         return like(self.network, module, name)
 
