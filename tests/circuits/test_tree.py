@@ -9,6 +9,7 @@ from torch import nn
 from circuits.branching import branching
 from laws import unchanged
 from phosphene.circuits import edges, measure, parts
+from phosphene.circuits.acting import acts_in
 from phosphene.errors import InputError
 from phosphene.network import Input, Network
 from phosphene.objectives import Channel
@@ -151,3 +152,17 @@ def test_a_network_seeded_otherwise_has_another() -> None:
     told = [parts(net, shown, 1).to_json() for net in nets]
     assert told[0] != told[1]
     assert told[0] == parts(nets[0], shown, 1).to_json()
+
+
+def test_of_a_large_field_the_part_is_shown_that_counts() -> None:
+    map_ = torch.zeros(3, 60, 48)
+    map_[:, 40:46, 5:11] = -1
+    box = acts_in(map_, (-20, -20, 70, 60))
+    assert box[2] - box[0] == box[3] - box[1] == 10
+    assert (box[0] <= 40, box[2] >= 46) == (box[1] <= 5, box[3] >= 11) == (True, True)
+    assert acts_in(map_, (38, 3, 50, 15)) == (38, 3, 50, 15)  # small enough as it is
+    assert acts_in(map_ * 0, (-20, -20, 70, 60)) == (-20, -20, 70, 60)
+    assert acts_in(torch.ones(3, 60, 48), (-20, -20, 70, 60)) == (0, 0, 60, 48)
+    corner = torch.zeros(1, 60, 60)
+    corner[0, 59, 0] = 1
+    assert acts_in(corner, (0, 0, 60, 60)) == (50, 0, 60, 10)

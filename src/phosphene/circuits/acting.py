@@ -10,6 +10,10 @@ from phosphene.circuits.edge import Edges, Slopes
 from phosphene.errors import RectifierError
 from phosphene.network import GUIDED, Network
 from phosphene.objectives import Along, Term, Values, unit_maps
+from phosphene.units import Box
+
+LARGE = 0.5
+"""A field that is a larger share of the picture than this says little of where something acts."""
 
 
 class Acting(NamedTuple):
@@ -65,3 +69,30 @@ def looked_at(
         return gradient(network, pictures, term, GUIDED)
     except RectifierError:
         return gradient(network, pictures, term)
+
+
+def acts_in(map_: Float[Tensor, "c h w"], box: Box) -> Box:
+    """Where in the picture something acts: all that it sees, or of a large field what counts.
+
+    Of a field that is more than `LARGE` of the picture high or wide it is the square that holds the
+    middle 80 % of the map's strength along each axis, and is no smaller than a sixth of the picture.
+    """
+    height, width = map_.shape[1:]
+    if box[2] - box[0] <= LARGE * height and box[3] - box[1] <= LARGE * width:
+        return box
+    strength = map_.square().sum(0).double()
+    if float(strength.sum()) == 0:
+        return box
+    (top, bottom), (left, right) = (_middle(strength.sum(1)), _middle(strength.sum(0)))
+    side = max(bottom - top, right - left, -(-max(height, width) // 6))
+    if side > LARGE * max(height, width):
+        return max(0, box[0]), max(0, box[1]), min(height, box[2]), min(width, box[3])
+    y = min(max(0, (top + bottom - side) // 2), height - min(side, height))
+    x = min(max(0, (left + right - side) // 2), width - min(side, width))
+    return y, x, y + side, x + side
+
+
+def _middle(strength: Float[Tensor, "n"]) -> tuple[int, int]:
+    """From where to where the middle 80 % lie."""
+    share = strength.cumsum(0) / strength.sum()
+    return int((share < 0.1).sum()), int((share < 0.9).sum()) + 1

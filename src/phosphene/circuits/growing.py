@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from phosphene.circuits.acting import Acting, looked_at, needed, path_maps
+from phosphene.circuits.acting import Acting, acts_in, looked_at, needed, path_maps
 from phosphene.circuits.baseline import Baseline, baselines_of
 from phosphene.circuits.edge import Edges, spread
 from phosphene.circuits.measuring import measure
@@ -190,7 +190,7 @@ class _Growing:
         index = int(edges.measured[row, i])
         place = int(acting.place[row, index])
         unit = _placed(layer.name, index, layer.shape, place)
-        box = seen_from(layer, self.network.fields[layer.name], place)
+        box = acts_in(map_, seen_from(layer, self.network.fields[layer.name], place))
         return Part(
             unit,
             called(self.network, unit),
@@ -219,7 +219,7 @@ class _Growing:
             layer = network.layer(term.layer)
             if y is not None and x is not None:
                 place = y * layer.shape[-1] + x if layer.spatial else x
-                box = seen_from(layer, network.fields[layer.name], place)
+                box = acts_in(map_, seen_from(layer, network.fields[layer.name], place))
         name = _called(network, meant, unit)
         made, rest = self.found[_ROOT]
         root = Part(unit, name, value, box, *self._cut(box, map_))

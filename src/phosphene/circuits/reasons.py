@@ -18,7 +18,7 @@ class Way:
 
     `score` is what it adds. `removed` is what the class loses when the last unit is removed and
     only the units of the way are told of it, all others answering as before: path patching. `box`
-    is what the last unit sees where it acts, `patch` the picture there, and `map` which pixels
+    is where the last unit acts, see `Part`, `patch` the picture there, and `map` which pixels
     matter on this way.
     """
 

@@ -71,9 +71,10 @@ class Rest:
 class Part:
     """A unit at the place where it acts most in a picture, and what it is made of there.
 
-    `value` is what it answers there, `box` what it sees, cut from the picture as `patch`, and
-    `map` which pixels matter on the way through it to what it is a part of: guided
-    backpropagation's map, or the gradient's where that does not hold, cut to the box. `edge` is
+    `value` is what it answers there. `map` says which pixels matter on the way through it to what
+    it is a part of, by guided backpropagation or, where that does not hold, the gradient. `box` is
+    what it sees, or of a field larger than half of the picture the part that holds most of the map;
+    `patch` is the picture there, and the map is cut to it. `edge` is
     None for the root alone.
     """
 

@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from phosphene.circuits.acting import Acting, path_maps
+from phosphene.circuits.acting import Acting, acts_in, path_maps
 from phosphene.circuits.baseline import Baseline
 from phosphene.circuits.edge import spread
 from phosphene.circuits.reasons import Way
@@ -54,7 +54,7 @@ def ways_to(
     removed = patched(case, chains, layers, absent[layers[-1]])
     lowest, made = network.layer(layers[-1]), []
     for i, chain in enumerate(chains):
-        box = seen_from(lowest, network.fields[lowest.name], int(place[i]))
+        box = acts_in(maps[i], seen_from(lowest, network.fields[lowest.name], int(place[i])))
         (patch,) = crop(picture, [box], outside=OUTSIDE)
         on_it = tuple(Unit(layer, index) for layer, index in zip(layers, chain, strict=True))
         made.append(

@@ -37,7 +37,7 @@ def tree_sheet(tree: Tree) -> Image.Image:
     nodes = placed(tree.root, lambda part: part.parts)
     levels = 1 + max(node.level for node in nodes)
     words = (
-        "Each part with what it sees, and which pixels matter on the way through it; beside it "
+        "Each part with where it acts, and which pixels matter on the way through it; beside it "
         "what it adds by its score, and what is lost without it. Blue adds, red holds down. A part "
         f"that is not there has its {tree.baseline}."
     )
