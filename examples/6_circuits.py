@@ -1,18 +1,18 @@
 # %% [markdown]
 # # 6 · What a unit is made of
 #
-# The other walk-throughs show units one by one. But the units of a layer are made of those below it
-# and are the parts of those above. Here we take a 7 apart, down to its pixels, and check every edge
-# by doing without it: the network is run again with the part removed, alone, or raised.
+# The other walk-throughs show units one by one. But the units of a layer are made of those below
+# it and are the parts of those above. Here we take a 7 apart, down to its pixels, and check every
+# edge by doing without it: the network is run again with the part removed, alone, or raised.
 #
-# The picture of circuits is Olah et al.'s, *Zoom In* (2020); the checks are those that are usual for
-# language models by now: activation patching, path patching, faithfulness.
+# The picture of circuits is Olah et al.'s, *Zoom In* (2020); the checks are those that are usual
+# for language models by now: activation patching, path patching, faithfulness.
 
 # %%
 import torch
 from settings import pick, pictures, trained
 
-from phosphene import Recipe, draw, parts, sheet, wholes, why
+from phosphene import Recipe, draw, parts, wholes, why
 from phosphene.circuits import circuit, edges, measure, stages
 from phosphene.figures import drawings_sheet
 from phosphene.words import number, percent
@@ -26,8 +26,8 @@ shown = test[seven].picture
 # %% [markdown]
 # ## Stages
 #
-# Between the picture and the logits there are layers through which everything has to pass. These are
-# the stages that a tree goes down by, and the network tells them itself.
+# Between the picture and the logits there are layers through which everything has to pass. These
+# are the stages that a tree goes down by, and the network tells them itself.
 
 # %%
 print("| stage | units |\n|---|---|")
@@ -37,10 +37,10 @@ for name in stages(network, network.logits.name):
 # %% [markdown]
 # ## A 7, taken apart
 #
-# The logit of the 7 is a sum over the dense units below it: each adds its value, less what it has on
-# average over the data, times the slope. The four that add most are shown, each taken apart in turn
-# at the place where it adds most. Beside each part stand the patch that it sees and the pixels that
-# matter on the way through it.
+# The logit of the 7 is a sum over the dense units below it: each adds its value, less what it has
+# on average over the data, times the slope. The four that add most are shown, each taken apart in
+# turn at the place where it adds most. Beside each part stand the patch that it sees and the
+# pixels that matter on the way through it.
 
 # %% What the class 7 is made of in one picture
 tree = parts(network, shown, 7, data=test, k=pick(4, 2))
@@ -56,9 +56,9 @@ print(
 )
 
 # %% [markdown]
-# The logit is a linear map of the layer below it, so there the scores are exact. Further down they
-# are not, and each part was measured. How well do scores agree with removals in general? Here are 40
-# digits, every unit of each layer removed in turn.
+# The logit is a linear map of the layer below it, so there the scores are exact. Further down
+# they are not, and each part was measured. How well do scores agree with removals in general?
+# Here are 40 digits, every unit of each layer removed in turn.
 
 # %%
 digits = torch.stack([test[i].picture for i in range(pick(40, 6))])
@@ -75,9 +75,9 @@ for below in stages(network, network.logits.name):
 # %% [markdown]
 # ## Three facts about an edge
 #
-# A unit may be missed when it is removed, may do the work alone, and may do more when it is raised.
-# These are three facts and none follows from another: of two units that stand in for one another
-# neither is missed.
+# A unit may be missed when it is removed, may do the work alone, and may do more when it is
+# raised. These are three facts and none follows from another: of two units that stand in for one
+# another neither is missed.
 
 # %% Edges to one unit of the second convolution: scored, removed, alone, raised
 strongest = tree.root.parts[0].parts[0] if tree.root.parts[0].parts else tree.root.parts[0]
@@ -98,9 +98,10 @@ part_of
 # %% [markdown]
 # ## Why a 7, and not a 1?
 #
-# The same question as in the first walk-through, asked of the network's inside. A way leads from the
-# pixels through one unit of each stage to the lead of the 7 over the 1. What a way adds is confirmed
-# by patching along it: its first unit is removed, and only the units of the way are told.
+# The same question as in the first walk-through, asked of the network's inside. A way leads from
+# the pixels through one unit of each stage to the lead of the 7 over the 1. What a way adds is
+# confirmed by patching along it: its first unit is removed, and only the units of the way are
+# told.
 
 # %% Why a 7 and not a 1
 answer = why(network, shown, 7, 1, data=test)
@@ -115,8 +116,8 @@ for way in answer.ways:
 # %% [markdown]
 # ## How few units are enough?
 #
-# The smallest set that was found that keeps 95 % of the logit, everything else at its average. Units
-# join greedily, each time the one that helps most beside those that are in.
+# The smallest set that was found that keeps 95 % of the logit, everything else at its average.
+# Units join greedily, each time the one that helps most beside those that are in.
 
 # %% How much of the logit the first n units keep
 smallest = circuit(network, shown, 7, stages(network, network.logits.name)[0], data=test)
@@ -132,8 +133,8 @@ for each in orders:
     print(f"| {each.order} | {int(each.sizes[0])} | {number(float(each.cpr[0]))} |")
 
 # %% [markdown]
-# A circuit is a network too. What does it still want to see, when the rest of the layer is held at
-# its average?
+# A circuit is a network too. What does it still want to see, when the rest of the layer is held
+# at its average?
 
 # %% The class 7 drawn for the whole network, and for its circuit alone
 recipe = Recipe(steps=pick(256, 8))

@@ -74,8 +74,8 @@ def looked_at(
 def acts_in(map_: Float[Tensor, "c h w"], box: Box) -> Box:
     """Where in the picture something acts: all that it sees, or of a large field what counts.
 
-    Of a field that is more than `LARGE` of the picture high or wide it is the square that holds the
-    middle 80 % of the map's strength along each axis, and is no smaller than a sixth of the picture.
+    Of a field that is more than `LARGE` of the picture high or wide it is the square that holds
+    the middle 80 % of the map's squares along each axis, no smaller than a sixth of the picture.
     """
     height, width = map_.shape[1:]
     if box[2] - box[0] <= LARGE * height and box[3] - box[1] <= LARGE * width:
