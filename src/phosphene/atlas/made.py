@@ -1,6 +1,6 @@
 """What units are made of and part of, in general: the strongest edges, as an atlas has them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +10,10 @@ from phosphene.errors import AtlasError
 
 if TYPE_CHECKING:
     from phosphene.atlas.reader import Reader
+
+
+Pair = tuple[dict[str, Any], dict[str, Any]]
+"""What is kept of the edges between two layers: the document and the arrays."""
 
 
 @dataclass(frozen=True)
@@ -50,26 +54,26 @@ def kept_as(source: str, target: str) -> str:
     return f"edges {source} > {target}"
 
 
-def made_of(atlas: "Reader", layer: str, unit: int) -> Iterator[UnitEdge]:
-    """The strongest sources of a unit, layer by layer."""
-    for about, arrays in between(atlas, target=layer):
+def made_of(pairs: Iterable[Pair], layer: str, unit: int) -> Iterator[UnitEdge]:
+    """The strongest sources of a unit, by what is kept of the edges to its layer."""
+    for about, arrays in pairs:
         if unit in about["units"]:
             row = about["units"].index(unit)
             for source, figures in _row(arrays, "made_of", row):
                 yield UnitEdge(about["source"], source, layer, unit, **figures)
 
 
-def part_of(atlas: "Reader", layer: str, unit: int) -> Iterator[UnitEdge]:
-    """The strongest targets of a unit, layer by layer."""
-    for about, arrays in between(atlas, source=layer):
+def part_of(pairs: Iterable[Pair], layer: str, unit: int) -> Iterator[UnitEdge]:
+    """The strongest targets of a unit, by what is kept of the edges from its layer."""
+    for about, arrays in pairs:
         for target, figures in _row(arrays, "part_of", unit):
             yield UnitEdge(layer, unit, about["target"], target, **figures)
 
 
 def between(
     atlas: "Reader", source: str | None = None, target: str | None = None
-) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
-    """What is told of the edges from or to a layer, in the order of the layers."""
+) -> Iterator[Pair]:
+    """What is kept of the edges from or to a layer, in the order of the layers."""
     names = [layer.name for layer in atlas.layers()]
     pairs = {kept_as(s, t): (s, t) for s in names for t in names if s != t}
     known = {*atlas.documents()}

@@ -160,12 +160,12 @@ class Reader(Rows):
     def made_of(self, layer: str, unit: int) -> tuple[UnitEdge, ...]:
         """What a unit is made of in general: the units of earlier layers that add most to it."""
         self._require_unit(layer, unit)
-        return tuple(made_of(self, layer, unit))
+        return tuple(made_of(between(self, target=layer), layer, unit))
 
     def part_of(self, layer: str, unit: int) -> tuple[UnitEdge, ...]:
         """What a unit is a part of in general: the units of later layers that it adds most to."""
         self._require_unit(layer, unit)
-        return tuple(part_of(self, layer, unit))
+        return tuple(part_of(between(self, source=layer), layer, unit))
 
     def edges(self, layer: str) -> tuple[dict[str, Any], ...]:
         """How the edges to a layer were measured, and how far each unit's can be trusted."""

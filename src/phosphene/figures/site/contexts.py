@@ -6,10 +6,12 @@ from phosphene.atlas import ProbeRecord, UnitRecord
 from phosphene.figures.ink.png import AnyImage
 from phosphene.figures.ink.tile import Tile
 from phosphene.figures.site.charts import class_profile, histogram
+from phosphene.figures.site.neighbours import edges_context
 from phosphene.figures.site.trees import tree_context
 from phosphene.figures.views.atlas import AtlasView
 from phosphene.figures.views.drawings import Drawing
 from phosphene.figures.views.layer import LayerView
+from phosphene.figures.views.neighbours import Neighbours
 from phosphene.figures.views.patches import Patch, Seen, seen
 from phosphene.figures.views.responses import fired
 from phosphene.figures.views.sentences import about_real, about_unit, cost_and_layout, not_shown
@@ -61,7 +63,7 @@ def layer_context(layer: LayerView) -> Context:
     }
 
 
-def unit_context(layer: LayerView, record: UnitRecord) -> Context:
+def unit_context(layer: LayerView, record: UnitRecord, known: Neighbours) -> Context:
     """Everything about one unit."""
     numbers = [other.unit for other in layer.shown]
     position = numbers.index(record.unit)
@@ -79,6 +81,7 @@ def unit_context(layer: LayerView, record: UnitRecord) -> Context:
             {"drawing": drawing, "tile": _tile(drawing.image), "mask": _tile(drawing.alpha)}
             for drawing in drawings
         ],
+        **edges_context(known, layer.name, record.unit),
         "histogram": histogram(
             record.histogram_counts,
             record.histogram_low,

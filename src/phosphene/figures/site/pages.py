@@ -11,6 +11,7 @@ from phosphene.figures.site.overview import overview_context
 from phosphene.figures.site.places import Alone, Place
 from phosphene.figures.views.atlas import AtlasView
 from phosphene.figures.views.layer import LayerView
+from phosphene.figures.views.neighbours import Neighbours
 from phosphene.version import __version__
 from phosphene.words import number, percent, plural
 
@@ -23,6 +24,7 @@ class Pages:
 
     def __init__(self, view: AtlasView, place: Place) -> None:
         self.view, self.place = view, place
+        self.neighbours = Neighbours(view)
 
     def overview(self) -> str:
         """The whole atlas on one page."""
@@ -34,7 +36,7 @@ class Pages:
 
     def unit(self, layer: LayerView, record: UnitRecord) -> str:
         """Everything about one unit."""
-        return self._page("unit.html", unit_context(layer, record))
+        return self._page("unit.html", unit_context(layer, record, self.neighbours))
 
     def probe(self, probe: ProbeRecord) -> str:
         """What a probe found."""
