@@ -12,6 +12,7 @@ from torch.nn.utils.parametrizations import weight_norm
 
 from circuits.branching import branching
 from laws import unchanged
+from phosphene import sheet
 from phosphene.circuits import kernel_circuit, learn_masks
 from phosphene.circuits.gates import Gated, map_of
 from phosphene.circuits.kernels import kernel_scores
@@ -196,6 +197,7 @@ def test_it_travels_and_says_itself() -> None:
     plain = json.loads(json.dumps(found.to_json(), allow_nan=False))
     assert sum(map(len, plain["kept"].values())) == found.count
     assert plain["unit"] == "last:2"
+    assert sheet(found).width > sheet(found).height > 100
 
 
 def test_correlation() -> None:
