@@ -16,7 +16,7 @@ from phosphene import sheet
 from phosphene.circuits import kernel_circuit, learn_masks
 from phosphene.circuits.gates import Gated, map_of
 from phosphene.circuits.kernels import kernel_scores
-from phosphene.circuits.masks import correlation
+from phosphene.circuits.masks import DISTANCES, correlation, difference
 from phosphene.errors import InputError, ObjectiveError
 from phosphene.network import Input, Network
 from phosphene.objectives import unit_maps
@@ -157,16 +157,20 @@ def test_a_unit_is_taken_before_its_rectifier() -> None:
 
 
 @pytest.mark.slow
-def test_learnt_masks_find_what_scores_miss() -> None:
+@pytest.mark.parametrize("by", DISTANCES)
+def test_learnt_masks_find_what_scores_miss(by: str) -> None:
     net = misleading()
     found = kernel_circuit(net, pictures(net, 8), "2:0", 1 / 3)
     assert found.below == 6
     assert not bool(found.kept["2"][0, 2])
     with unchanged(net.module):
-        learned = learn_masks(found, pictures(net, 8), 60)
+        learned = learn_masks(found, pictures(net, 8), 60, by=by)
     assert learned.kept["2"].tolist() == [[False, False, True]]
     assert learned.kept["0"].tolist() == [[False, False], [False, False], [False, True]]
-    assert learned.correlation(pictures(net, 4, seed=6)) == pytest.approx(1)
+    others = pictures(net, 4, seed=6)
+    assert learned.correlation(others) == pytest.approx(1)
+    assert learned.explained(others) == pytest.approx(1)
+    assert found.explained(others) < 0
     assert (
         "2 kernels of 6 below it, learnt in 60 steps: 1 of 3 in 0, 1 of 3 in 2" in learned.summary
     )
@@ -200,11 +204,14 @@ def test_it_travels_and_says_itself() -> None:
     assert sheet(found).width > sheet(found).height > 100
 
 
-def test_correlation() -> None:
+def test_distances() -> None:
     one, other = torch.rand(50), torch.rand(50)
     expected = torch.corrcoef(torch.stack([one, other]))[0, 1]
     assert float(correlation(one, other)) == pytest.approx(float(expected), abs=1e-5)
     assert float(correlation(one, torch.ones(50))) == 0
+    assert float(correlation(3 * one - 1, one)) == pytest.approx(1)
+    assert float(difference(one, one)) == 0
+    assert float(difference(other.mean().expand(50), other)) == pytest.approx(1, abs=1e-5)
 
 
 def test_what_cannot_be_asked_is_said() -> None:
@@ -219,6 +226,8 @@ def test_what_cannot_be_asked_is_said() -> None:
     found = kernel_circuit(net, shown, "last:2")
     with pytest.raises(InputError, match="parts of 60 x 20"):
         learn_masks(found, shown, 4, size=(60, 20))
+    with pytest.raises(InputError, match="correlation, difference"):
+        learn_masks(found, shown, 4, by="cosine")
     with pytest.raises(InputError, match="0 steps"):
         learn_masks(found, shown, 0)
     dark = misleading()

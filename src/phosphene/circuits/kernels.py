@@ -10,7 +10,7 @@ from torch import Tensor
 
 from phosphene.circuits.alone import copied_module, like
 from phosphene.circuits.gates import Gated, keep_kernels, map_of
-from phosphene.circuits.masks import correlation, learnt
+from phosphene.circuits.masks import DISTANCES, correlation, difference, learnt
 from phosphene.errors import InputError, ObjectiveError
 from phosphene.network import Network
 from phosphene.progress import telling
@@ -74,15 +74,28 @@ class KernelCircuit(Result):
         """Pearson's correlation of the unit's values with and without the rest, over all places.
 
         Take pictures that the kernels were not chosen on. A map that has become the same
-        everywhere has correlation 0.
+        everywhere has correlation 0. Scale and offset make no difference to it: see `explained`.
         """
-        shown, alone = pictures_of(self.network, pictures), self.alone()
-        with torch.no_grad():
-            whole, part = (
-                torch.cat([map_of(net, self.unit, some) for some in shown.split(_TOGETHER)])
-                for net in (self.network, alone)
-            )
-        return float(correlation(whole.double(), part.double()))
+        part, whole = self._maps(pictures)
+        return float(correlation(part, whole))
+
+    def explained(self, pictures: Shown) -> float:
+        """1 - the mean squared difference of these values, in shares of the variance of the whole.
+
+        1 where the circuit has the very values; below 0 where their mean would be nearer.
+        """
+        part, whole = self._maps(pictures)
+        return 1 - float(difference(part, whole))
+
+    @torch.no_grad()
+    def _maps(self, pictures: Shown) -> tuple[Tensor, Tensor]:
+        """The unit's values in the circuit and in the whole network."""
+        shown = pictures_of(self.network, pictures).split(_TOGETHER)
+        part, whole = (
+            torch.cat([map_of(net, self.unit, some) for some in shown]).double()
+            for net in (self.alone(), self.network)
+        )
+        return part, whole
 
     @property
     def summary(self) -> str:
@@ -171,15 +184,16 @@ def learn_masks(
     *,
     size: tuple[int, int] | None = None,
     together: int = 12,
+    by: str = "correlation",
     seed: int = 0,
 ) -> KernelCircuit:
     """The same share of kernels, chosen by learning which of them the unit's map needs together.
 
     Every kernel has a number x and a gate σ((x - θ) / T), with θ such that the asked share is open.
-    1 - the correlation of the unit's map with what it is in the whole network goes down by Adam,
-    while T goes from warm to cold, so that gates end open or closed. Numbers begin with the order
-    of the scores. Of the masks at the end and the scores' own that one is given back which keeps
-    most of the map on 64 of the pictures. Weights stay as they are.
+    The distance of the unit's map from what it is in the whole network goes down by Adam, while T
+    goes from warm to cold, so that gates end open or closed. Numbers begin with the order of the
+    scores. Of the masks at the end and the scores' own that one is given back which is nearest on
+    64 of the pictures. Weights stay as they are.
 
     Args:
         found: what `kernel_circuit` found.
@@ -188,25 +202,30 @@ def learn_masks(
         size: of a part of a picture (h, w) that is cut out at random for each step, for speed;
             whole pictures unless given.
         together: how many a step sees.
+        by: the distance. "correlation" is 1 - Pearson's, which leaves scale and offset free;
+            "difference" is the mean squared difference in shares of the variance, which keeps the
+            values themselves as far as it can, and less of the correlation.
         seed: of the pictures' order.
 
     Raises:
-        InputError: no steps, pictures that do not fit, or a part larger than they are.
+        InputError: no steps, another distance, pictures that do not fit, a part larger than they.
         SizeError: the network does not take such a part.
 
     *Source:* Savarese et al. 2020, arXiv 1912.04427 (gates that cool), with a threshold for the
-    share in the place of a penalty. Hard-concrete gates (Louizos et al. 2018, arXiv 1712.01312)
-    kept less of the map in as many steps.
+    share in the place of a penalty. Hard-concrete gates (Louizos et al. 2018, arXiv 1712.01312),
+    as far as we tuned them, kept less of the map in as many steps.
     """
     if steps < 1 or together < 1:
         raise InputError(f"{steps} steps of {together} pictures were asked for; give at least 1")
+    if by not in DISTANCES:
+        raise InputError(f"masks by {by!r} were asked for; there are {', '.join(DISTANCES)}")
     shown = pictures_of(found.network, pictures)
     found.network.input.check_shape(shown)
     found.network.input.check_values(shown)
     gated = Gated(found.network, found.unit)
     numbers = learnt(
         gated, shown, found.scores, found.share,
-        steps=steps, size=size, together=together, seed=seed,
+        steps=steps, size=size, together=together, by=by, seed=seed,
     )  # fmt: skip
     return replace(found, steps=steps, kept=highest(numbers, found.scores, found.share))
 

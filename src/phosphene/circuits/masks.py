@@ -1,6 +1,6 @@
 """Masks over kernels are learnt: which kernels a unit's map needs together."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from jaxtyping import Float, Int
@@ -20,6 +20,27 @@ _HALVINGS = 30  # of where the threshold may be
 _CHECKED, _CHECKS = 64, 20  # pictures that masks are compared on, and how often
 
 
+def correlation(one: Float[Tensor, "*n"], other: Float[Tensor, "*n"]) -> Float[Tensor, ""]:
+    """Pearson's, of all numbers; 0 where those of one are all the same."""
+    a, b = (values - values.mean() for values in (one, other))
+    norms = a.norm() * b.norm()
+    found: Tensor = (a * b).sum() / norms.clamp_min(torch.finfo(norms.dtype).tiny)
+    return found
+
+
+def difference(one: Float[Tensor, "*n"], other: Float[Tensor, "*n"]) -> Float[Tensor, ""]:
+    """The mean square of what they are apart, in shares of the other's variance."""
+    found: Tensor = (one - other).square().mean() / other.var(correction=0)
+    return found
+
+
+DISTANCES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+    "correlation": lambda part, whole: 1 - correlation(part, whole),
+    "difference": difference,
+}
+"""What masks may be learnt by: how far a map is from what it was, whatever its scale, or at all."""
+
+
 def learnt(
     gated: Gated,
     pictures: Float[Tensor, "n c h w"],
@@ -29,11 +50,12 @@ def learnt(
     steps: int,
     size: tuple[int, int] | None,
     together: int,
+    by: str,
     seed: int,
 ) -> dict[str, Float[Tensor, "out ins"]]:
     """A number for each kernel: the share with the highest keeps most of the unit's map."""
     cut = _Cut(pictures, size, torch.Generator().manual_seed(seed))
-    loss = _Loss(gated, scores, share, cut(max(_CHECKED, together)).split(together))
+    loss = _Loss(gated, scores, share, cut(max(_CHECKED, together)).split(together), by)
     numbers = _ranks(scores).requires_grad_()
     optimizer = torch.optim.Adam([numbers], lr=RATE, betas=(0.9, 0.99))
     best, least = numbers.detach().clone(), loss.checked(numbers)
@@ -51,7 +73,7 @@ def learnt(
 
 
 class _Loss:
-    """1 - Pearson's correlation of a unit's map under gates with its map under none."""
+    """How far a unit's map under gates is from its map under none, in one of the `DISTANCES`."""
 
     def __init__(
         self,
@@ -59,7 +81,9 @@ class _Loss:
         scores: Mapping[str, Tensor],
         share: float,
         shown: Sequence[Float[Tensor, "b c h w"]],
+        by: str,
     ) -> None:
+        self._distance = DISTANCES[by]
         self._gated, self._scores, self._shown = gated, scores, shown
         self._some = torch.cat([one.flatten() for one in scores.values()]) > 0
         self._count = max(1, round(share * int(self._some.sum())))
@@ -74,7 +98,7 @@ class _Loss:
     def __call__(self, shown: Tensor, gates: Float[Tensor, "kernels"]) -> Float[Tensor, ""]:
         with torch.no_grad():
             whole = self._gated.map(shown, {})
-        return 1 - correlation(self._gated.map(shown, self.apart(gates)), whole)
+        return self._distance(self._gated.map(shown, self.apart(gates)), whole)
 
     @torch.no_grad()
     def checked(self, numbers: Float[Tensor, "kernels"]) -> float:
@@ -82,7 +106,7 @@ class _Loss:
         order = numbers.masked_fill(~self._some, -torch.inf).argsort(descending=True, stable=True)
         gates = self.apart(torch.zeros_like(numbers).index_fill(0, order[: self._count], 1.0))
         part = torch.cat([self._gated.map(some, gates) for some in self._shown])
-        return 1 - float(correlation(part, self._maps))
+        return float(self._distance(part, self._maps))
 
     def soft(
         self, numbers: Float[Tensor, "kernels"], temperature: float
@@ -102,14 +126,6 @@ class _Loss:
         parts = numbers.split([one.numel() for one in self._scores.values()])
         pairs = zip(self._scores.items(), parts, strict=True)
         return {path: part.view_as(one) for (path, one), part in pairs}
-
-
-def correlation(one: Float[Tensor, "*n"], other: Float[Tensor, "*n"]) -> Float[Tensor, ""]:
-    """Pearson's, of all numbers; 0 where those of one are all the same."""
-    a, b = (values - values.mean() for values in (one, other))
-    norms = a.norm() * b.norm()
-    found: Tensor = (a * b).sum() / norms.clamp_min(torch.finfo(norms.dtype).tiny)
-    return found
 
 
 def _temperature(done: float) -> float:
