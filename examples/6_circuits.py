@@ -151,7 +151,7 @@ drawings_sheet(network, [*whole, *alone], "For the whole network, and for the ci
 #   with the pixels that matter on the way through it.
 # - **The logit is no work of a few.** 48 of 128 dense units hold 80 % of what is added, and 40 keep
 #   95 % of it alone. The strongest way through one unit of each stage adds less than half a
-#   hundredth of the logit. Who shows one path as the explanation of a class shows very little of it.
+#   hundredth of the logit. Who shows one path to explain a class shows very little of it.
 # - **Absence counts.** 74 of the 128 units answer less than usual here, and that they do is worth
 #   nearly half of the logit. A picture of what is there cannot show it; the count can.
 # - **Scores can be trusted in a network like this one,** down to the first layer: they correlate

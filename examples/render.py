@@ -27,9 +27,9 @@ COLOURS = 256
 KERNEL = {"name": "python3", "display_name": "Python 3", "language": "python"}
 INDEX = """# Walk-throughs
 
-Five articles, told again with phosphene in our own words, on our own networks, and a sixth story that
-they leave open: what units are made of. Every picture, and
-every number but those quoted from the articles, was computed by the script a page is linked to:
+Five articles, told again with phosphene in our own words, on our own networks, and a sixth story
+that they leave open: what units are made of. Every picture, and every number but those quoted from
+the articles, was computed by the script a page is linked to:
 `make walkthroughs` makes them again, and `make notebooks` turns the scripts into notebooks.
 
 """

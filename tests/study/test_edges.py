@@ -148,12 +148,12 @@ def test_the_page_of_a_unit_says_what_it_is_made_of_and_a_part_of(
         made, part = atlas.made_of("3", 1), atlas.part_of("3", 1)
     pages = {file.name: Page(file) for file in (tmp_path / "site").glob("*.html")}
     page = pages["unit-3-1.html"]
-    assert "Made of" in page.text and "Part of" in page.text
+    assert all(words in page.text for words in ("Made of", "Part of"))
     for edge in made:
         assert f"unit-0-{edge.source_unit}.html" in page.links
     for edge in part[:8]:
         assert f"unit-6-{edge.target_unit}.html" in page.links
-    assert "without it" in page.text and "raised" in page.text
+    assert all(words in page.text for words in ("without it", "raised"))
     inhibited = any(edge.inhibits for edge in made)
     assert ("holds it down" in page.text) == inhibited
     wrong = sum(edge.contradicted for edge in (*made, *part[:8]))
