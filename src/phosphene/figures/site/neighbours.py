@@ -78,7 +78,7 @@ def _effects(edge: UnitEdge) -> Iterator[tuple[str, str]]:
 def _made(about: dict[str, Any], unit: int) -> Iterable[str]:
     row = about["units"].index(unit)
     yield (
-        f"The units of {about['source']} that add most to it on average, over its "
+        f"The units of {about['source']} that add most to it, or hold it down, on average over its "
         f"{plural(about['strongest'], 'strongest image')} and {about['random']} random ones. "
         "Measured on the strongest: what becomes of it without the unit, with the unit alone, and "
         "with the unit raised."
@@ -93,7 +93,7 @@ def _made(about: dict[str, Any], unit: int) -> Iterable[str]:
 
 def _part(about: dict[str, Any]) -> Iterable[str]:
     yield (
-        f"The units of {about['target']} that it adds most to on average, each over its own "
+        f"The units of {about['target']} that it adds most to, or holds down, each over its own "
         f"{plural(about['strongest'], 'strongest image')} and {about['random']} random ones; "
         "measured on those strongest: what becomes of them without it, with it alone, and with it "
         "raised."
