@@ -246,7 +246,10 @@ def test_a_folder_that_does_not_exist_is_said(tmp_path, study):
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
-        ({"steps": 5}, "steps 5 where the atlas has 4; the same: layers, examples, batch, seed, d"),
+        (
+            {"steps": 5},
+            "steps 5 where the atlas has 4; the same: layers, examples, batch, seed, edges, d",
+        ),
         ({"examples": 4, "seed": 1}, "examples 4 where the atlas has 3, seed 1 where the atlas ha"),
         ({"units": ("6:3",)}, "units 6:3 where the atlas has none; the same: layers, examples, b"),
         ({"canvas": Fourier()}, "canvas of channels fourier where the atlas has chosen"),
