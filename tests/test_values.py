@@ -23,6 +23,7 @@ from phosphene.network.lenses import Lens
 from phosphene.objectives import (
     L1,
     L2,
+    Along,
     Blend,
     Channel,
     Direction,
@@ -57,7 +58,14 @@ MOVES = Compose((RandomAffine(fill="zeros"), Identity(), Compose((RandomAffine(r
 
 SAMPLES: list[Value] = [
     *(Channel("a", (3, 17)) - 0.1 * L2(), -1 * Neuron("a", 1, 2, 3), Channel("a", 1)),
-    *(Neuron("a", 1), Neuron("a", (1, 2), (3, 4), 5), Energy("a", 1), Norm("a"), Norm("a", (1, 2))),
+    *(
+        Neuron("a", 1),
+        Neuron("a", (1, 2), (3, 4), 5),
+        Energy("a", 1),
+        Along("a", 1, KNOWN[0]),
+        Norm("a"),
+        Norm("a", (1, 2)),
+    ),
     *(Logit(1), LogProbability((1, 2)), Probability(0), Direction("a", (1.0, 2.0), 0.5)),
     *(Diversity("a", 2), TotalVariation(), L1(0.5), L2(level=1)),
     *(kind("a", *KNOWN) for kind in (Unusual, Unfamiliar, Outstanding)),
@@ -81,7 +89,15 @@ SAMPLES: list[Value] = [
     Trained("hvass", INPUT, ("a", "b"), {"widths": (3, 4), "name": "x"}, "digits"),
 ]
 
-TOLD_ONLY = {"Network", "Family", "LayerUnits", "Census", "Side", "Option"}
+TOLD_ONLY = {"Network", "Family", "LayerUnits", "Census", "Side", "Option"} | {
+    "Edge",
+    "Rest",
+    "Part",
+    "Way",
+    "Flip",
+    "Whole",
+    "Graph",  # parts of answers
+}
 """What tells of itself in JSON for people: made from something else, or a part of a result."""
 
 

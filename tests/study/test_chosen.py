@@ -47,8 +47,8 @@ def test_jobs_of_a_study_of_everything_keep_their_keys(study):
     ranges = [job for job in plan(few) if job.params.get("units") == [0, 2]]
     assert not ranges  # units 0 and 2 must not be taken for those from 0 to 2
     same = {job.key for job in plan(study)} & {job.key for job in plan(few)}
-    # The pass, the spectrum, what is usual; examples and two kinds of two layers.
-    assert len(same) == 3 + 2 * 3
+    # The pass, the spectrum, what is usual; examples and two kinds of two layers; their edges.
+    assert len(same) == 3 + 2 * 3 + 1
 
 
 @pytest.mark.slow

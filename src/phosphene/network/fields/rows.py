@@ -12,6 +12,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from phosphene.errors import ObjectiveError
+
 Leads = Callable[[str, Tensor], Float[Tensor, "n"]]
 """The targets, where the layer of this name has these values, a row for each."""
 
@@ -40,6 +42,11 @@ def row_at(leads: Leads, layer: str, values: Float[Tensor, "b ..."]) -> Row:
     with torch.enable_grad():
         leaf = values.detach().clone().requires_grad_()
         t = leads(layer, leaf)
+        if not t.requires_grad:
+            raise ObjectiveError(
+                f"what was asked about has no slope at layer {layer!r}: something on the way is "
+                "detached, or decides and does not count. Nothing can be scored from there"
+            )
         (weights,) = torch.autograd.grad(t.sum(), leaf)
     return Row(layer, t.detach() - (weights * values).flatten(1).sum(1), weights)
 
