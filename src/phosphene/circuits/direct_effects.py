@@ -12,6 +12,7 @@ from phosphene.circuits.edge import Edges
 from phosphene.circuits.measuring import measure
 from phosphene.errors import InputError
 from phosphene.network import Network, masks_of, replace
+from phosphene.network.edges import made_of
 from phosphene.network.layouts import along_units
 
 Held = Mapping[str, Sequence[int] | None]
@@ -67,13 +68,7 @@ def between(network: Network, source: str, target: frozenset[str]) -> tuple[str,
     for name in network.layers:  # in the order in which they finish
         if any(fed in after for fed in feeds[name]):
             after.add(name)
-    before, todo = set[str](), list(target)
-    while todo:
-        now = todo.pop()
-        if now not in before:
-            before.add(now)
-            todo.extend(feeds[now])
-    ways = (after & before) - {source} - target
+    ways = (after & made_of(feeds, target)) - {source} - target
     made = {network.layers[name].weights for name in target}
     return tuple(
         name

@@ -12,16 +12,14 @@ from phosphene.circuits.baseline import Baseline, baselines_of, sampled
 from phosphene.circuits.staging import called, stages
 from phosphene.errors import InputError, NetworkError
 from phosphene.network import Intervention, Network
+from phosphene.network.edges import made_of
 from phosphene.objectives import unit_maps
 from phosphene.progress import tell, telling
 from phosphene.results import Result
 from phosphene.spellings import Model, Shown, layers_of, network_of, pictures_of, unit_of
-from phosphene.survey import crop, seen_from
+from phosphene.survey import OUTSIDE, crop, seen_from
 from phosphene.units import Box, Unit
 from phosphene.words import first_name, signed
-
-OUTSIDE = 0.93
-"""How light it is beyond a picture's border."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -158,7 +156,7 @@ def _later(network: Network, source: str, named: str | Sequence[str] | None) -> 
         return _next(network, source)
     found = tuple(network.layer(name).name for name in layers_of(network, named))
     for name in found:
-        if name == source or source not in _above(network, name):
+        if name == source or source not in made_of(network.feeds, [name]):
             raise InputError(
                 f"layer {name!r} does not come after {source!r}, so that nothing there changes; "
                 "name layers that do"
@@ -173,32 +171,21 @@ def _next(network: Network, source: str) -> tuple[str, ...]:
         end = next(reversed(network.layers))
     if end == source:
         raise InputError(f"{source!r} is the output of {network.name}: it is a part of nothing")
-    if source not in _above(network, end):
+    if source not in made_of(network.feeds, [end]):
         raise InputError(f"{end!r} does not depend on {source!r}; name the layers to look at")
     made = _weights(network, source)
     after = [
         name
         for name in stages(network, end)
-        if source in _above(network, name) and _weights(network, name) > made
+        if source in made_of(network.feeds, [name]) and _weights(network, name) > made
     ]
     return tuple(dict.fromkeys([*after[-1:], end]))
 
 
 def _weights(network: Network, name: str) -> set[str | None]:
     """The modules with weights that a layer is made of, its own among them."""
-    found = {network.layers[each].weights for each in {name, *_above(network, name)}}
+    found = {network.layers[each].weights for each in made_of(network.feeds, [name])}
     return found - {None}
-
-
-def _above(network: Network, name: str) -> set[str]:
-    """All layers that a layer is made of."""
-    seen, todo = set[str](), list(network.feeds[name])
-    while todo:
-        now = todo.pop()
-        if now not in seen:
-            seen.add(now)
-            todo.extend(network.feeds[now])
-    return seen
 
 
 @dataclass(frozen=True)
@@ -309,7 +296,7 @@ def _described(
     found = []
     for j in order:
         box = seen_from(spot, network.fields[spot.name], int(places[j]))
-        (patch,) = crop(pictures[:1], [box], outside=OUTSIDE)
+        (patch,) = crop(pictures[:1], [box], OUTSIDE)
         found.append(
             Whole(
                 Unit(layer.name, j),

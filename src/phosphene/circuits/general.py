@@ -18,6 +18,7 @@ from phosphene.data import Unreadable, read
 from phosphene.data.dataset import length
 from phosphene.errors import DataError, InputError, ObjectiveError
 from phosphene.network import Layer, Network
+from phosphene.network.edges import made_of
 from phosphene.progress import tell, telling
 from phosphene.results import Result
 from phosphene.spellings import Model, network_of, pictures_of
@@ -242,13 +243,7 @@ def _median(values: Tensor) -> float | None:
 
 def require_way(network: Network, source: str, target: Layer) -> None:
     """Raise `ObjectiveError` unless `target` is made of layer `source`, among others."""
-    seen, todo = set[str](), list(network.feeds[target.name])
-    while todo:
-        name = todo.pop()
-        if name not in seen:
-            seen.add(name)
-            todo.extend(network.feeds[name])
-    if source not in seen:
+    if source not in made_of(network.feeds, network.feeds[target.name]):
         raise ObjectiveError(
             f"layer {target.name!r} is not made of {source!r}: no way leads from it; "
             "give an earlier layer"

@@ -19,14 +19,11 @@ from phosphene.network import PLAIN, Network, Rule
 from phosphene.objectives import Channel, Neuron, Term
 from phosphene.progress import tell, telling
 from phosphene.spellings import Model, Shown, network_of, picture_of, units_of
-from phosphene.survey import crop, seen_from
+from phosphene.survey import OUTSIDE, crop, seen_from
 from phosphene.units import Box, Unit
 
 MOST = 12
 """So many parts of a unit are shown at most, however little they explain."""
-
-OUTSIDE = 0.93
-"""How light it is beyond a picture's border."""
 
 
 @telling("taking apart")
@@ -202,7 +199,7 @@ class _Growing:
 
     def _cut(self, box: Box, map_: Tensor) -> tuple[Tensor, Tensor]:
         """Patch and map of a box."""
-        (patch,) = crop(self.picture, [box], outside=OUTSIDE)
+        (patch,) = crop(self.picture, [box], OUTSIDE)
         (cut,) = crop(map_[None], [box])
         return patch.cpu(), cut.cpu()
 

@@ -8,6 +8,7 @@ from torch import nn
 from phosphene.errors import ObjectiveError
 from phosphene.network import Layer, Network
 from phosphene.network.discovery.trial import trial_pictures
+from phosphene.network.edges import made_of
 from phosphene.network.feed import ANY
 from phosphene.units import Unit
 
@@ -79,23 +80,14 @@ def _dominators(feeds: dict[str, tuple[str, ...]], end: str) -> list[str]:
 def _learned(network: Network, name: str) -> int:
     """How many modules with weights a layer is made of, its own among them."""
     layers = network.layers
-    return len({layers[each].weights for each in _below(network, name)} - {None})
-
-
-def _below(network: Network, name: str) -> set[str]:
-    """All that a layer is made of, and itself."""
-    seen, todo = set[str](), [name]
-    while todo:
-        now = todo.pop()
-        if now not in seen:
-            seen.add(now)
-            todo.extend(network.feeds[now])
-    return seen
+    return len({layers[each].weights for each in made_of(network.feeds, [name])} - {None})
 
 
 def _blocks(network: Network, end: str, ways: list[str]) -> set[str]:
     """The modules of each class of which some module branches around layers with weights."""
-    learned = [name for name in _below(network, end) if network.layers[name].weights is not None]
+    learned = [
+        name for name in made_of(network.feeds, [end]) if network.layers[name].weights is not None
+    ]
     branching = {
         type(network.module.get_submodule(holder))
         for name in learned

@@ -20,14 +20,11 @@ from phosphene.circuits.target import Case, Target
 from phosphene.network import replace
 from phosphene.objectives import Along, Values, unit_maps
 from phosphene.progress import tell
-from phosphene.survey import crop, seen_from
+from phosphene.survey import OUTSIDE, crop, seen_from
 from phosphene.units import Unit
 
 BEAM = 24
 """So many ways that add most are followed from stage to stage, and half as many that take."""
-
-OUTSIDE = 0.93
-"""How light it is beyond a picture's border."""
 
 
 def ways_to(
@@ -55,7 +52,7 @@ def ways_to(
     lowest, made = network.layer(layers[-1]), []
     for i, chain in enumerate(chains):
         box = acts_in(maps[i], seen_from(lowest, network.fields[lowest.name], int(place[i])))
-        (patch,) = crop(picture, [box], outside=OUTSIDE)
+        (patch,) = crop(picture, [box], OUTSIDE)
         on_it = tuple(Unit(layer, index) for layer, index in zip(layers, chain, strict=True))
         made.append(
             Way(

@@ -1,6 +1,6 @@
 """What the units of a layer are made of: the layers that feed it, the weights that make them."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 import torch
 from jaxtyping import Float
@@ -38,3 +38,19 @@ def feeds_of(
         name: tuple(dict.fromkeys(fed(name))) if name in sources else (name.rpartition("[")[0],)
         for name in layers
     }
+
+
+def made_of(feeds: Mapping[str, Collection[str]], names: Iterable[str]) -> set[str]:
+    """All layers that some layers are made of, near and far, these among them.
+
+    >>> sorted(made_of({"sum": ("left", "right"), "left": ("stem",), "right": (), "stem": ()},
+    ...                ["left"]))
+    ['left', 'stem']
+    """
+    seen, todo = set[str](), list(names)
+    while todo:
+        name = todo.pop()
+        if name not in seen:
+            seen.add(name)
+            todo.extend(feeds[name])
+    return seen

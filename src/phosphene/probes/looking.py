@@ -22,12 +22,9 @@ from phosphene.objectives import at_places, unit_maps
 from phosphene.progress import tell, telling
 from phosphene.results import Result
 from phosphene.spellings import Meant, Model, Shown, network_of, pictures_of, units_of
-from phosphene.survey import Responses, TopExamples, crop, seen_from
+from phosphene.survey import OUTSIDE, Responses, TopExamples, crop, seen_from
 from phosphene.units import Unit
 from phosphene.words import number, plural
-
-OUTSIDE = 0.93
-"""How light it is beyond a picture's border."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,7 +8,7 @@ from phosphene.survey.classes import (
     Predictions,
     Selectivity,
 )
-from phosphene.survey.crops import crop, seen_from
+from phosphene.survey.crops import OUTSIDE, crop, seen_from
 from phosphene.survey.histogram import Bins, Histograms
 from phosphene.survey.moments import MOST_COMPARED, Moments
 from phosphene.survey.reading import Responses, responses
@@ -19,6 +19,7 @@ __all__ = [
     "MOST_COMPARED",
     "MOST_MEANS",
     "NO_NUMBER",
+    "OUTSIDE",
     "Accumulator",
     "Bins",
     "ClassMeans",

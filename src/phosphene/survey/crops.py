@@ -9,6 +9,9 @@ from torch import Tensor
 from phosphene.network import Layer, ReceptiveField
 from phosphene.units import Box
 
+OUTSIDE = 0.93
+"""How light it is beyond a picture's border."""
+
 
 def seen_from(layer: Layer, field: ReceptiveField, place: int) -> Box:
     """The box of pixels that position number `place` of `layer` sees."""
