@@ -13,6 +13,7 @@ removed. A column is the median over those of the correlation between removals a
 - `|a| |g|`: as papers on vision have it
 - `guided`: a times guided backpropagation's gradient
 - `steps`: gradients averaged over 16 points from the mean to the value
+- `halfway`: slopes halfway to each unit's removal, units in four groups
 - `RelP`: gates, norms and attention held as they are
 
 Each is compared with removals from its own baseline. `top ten`: of the ten units whose removal
@@ -50,8 +51,8 @@ def main() -> None:
     data = load_data(asked.pictures_of, network.input.channels, network.input.size)
     pictures = sampled(network, data, asked.pictures)
     lines = [f"{network.name}{', weights shuffled' * asked.random}, {len(pictures)} pictures", ""]
-    lines += ["| from -> to (sources) | a g | (a-m) g | abs | guided | steps | RelP | Captum "
-              "| top ten | cost | us |", "|" + "---|" * 11]  # fmt: skip
+    columns = "a g | (a-m) g | abs | guided | steps | halfway | RelP | Captum | top ten | cost | us"
+    lines += [f"| from -> to (sources) | {columns} |", "|" + "---|" * 12]
     print("\n".join(lines))
     for source, target in pairs(network, asked.pairs):
         line = row(network, pictures, source, target, asked.units)
@@ -106,7 +107,7 @@ def row(network: Network, pictures: Tensor, source: str, target: str, count: int
         each.append(1e6 * seconds / len(removed))
     told = [
         f"{median(found[name]):.3f}" if found.get(name) else ""
-        for name in ("a g", "(a-m) g", "abs", "guided", "steps", "RelP", "Captum")
+        for name in ("a g", "(a-m) g", "abs", "guided", "steps", "halfway", "RelP", "Captum")
     ]
     units, recall = network.layer(source).units, sum(recalls) / len(recalls)
     costs_told = f"{recall:.3f} | {median(costs):.2f} | {median(each):.0f}"
@@ -131,6 +132,9 @@ def scores(scored: Edges, zero: Baseline) -> dict[str, Tensor]:
         "guided": lambda: summed(a * gradient(net, shown, term, GUIDED, at=source)),
         "steps": lambda: edges(
             net, shown, term, source, baseline=scored.baseline, steps=STEPS
+        ).score[0],
+        "halfway": lambda: edges(
+            net, shown, term, source, baseline=scored.baseline, halfway=4
         ).score[0],
         "RelP": lambda: edges(net, shown, term, source, baseline=scored.baseline, rule=RELP).score[
             0

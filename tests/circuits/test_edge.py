@@ -204,3 +204,49 @@ def test_a_bare_module_and_a_class_by_name_will_do() -> None:
     net = Network(module, Input(3, (2, 2)), labels=("cat", "dog"))
     found = edges(net, torch.rand(2, 3, 2, 2), "dog", "2", baseline="zero")
     assert torch.allclose(found.score, net.record(found.pictures, ["2"])["2"] * module[3].weight[1])
+
+
+class Squared(nn.Module):
+    """A target that is quadratic in each unit of its first layer."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.last = nn.Conv2d(1, 5, 3), nn.Linear(5, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.first(x)
+        return self.last((x * x + x * x.mean(1, keepdim=True)).mean((2, 3)))
+
+
+def test_halfway_slopes_of_units_alone_are_removals_where_all_is_quadratic() -> None:
+    net = Network(seeded(Squared), Input(1, (8, 8)))
+    shown, data = pictures(net, 2), pictures(net, 9, seed=4)
+    found = measure(edges(net, shown, "last:1", "first", data=data, halfway=5), None)
+    assert torch.allclose(found.score.gather(1, found.measured), found.removed, atol=1e-5)
+    plain = edges(net, shown, "last:1", "first", data=data)
+    assert not torch.allclose(plain.score, found.score, atol=1e-3)
+    assert (found.halfway, found.biases, plain.halfway) == (5, None, None)
+
+
+def test_halfway_in_groups_is_nearer_to_removals_across_many_gates() -> None:
+    nearer = 0
+    for seed in range(6):
+        net = branching(seed)
+        shown, data = pictures(net, 2), pictures(net, 9, seed=4)
+        found = measure(edges(net, shown, "1", "stem", data=data), None, ("remove",))
+        middle = edges(net, shown, "1", "stem", data=data, halfway=3)
+        far = [
+            float((each.score.gather(1, found.measured) - found.removed).square().sum())
+            for each in (found, middle)
+        ]
+        nearer += far[1] < far[0]
+    assert nearer >= 5
+
+
+def test_halfway_is_alone() -> None:
+    net = branching(1)
+    for more in ({"steps": 3}, {"rule": RELP}):
+        with pytest.raises(InputError, match="halfway in 2 groups"):
+            edges(net, pictures(net), "1", "stem", baseline="zero", halfway=2, **more)
+    with pytest.raises(InputError, match="at least one group"):
+        edges(net, pictures(net), "1", "stem", baseline="zero", halfway=0)

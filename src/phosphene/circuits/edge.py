@@ -10,8 +10,9 @@ from torch import Tensor
 
 from phosphene.attribution import gradient, integrated_gradients
 from phosphene.circuits.baseline import Baseline, baseline_of
+from phosphene.circuits.halfway import halfway_slopes
 from phosphene.circuits.target import Case, target_of
-from phosphene.errors import RectifierError
+from phosphene.errors import InputError, RectifierError
 from phosphene.network import PLAIN, Network, Rule, replace
 from phosphene.network.layouts import along_units
 from phosphene.objectives import Term, unit_maps
@@ -24,6 +25,12 @@ CONTRADICTED = 0.5
 
 NOTABLE = 0.1
 """Edges below this share of their picture's strongest one are too weak to contradict anything."""
+
+
+class Halfway(NamedTuple):
+    """Slopes are taken halfway, units in so many groups; in none at the value."""
+
+    groups: int
 
 
 class Slopes(NamedTuple):
@@ -52,6 +59,7 @@ class Edges(Result):
         rule: how gradients went back.
         steps: points between baseline and value that gradients are averaged over; None for one
             gradient, at the value.
+        halfway: in how many groups units were taken halfway to their baseline; None for none.
         baseline: what a unit is when it is not there.
         values: t, per picture.
         without: t with the whole source at its baseline.
@@ -77,6 +85,7 @@ class Edges(Result):
     score: Float[Tensor, "b units"]
     held: Float[Tensor, "b units"] | None
     remarks: tuple[str, ...] = ()
+    halfway: int | None = None
     measured: Int[Tensor, "b k"] | None = None
     removed: Float[Tensor, "b k"] | None = None
     kept: Float[Tensor, "b k"] | None = None
@@ -165,6 +174,7 @@ class Edges(Result):
             "target": self.term.to_json(),
             "rule": self.rule.name,
             "steps": self.steps,
+            "halfway": self.halfway,
             "baseline": {
                 "name": self.baseline.name,
                 "values": plain(self.baseline.values),
@@ -186,6 +196,7 @@ def edges(
     high: Float[Tensor, "units"] | None = None,
     rule: Rule = PLAIN,
     steps: int | None = None,
+    halfway: int | None = None,
 ) -> Edges:
     """Score every unit of layer `source` by what it adds to a target, on each picture.
 
@@ -203,6 +214,9 @@ def edges(
         rule: how gradients go back: by the derivative, or by `RELP`, which holds attention, norms
             and gates other than ReLU's as they are.
         steps: average gradients over so many points between baseline and value.
+        halfway: take each unit's slope where it is halfway to its baseline, in so many groups, a
+            gradient each: nearer to what removing it does across many layers, see
+            `halfway_slopes`.
 
     Raises:
         RectifierError: a rule for looking only, such as guided backpropagation; or one that cannot
@@ -227,21 +241,34 @@ def edges(
     net.input.check_values(shown)
     layer = net.layer(source).name
     absent = baseline_of(net, layer, baseline, data, high)
-    _check(rule, steps)
+    _check(rule, steps, halfway)
     case = Case(net, shown, target_of(net, shown, target))
-    return spread(case, layer, absent, rule, steps)[0]
+    points = steps if halfway is None else Halfway(halfway)
+    return spread(case, layer, absent, rule, points)[0]
 
 
 def spread(
-    case: Case, layer: str, baseline: Baseline, rule: Rule = PLAIN, steps: int | None = None
+    case: Case,
+    layer: str,
+    baseline: Baseline,
+    rule: Rule = PLAIN,
+    points: "int | Halfway | None" = None,
 ) -> tuple[Edges, Slopes]:
-    """The edges from a layer to a target, and the slope ∂t/∂a at each place they add up over."""
+    """The edges from a layer to a target, and the slope ∂t/∂a at each place they add up over.
+
+    The slope is taken at the value, at so many `points` on the way, or halfway in groups.
+    """
     network, pictures, target = case.network, case.pictures, case.target
     with torch.no_grad():
         recording = network.record(pictures, {layer, *target.term.layers})
     a = recording[layer]
     m = along_units(baseline.values.to(a)[None], a).expand_as(a)
-    if steps is None:
+    steps = points if isinstance(points, int) else None
+    groups = points.groups if isinstance(points, Halfway) else 0
+    if groups:
+        g = halfway_slopes(case, layer, m, groups)
+        by_place, held = (a - m) * g, None
+    elif steps is None:
         g = gradient(network, pictures, target.term, rule, at=layer)
         by_place, held = (a - m) * g, _over_places(m * g)
     else:
@@ -260,6 +287,7 @@ def spread(
         score=_over_places(by_place),
         held=held,
         remarks=target.remarks,
+        halfway=groups or None,
     )
     return found, Slopes(g, by_place, a)
 
@@ -277,12 +305,17 @@ def _without(
         return term(network.record(pictures, term.layers))
 
 
-def _check(rule: Rule, steps: int | None) -> None:
+def _check(rule: Rule, steps: int | None, halfway: int | None) -> None:
     """Refuse rules that are for looking only, and averages of anything but the derivative."""
     if rule.gates is not None:
         raise RectifierError(
             f"the rule {rule.name!r} is for looking only: what it sends back is no effect on the "
             "target. Score edges by the derivative, by RELP, or with steps="
+        )
+    if halfway is not None and (halfway < 1 or steps is not None or not rule.plain):
+        raise InputError(
+            f"slopes halfway in {halfway} groups were asked for; give at least one group, and no "
+            "steps= and no other rule beside it"
         )
     if steps is not None and not rule.plain:
         raise RectifierError(
