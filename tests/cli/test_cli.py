@@ -279,8 +279,8 @@ def test_unknown_units(run, model, few):
         ("konv2:1", "nearest: conv2"),
         ("conv2:1@3,3", "ask for conv2:1"),
         ("nonsense:", "names no unit"),
-        ("relu1", "has no layer 'relu1'; there are: conv1, conv2, fc1, fc2"),
-        ("relu1", "--layers relu1"),
+        ("relu1", "no class or layer 'relu1' in the atlas; there are: conv1, conv2, fc1, fc2"),
+        ("relu1", "added by building with --layers"),
     ):
         status, printed = run("show", model / "a.atlas", unit, "--out", model / "x.png")
         assert status == (2 if said else 0), printed

@@ -152,7 +152,8 @@ def _class(names: Names, name: str, layers: Collection[str]) -> str:
     if found is None:
         raise UnknownUnitError(
             f"no class or layer {name!r} in the atlas; "
-            f"{nearest_class(name, outputs, tuple(layers))}"
+            f"{nearest_class(name, outputs, tuple(layers))}. A layer of the network that was not "
+            "studied is added by building with --layers"
         )
     return f"{names.output}:{found}"
 
