@@ -1,6 +1,7 @@
 """Wholes: each later unit changes by what a pass with the part removed shows."""
 
 import json
+from functools import partial
 
 import pytest
 import torch
@@ -8,7 +9,7 @@ from torch import nn
 
 from circuits.branching import branching, edited, filled
 from laws import unchanged
-from phosphene.circuits import edges, measure, wholes
+from phosphene.circuits import edges, measure, parts, wholes, why
 from phosphene.circuits.baseline import baseline_of
 from phosphene.errors import InputError
 from phosphene.network import Input, Network
@@ -103,3 +104,26 @@ def test_its_own_rectifier_is_no_whole() -> None:
     net = Network(module, Input(1, (8, 8)))
     for layer in ("0", "1"):
         assert wholes(net, torch.rand(1, 1, 8, 8), f"{layer}:1").layers == ("3", "5")
+
+
+def test_deviations_are_told_only_where_there_are_any() -> None:
+    net = network("functional")
+    shown = pictures(net, 1)
+    one = wholes(net, shown, "conv1:2", k=2, data=pictures(net, 1, seed=8))
+    alike = wholes(net, shown, "conv1:2", k=2, data=pictures(net, 1, seed=8).repeat(4, 1, 1, 1))
+    for found in (one, alike):
+        assert all(each.deviations is None for some in found.wholes for each in some)
+        json.dumps(found.to_json(), allow_nan=False)
+
+
+def test_a_baseline_is_what_was_asked_for_or_refused() -> None:
+    net = network("functional")
+    shown = pictures(net, 1)
+    for ask in (partial(wholes, net, shown, "conv1:2"), partial(parts, net, shown, 1),
+                partial(why, net, shown)):  # fmt: skip
+        with pytest.raises(InputError, match=r"the mean of layer .* no data"):
+            ask(baseline="mean")
+        with pytest.raises(InputError, match="a baseline 'median' was given"):
+            ask(baseline="median", data=pictures(net, 3))
+        assert ask().baseline == "zero"
+        assert ask(data=pictures(net, 3)).baseline == "mean of 3 pictures"

@@ -79,17 +79,20 @@ def baseline_of(
 
 
 def baselines_of(
-    network: Network, layers: Collection[str], meant: str, data: object = None
+    network: Network, layers: Collection[str], meant: str | None, data: object = None
 ) -> dict[str, Baseline]:
     """The baseline of each of `layers`, "mean" or "zero", after one pass over the data.
 
-    Of a dataset up to `SAMPLE` pictures are looked at, spread evenly over it.
+    None means the mean where there are data, else zero. Of a dataset up to `SAMPLE` pictures are
+    looked at, spread evenly over it.
 
     Raises:
-        InputError: a mean without data.
+        InputError: a mean without data, or another baseline.
     """
+    if meant not in {None, "mean", "zero"}:
+        raise InputError(f"a baseline {meant!r:.80} was given; give 'mean' or 'zero'")
     if data is None:
-        return {layer: baseline_of(network, layer, meant) for layer in layers}
+        return {layer: baseline_of(network, layer, meant or "zero") for layer in layers}
     pictures = sampled(network, data)
     named = f"mean of {plural(len(pictures), 'picture')}"
     found = {}

@@ -102,7 +102,7 @@ def wholes(
     *,
     k: int = 6,
     data: object = None,
-    baseline: str = "mean",
+    baseline: str | None = None,
 ) -> Wholes:
     """Measure what a unit does to every unit of later layers, and keep the k it changes most.
 
@@ -118,7 +118,8 @@ def wholes(
         k: how many of each layer: those changed most, in their standard deviations over the data,
             or as they are where there is no data.
         data: pictures or a dataset, for means, for what is high and for deviations.
-        baseline: what the unit is when it is not there: its "mean", or "zero"; without data zero.
+        baseline: what the unit is when it is not there: its "mean", as where there are data, or
+            "zero", as where there are none.
 
     Raises:
         InputError: k below 1, a layer that does not depend on the unit's, pictures that do not fit.
@@ -134,13 +135,13 @@ def wholes(
     source = net.layer(part.layer).name
     later = _later(net, source, layers)
     some = None if data is None else sampled(net, data)
-    absent = baselines_of(net, [source], "zero" if some is None else baseline, some)[source]
+    absent = baselines_of(net, [source], baseline, some)[source]
     ends = [Ends.of(net, name) for name in later]
     parts = _effects(net, shown, Unit(source, part.index), absent, ends)
     found = []
     for done, (end, (t, removed, kept, raised)) in enumerate(zip(ends, parts, strict=True)):
         tell(done, len(ends))
-        spread = None if some is None else end.deviation(net, some)
+        spread = None if some is None or len(some) < 2 else end.deviation(net, some)
         order = _order(removed.mean(0), spread)[:k]
         found.append(_described(net, shown, end, (t, removed, kept, raised, spread), order))
     tell(len(ends), len(ends))
@@ -218,11 +219,12 @@ class Ends:
 
     @torch.no_grad()
     def deviation(self, network: Network, pictures: Tensor) -> Float[Tensor, "units"]:
-        """How much each varies over pictures, where it is strongest in each."""
-        found = [
-            self.maps(network.record(some, self.layers)).amax(2) for some in pictures.split(64)
-        ]
-        return torch.cat(found).std(0)
+        """How much each varies over pictures, where it is strongest in each; 0 within rounding."""
+        found = torch.cat(
+            [self.maps(network.record(some, self.layers)).amax(2) for some in pictures.split(64)]
+        )
+        spread = found.std(0)
+        return torch.where(spread > 1e-5 * found.abs().amax(0), spread, 0)
 
 
 Effects = tuple[Tensor, Tensor, Tensor, Tensor | None, Tensor | None]
@@ -278,10 +280,13 @@ def _runs(
 
 
 def _order(removed: Tensor, deviation: Tensor | None) -> list[int]:
-    """The units that change most, in their deviations where these are known."""
+    """The units that change most, in their deviations where these are known.
+
+    Those that never vary over the data come last.
+    """
     sizes = removed.abs()
     if deviation is not None:
-        sizes = sizes / deviation.clamp(min=torch.finfo(sizes.dtype).tiny)
+        sizes = torch.where(deviation > 0, sizes / deviation, 0)
     order: list[int] = sizes.argsort(descending=True, stable=True).tolist()
     return [j for j in order if removed[j] != 0]
 
@@ -305,9 +310,16 @@ def _described(
                 float(mean[j]),
                 float(kept.mean(0)[j]),
                 None if raised is None else float(raised.mean(0)[j]),
-                None if deviation is None else float(mean[j] / deviation[j]),
+                _in_deviations(mean, deviation, j),
                 box,
                 patch.cpu(),
             )
         )
     return tuple(found)
+
+
+def _in_deviations(change: Tensor, deviation: Tensor | None, j: int) -> float | None:
+    """A change in deviations; None where a unit never varies or nothing is known of it."""
+    if deviation is None or not deviation[j] > 0:
+        return None
+    return float(change[j] / deviation[j])

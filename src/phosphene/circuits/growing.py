@@ -37,7 +37,7 @@ def parts(
     depth: int = 2,
     share: float = 0.8,
     data: object = None,
-    baseline: str = "mean",
+    baseline: str | None = None,
     rule: Rule = PLAIN,
 ) -> Tree:
     """Take a unit apart, as it acts in one picture: its parts, their parts, and so on.
@@ -51,7 +51,8 @@ def parts(
             to `MOST`.
         depth: how many stages, where `layers` are not named.
         data: pictures or a dataset, for each unit's mean and for what is high.
-        baseline: what a part is when it is not there: its "mean", or "zero"; without data zero.
+        baseline: what a part is when it is not there: its "mean", as where there are data, or
+            "zero", as where there are none.
         rule: how gradients go back, see `edges`.
 
     Each part stands at the place where it adds most to what it is a part of, and its own parts are
@@ -68,8 +69,6 @@ def parts(
     net.input.check_shape(shown)
     net.input.check_values(shown)
     _check(k, depth, share)
-    if data is None:
-        baseline = "zero"
     aim = target_of(net, shown, target)
     below = _layers(net, _meant(net, aim.term, target), layers, depth)
     absent = baselines_of(net, below, baseline, data)

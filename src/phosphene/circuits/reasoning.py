@@ -29,7 +29,7 @@ def why(
     k: int = 6,
     depth: int = 3,
     data: object = None,
-    baseline: str = "mean",
+    baseline: str | None = None,
 ) -> Why:
     """Find the strongest ways from a picture's pixels to a class, and what would change the answer.
 
@@ -42,7 +42,8 @@ def why(
         k: how many ways that speak for the answer; half as many that speak against it are kept.
         depth: how many stages, where `layers` are not named.
         data: pictures or a dataset, for what is usual of each unit.
-        baseline: what a unit is when it is not there: its "mean", or "zero"; without data zero.
+        baseline: what a unit is when it is not there: its "mean", as where there are data, or
+            "zero", as where there are none.
 
     Raises:
         NetworkError: the network gives no classes.
@@ -73,7 +74,7 @@ def why(
         term = Channel(logits, read) - Channel(logits, other)
     below = stages(net, logits)[:depth] if layers is None else tuple(layers_of(net, layers))
     below = tuple(net.layer(name).name for name in below)
-    absent = baselines_of(net, below, "zero" if data is None else baseline, data)
+    absent = baselines_of(net, below, baseline, data)
     case = Case(net, shown, Target(term))
     ways = ways_to(case, below, absent, k)
     flips = [flip_of(case, layer, absent[layer], read) for layer in below]
