@@ -154,7 +154,7 @@ def test_the_page_of_a_unit_says_what_it_is_made_of_and_a_part_of(
     for edge in part[:8]:
         assert f"unit-6-{edge.target_unit}.html" in page.links
     assert all(words in page.text for words in ("without it", "raised"))
-    inhibited = any(edge.inhibits for edge in made)
+    inhibited = any(edge.score < 0 for edge in made)
     assert ("holds it down" in page.text) == inhibited
     wrong = sum(edge.contradicted for edge in (*made, *part[:8]))
     assert page.text.count("Removing it does not do what its score says.") == wrong

@@ -54,9 +54,9 @@ def _edge(known: Neighbours, down: bool, edge: UnitEdge, share: float) -> Contex
         "name": thumb.name,
         "shown": thumb.shown,
         "thumb": {"drawn": _tile(thumb.drawn), "real": _tile(thumb.real)},
-        "told": f"{'holds it down' if edge.inhibits else 'adds'} {signed(edge.score)}"
+        "told": f"{'holds it down' if edge.score < 0 else 'adds'} {signed(edge.score)}"
         if down
-        else f"{'is held down' if edge.inhibits else 'gains'} {signed(edge.score)}",
+        else f"{'is held down' if edge.score < 0 else 'gains'} {signed(edge.score)}",
         "share": share,
         "effects": list(_effects(edge)),
     }
