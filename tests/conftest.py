@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import torch
 
 import typechecker
 
@@ -20,12 +19,6 @@ if os.environ.get("PHOSPHENE_CHECK_TYPES", "1") != "0":
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the longest, so that none is left for one process alone at the end."""
     items.sort(key=lambda item: item.get_closest_marker("longest") is None)
-
-
-@pytest.fixture(autouse=True)
-def seeded() -> None:
-    """Networks that a test makes without a seed of its own are the same in every run."""
-    torch.manual_seed(0)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -112,11 +112,10 @@ def _measured(
     units = ranking.shape[1]
     places = ranking.argsort(dim=1)
     m = run(places[:, None] < torch.arange(units + 1)[:, None])
-    none, change = m[:, :1], m[:, -1:] - m[:, :1]
-    curve = torch.where(change == 0, torch.nan, (m - none) / change)
+    curve = _faithfulness(m, m)
     enough = curve >= keep - _ROUNDING
     sizes = torch.where(enough.any(1), enough.int().argmax(1), units)
-    left = (run(~first(ranking, sizes)[:, None]) - none) / change
+    left = _faithfulness(run(~first(ranking, sizes)[:, None]), m)[:, 0]
     edge = found[0]
     return Circuit(
         network=edge.network,
@@ -131,9 +130,15 @@ def _measured(
         ranking=ranking,
         curve=curve,
         sizes=sizes,
-        left=torch.where(change == 0, torch.nan, left)[:, 0],
-        remarks=edge.remarks + _nothing(change[:, 0]),
+        left=left,
+        remarks=edge.remarks + _nothing(m[:, -1] - m[:, 0]),
     )
+
+
+def _faithfulness(of: Float[Tensor, "b k"], m: Float[Tensor, "b units+1"]) -> Float[Tensor, "b k"]:
+    """(of - m(none)) / (m(all) - m(none)); nan where the units change nothing."""
+    none, change = m[:, :1], m[:, -1:] - m[:, :1]
+    return torch.where(change == 0, torch.nan, (of - none) / change) + 0.0  # no share is -0
 
 
 def _nothing(change: Float[Tensor, "b"]) -> tuple[str, ...]:
