@@ -7,7 +7,7 @@ PHOTOS := .venv/.photos
 ZOO := .venv-zoo/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-photos walkthroughs notebooks test quick forms zoo bench check format browser wheel pins clean
+.PHONY: help demo demo-photos walkthroughs notebooks test quick coverage forms zoo bench check format browser wheel pins clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -35,13 +35,15 @@ walkthroughs: $(READY) ## play examples/ on MNIST and write docs/walkthroughs (t
 notebooks: $(READY) ## write the walk-throughs as examples/*.ipynb
 	$(BIN)/python examples/render.py --notebooks examples
 
-test: $(READY) browser ## the whole suite: shapes and types checked in one lane of the tests, coverage counted in the other
+test: $(READY) browser ## the whole suite, each test once: the quick with shapes and types checked, the slow without
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -q -m "not slow and not browser"
-	PHOSPHENE_CHECK_TYPES=0 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal \
-	  --cov --cov-report=term
+	PHOSPHENE_CHECK_TYPES=0 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -q --dist worksteal -m "slow or browser"
 
-quick: $(READY) ## a part of every area of the tests, in under a minute
-	PHOSPHENE_CHECK_TYPES=0 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -q -m "not slow and not browser"
+quick: $(READY) ## a part of every area of the tests, in about a minute
+	PHOSPHENE_CHECK_TYPES=0 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -q -m "not slow and not later and not browser"
+
+coverage: $(READY) browser ## the whole suite once more, with the lines that it runs counted
+	PHOSPHENE_CHECK_TYPES=0 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -q --dist worksteal --cov --cov-report=term
 
 forms: $(READY) ## write what help says of the probes, after one of them has changed
 	$(BIN)/python -c "from phosphene.probes import question as q; q.KEPT.write_text(q.forms_text(), 'utf-8')"

@@ -1,6 +1,6 @@
 """Shapes in signatures are checked while tests run; shared data is found or its absence said.
 
-`PHOSPHENE_CHECK_TYPES=0` leaves the checks out, where coverage is counted or time is short: they
+`PHOSPHENE_CHECK_TYPES=0` leaves the checks out, where a test takes long or time is short: they
 double the time of most tests.
 """
 

@@ -150,6 +150,7 @@ KINDS: dict[str, Callable[[], Any]] = {
 }
 
 
+@pytest.mark.later
 @pytest.mark.parametrize("kind", KINDS)
 def test_it_is_as_it_was(kind: str) -> None:
     found = json.loads(json.dumps(KINDS[kind]()))

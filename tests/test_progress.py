@@ -71,6 +71,7 @@ def test_an_error_ends_a_block(told: list[Told]) -> None:
     assert {title for title, *_ in told} == {"inner"}
 
 
+@pytest.mark.later
 def test_a_generator_that_is_left_ends_its_block(told: list[Told]) -> None:
     def steps() -> Iterator[int]:
         with telling("steps"):
@@ -94,6 +95,7 @@ def test_of_two_threads_the_first_is_heard(told: list[Told]) -> None:
     assert [title for title, *_ in told] == ["first", "inner", "inner", "inner"]
 
 
+@pytest.mark.later
 def test_drawing_surveys_and_looks_tell_how_far_they_are(told: list[Told]) -> None:
     draw(NET, ["conv1:0", "conv2:1"], Recipe(steps=4))
     assert (told[0][:3], told[-1][:3]) == (("drawing", 0, 2), ("drawing", 2, 2))
@@ -110,6 +112,7 @@ def test_drawing_surveys_and_looks_tell_how_far_they_are(told: list[Told]) -> No
     assert next(about for *_, about in told if about) == "looking through the data"
 
 
+@pytest.mark.later
 def test_a_build_tells_its_steps_and_what_it_is_at(told: list[Told], tmp_path: Path) -> None:
     study = Study(NET, DATA, Settings(("conv2",), (Recipe(steps=1),), examples=1))
     last = follow(build(study, tmp_path / "a.atlas"))

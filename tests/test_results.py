@@ -92,6 +92,7 @@ ASKED = {"fooling", "morph", "transfer", "strokes", "restarts", "distances", "un
 """Answers to questions that are asked, told and drawn in tests/probes/test_questions.py too."""
 
 
+@pytest.mark.later
 @pytest.mark.parametrize("name", some(ANSWERS, quick=ANSWERS.keys() - ASKED))
 def test_an_answer_tells_itself_in_words_json_and_a_picture(
     name: str, monkeypatch: pytest.MonkeyPatch

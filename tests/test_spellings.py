@@ -89,6 +89,7 @@ def network(module: nn.Module) -> Network:
 PICTURES = torch.rand(2, 1, 28, 28, generator=torch.Generator().manual_seed(1))
 
 
+@pytest.mark.later
 def test_a_module_is_a_network_whose_input_is_found(module: nn.Module) -> None:
     assert Network(module).input == Input(1, (28, 28))
     assert network_of(module).fingerprint == Network(module).fingerprint
@@ -144,6 +145,7 @@ def test_channels_that_may_be_first_or_last_are_asked_for() -> None:
         pictures_of(colour, np.zeros((3, 28, 3), np.float32))
 
 
+@pytest.mark.later
 def test_what_a_newcomer_writes_works(network: Network, module: nn.Module) -> None:
     assert draw(network, "2:5", BRIEF)[0].unit == Unit("2", 5)
     of_two = draw(network, ["2:5", "dog", "0:1"], BRIEF)
@@ -159,6 +161,7 @@ def test_what_a_newcomer_writes_works(network: Network, module: nn.Module) -> No
     assert interpolate(network, "dog", "cat", count=2, recipe=BRIEF).second == Channel("5", 0)
 
 
+@pytest.mark.later
 def test_questions_take_classes_files_layers_and_modules(
     network: Network, module: nn.Module, tmp_path: Path
 ) -> None:
@@ -204,6 +207,7 @@ def test_one_layers_name_is_one_layer(network: Network) -> None:
     assert list(Survey(network, "2").layers) == ["2"]
 
 
+@pytest.mark.later
 def test_drawings_and_maps_have_a_figure(network: Network) -> None:
     drawings = draw(network, ["2:5", "dog"], BRIEF)
     png, _ = drawings._repr_png_()

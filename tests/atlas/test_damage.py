@@ -89,6 +89,7 @@ def test_a_whole_atlas_is_called_whole(whole: Path, written: frozenset[str]) -> 
     assert len(written) == verdict.rows
 
 
+@pytest.mark.later
 def test_a_flipped_bit_in_a_picture_is_told_and_the_picture_not_shown(
     path: Path, tmp_path: Path
 ) -> None:

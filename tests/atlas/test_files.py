@@ -322,6 +322,7 @@ def overfill(atlas: Atlas) -> None:
         job.add(*(Document(str(row), "x" * 4000) for row in range(500)))
 
 
+@pytest.mark.later
 def test_a_full_disk_keeps_what_was_finished(path: Path) -> None:
     fill(path, "first")
     with Atlas.build(path) as atlas:

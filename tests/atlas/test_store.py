@@ -398,6 +398,7 @@ def fingerprint(path: Path) -> str:
         return atlas.fingerprint()
 
 
+@pytest.mark.later
 def test_fingerprint_ignores_order_and_interruptions(tmp_path: Path) -> None:
     straight, crooked = tmp_path / "straight.atlas", tmp_path / "crooked.atlas"
     for key in ("layers", "pass", "draw"):

@@ -59,6 +59,7 @@ def test_gradients_under_rules(
     torch.testing.assert_close(maps, expected.detach() * per_picture_value)
 
 
+@pytest.mark.later
 def test_neurons_inside(network: Network, pictures: Tensor, per_picture_value: Tensor) -> None:
     inputs = network.input.normalise(pictures).requires_grad_()
     layer = network.module.get_submodule("conv2")

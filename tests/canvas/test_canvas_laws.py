@@ -185,6 +185,7 @@ def test_bounded_coefficients_stay_within_the_limit(
             live.project_()
 
 
+@pytest.mark.later
 def test_a_bound_out_of_reach_is_a_fourier_canvas(crops: Tensor) -> None:
     spectrum = Spectrum.measure([crops])
     bounded, free = (
@@ -212,6 +213,7 @@ def test_maco_keeps_the_magnitude_whatever_the_phase(
     assert (free_level <= spectrum.magnitude[:, 0, 0] + 1e-4).all()
 
 
+@pytest.mark.later
 @pytest.mark.parametrize(
     ("canvas", "steps", "rate"),
     [
@@ -248,6 +250,7 @@ def test_flat_starts_are_flat_and_can_be_left(
     assert correlation(live().detach(), digits[:1]) > 0.8
 
 
+@pytest.mark.later
 @every_canvas
 def test_noise_with_full_spread_has_the_deviation_of_the_data(
     canvas: Description, crops: Tensor

@@ -52,6 +52,7 @@ def fit(canvas: Decoded, target: Tensor, steps: int = 300) -> Tensor:
     return live().detach()
 
 
+@pytest.mark.later
 def test_it_can_fit_what_the_decoder_can_draw(digits: Tensor) -> None:
     decoder = Principal(digits, 40)
     target = decoder(digits[:4])
@@ -63,6 +64,7 @@ def test_it_can_fit_what_the_decoder_can_draw(digits: Tensor) -> None:
     assert near < 1e-4
 
 
+@pytest.mark.later
 def test_what_it_cannot_draw_it_does_not(digits: Tensor) -> None:
     noise = torch.rand(2, 1, 28, 28, generator=torch.Generator().manual_seed(0))
     drawn = fit(Decoded(decoder=Principal(digits, 40)), noise, steps=100)

@@ -31,6 +31,7 @@ def test_it_solves_the_equation(size: tuple[int, int]) -> None:
     torch.testing.assert_close(periodic_waves(picture), expected)
 
 
+@pytest.mark.later
 def test_the_mean_is_kept(crops: Tensor) -> None:
     means = periodic_waves(crops)[..., 0, 0].real / (31 * 40) ** 0.5
     torch.testing.assert_close(means, crops.mean(dim=(2, 3)))

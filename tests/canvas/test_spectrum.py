@@ -32,6 +32,7 @@ def pixel_variance(spectrum: Spectrum) -> Tensor:
     return spectrum.magnitude.double().square().mean(dim=(1, 2))
 
 
+@pytest.mark.later
 @pytest.mark.parametrize("data", ["digits", "crops"])
 def test_measuring_in_batches_equals_the_definition(
     data: str, request: pytest.FixtureRequest
@@ -54,6 +55,7 @@ def test_pictures_in_which_nothing_varies_have_no_spectrum(value: float, count: 
         Spectrum.measure([torch.full((count, 3, 6, 8), value)])
 
 
+@pytest.mark.later
 def test_one_picture_many_times_has_no_spectrum_but_one_grey_level_makes_one(crops: Tensor) -> None:
     same = crops[:1].repeat(300, 1, 1, 1)
     with pytest.raises(DataError, match=r"300 pictures of .* all are the same"):
@@ -63,6 +65,7 @@ def test_one_picture_many_times_has_no_spectrum_but_one_grey_level_makes_one(cro
     assert Spectrum.measure([crops[:1]]).magnitude.max() > 0
 
 
+@pytest.mark.later
 def test_borders_that_meet_leave_the_transform_as_it_is(crops: Tensor) -> None:
     pictures = meeting(crops[::7])
     spectrum = Spectrum.measure(pictures.split(10))
@@ -70,6 +73,7 @@ def test_borders_that_meet_leave_the_transform_as_it_is(crops: Tensor) -> None:
     assert torch.allclose(spectrum.magnitude.double(), expected, atol=1e-4)
 
 
+@pytest.mark.later
 def test_borders_that_do_not_meet_are_no_cross(photographs: Tensor) -> None:
     """Along the axes photographs are as they are beside them, all but the buildings' edges."""
     tiles = photographs[1:].unfold(2, 64, 32).unfold(3, 64, 32)
@@ -101,6 +105,7 @@ def test_the_level_of_pictures_with_nothing_in_common_is_flat(crops: Tensor) -> 
     assert float(alone.std(dim=(1, 2)).max()) < 1e-5
 
 
+@pytest.mark.later
 @pytest.mark.parametrize("data", ["digits", "crops"])
 def test_mean_power_is_the_variance_of_a_pixel(data: str, request: pytest.FixtureRequest) -> None:
     pictures = request.getfixturevalue(data)
@@ -110,6 +115,7 @@ def test_mean_power_is_the_variance_of_a_pixel(data: str, request: pytest.Fixtur
     assert float(pixel_variance(spectrum).sum()) == pytest.approx(float(variance.sum()), rel=1e-5)
 
 
+@pytest.mark.later
 def test_color_axes_of_a_spectrum_are_uncorrelated_and_the_first_is_brightness(
     crops: Tensor,
 ) -> None:
@@ -153,6 +159,7 @@ def test_a_smaller_spectrum_is_that_of_all_windows(crops: Tensor, size: tuple[in
     assert torch.allclose(found, expected, rtol=1e-3, atol=1e-4)
 
 
+@pytest.mark.later
 def test_a_larger_spectrum_looks_like_one_measured_at_that_size(photographs: Tensor) -> None:
     small, large = (
         Spectrum.measure(
@@ -188,6 +195,7 @@ def test_natural_axes_are_brightness_and_opponent_colors() -> None:
     assert float(green_magenta[0]) == pytest.approx(float(green_magenta[2]), abs=1e-4)
 
 
+@pytest.mark.later
 def test_arrays_bring_the_same_spectrum_back(crops: Tensor) -> None:
     spectrum = Spectrum.measure([crops])
     again = Spectrum.from_arrays(spectrum.arrays())
@@ -198,6 +206,7 @@ def test_arrays_bring_the_same_spectrum_back(crops: Tensor) -> None:
     assert spectrum != "a spectrum"
 
 
+@pytest.mark.later
 def test_waves_and_logits_are_inverse(crops: Tensor) -> None:
     spectrum = Spectrum.measure([crops])
     logits = to_logits(crops[:3])

@@ -44,6 +44,7 @@ def test_what_they_do_not_add_up_to_is_the_biases_own(seed: int, source: str) ->
     assert float(found.biases) == pytest.approx(own, rel=1e-4, abs=1e-6)
 
 
+@pytest.mark.later
 @pytest.mark.parametrize(
     "name",
     some(
@@ -160,6 +161,7 @@ def test_what_is_missing_or_does_not_fit_is_said() -> None:
         edges(net, shown, "conv1:2", "conv2", baseline="zero")
 
 
+@pytest.mark.later
 def test_edges_say_themselves_in_words_and_json() -> None:
     net = branching(1)
     found = measure(edges(net, pictures(net), "1", "stem", data=pictures(net, 9, seed=4)), 3)
@@ -228,6 +230,7 @@ def test_halfway_slopes_of_units_alone_are_removals_where_all_is_quadratic() -> 
     assert (found.halfway, found.biases, plain.halfway) == (5, None, None)
 
 
+@pytest.mark.later
 def test_halfway_in_groups_is_nearer_to_removals_across_many_gates() -> None:
     nearer = 0
     for seed in range(6):

@@ -79,6 +79,7 @@ def test_scores_are_the_weights_times_their_gradients(name: str, unit: str) -> N
         assert torch.allclose(one, other, atol=1e-6), path
 
 
+@pytest.mark.later
 @pytest.mark.parametrize(("name", "unit"), UNITS)
 def test_a_circuit_of_its_own_has_the_kept_weights_alone(name: str, unit: str) -> None:
     net = made(name)
@@ -135,6 +136,7 @@ def test_shared_and_parametrized_weights_are_each_modules_own(
     assert torch.allclose(first, by_hand, atol=1e-6)
 
 
+@pytest.mark.later
 def test_counts_are_of_what_makes_a_difference() -> None:
     net = branching(4)
     found = kernel_circuit(net, pictures(net, 3), "right:1", 1.0)
@@ -189,6 +191,7 @@ def test_learnt_masks_are_as_many_and_no_worse_than_scores(seed: int) -> None:
     assert all(torch.equal(again.kept[path], learned.kept[path]) for path in learned.kept)
 
 
+@pytest.mark.later
 def test_it_travels_and_says_itself() -> None:
     net = branching(4)
     found = kernel_circuit(net, pictures(net, 3), "last:2", 0.4)
@@ -214,6 +217,7 @@ def test_distances() -> None:
     assert float(difference(other.mean().expand(50), other)) == pytest.approx(1, abs=1e-5)
 
 
+@pytest.mark.later
 def test_what_cannot_be_asked_is_said() -> None:
     net = branching(4)
     shown = pictures(net, 3)

@@ -26,6 +26,7 @@ PAIRS = [
 ]
 
 
+@pytest.mark.later
 @pytest.mark.parametrize(("name", "source", "target"), PAIRS)
 def test_each_effect_equals_passes_of_its_own(name: str, source: str, target: str) -> None:
     net = branching(4) if name == "branching" else network(name)
@@ -44,6 +45,7 @@ def test_each_effect_equals_passes_of_its_own(name: str, source: str, target: st
             assert torch.allclose(measured.raised[i], raised[order[i]], atol=1e-5)
 
 
+@pytest.mark.later
 @pytest.mark.parametrize(("name", "source", "target"), PAIRS)
 def test_a_kept_unit_is_what_removing_all_others_leaves(
     name: str, source: str, target: str
@@ -69,6 +71,7 @@ def test_a_kept_unit_is_what_removing_all_others_leaves(
             assert torch.allclose(measured.kept[i, rank], (t - found.without[i])[0], atol=1e-5)
 
 
+@pytest.mark.later
 def test_windows_are_used_where_they_are_the_same_and_only_there() -> None:
     net = branching(4)
     shown = pictures(net, 2)
@@ -115,6 +118,7 @@ def test_edges_whose_measurement_is_another_are_marked() -> None:
     assert marked == {0: True, 1: False}
 
 
+@pytest.mark.later
 def test_what_cannot_be_measured_is_said() -> None:
     net = branching(4)
     found = edges(net, pictures(net), "1", "stem", baseline="zero")

@@ -70,6 +70,7 @@ def slow(found: Circuit, image: int, kept: Tensor) -> float:
     return float(found.term.take([image])(recording))
 
 
+@pytest.mark.later
 @pytest.mark.parametrize("order", ORDERS)
 @pytest.mark.parametrize(("name", "source", "target"), PAIRS)
 def test_every_size_equals_a_pass_of_its_own(
@@ -134,6 +135,7 @@ def test_what_is_measured_finds_what_scores_miss() -> None:
     assert of_planted(planted, order="score").units()[0].index == 1
 
 
+@pytest.mark.later
 def test_greedy_needs_no_more_units_than_the_order_of_scores() -> None:
     net = branching(4)
     shown, data = pictures(net, 6), pictures(net, 9, seed=5)
@@ -156,6 +158,7 @@ def test_all_tried_is_the_plain_greedy_search() -> None:
         kept[chosen] = True
 
 
+@pytest.mark.later
 def test_a_batch_is_as_each_picture_by_itself() -> None:
     net = branching(4)
     shown = pictures(net, 3)
@@ -170,6 +173,7 @@ def test_a_batch_is_as_each_picture_by_itself() -> None:
     assert torch.equal(several.ranking[:1], first.ranking)
 
 
+@pytest.mark.later
 def test_units_of_several_layers_are_chosen_together() -> None:
     net = branching(4)
     data = pictures(net, 9, seed=5)
@@ -198,6 +202,7 @@ def test_units_of_several_layers_are_chosen_together() -> None:
         )
 
 
+@pytest.mark.later
 @pytest.mark.parametrize(("name", "source", "target"), [*PAIRS, ("residual", "relu@1", "4")])
 def test_a_circuit_of_its_own_answers_as_the_intervention(
     name: str, source: str, target: str
@@ -222,6 +227,7 @@ def test_a_circuit_of_its_own_answers_as_the_intervention(
     assert found.alone(0).fingerprint == found.alone(0).fingerprint
 
 
+@pytest.mark.later
 def test_it_travels_and_gradients_pass_through_what_is_kept() -> None:
     net = branching(4)
     found = circuit(net, pictures(net, 2), "last:2", "join", baseline="zero", keep=0.5)
@@ -239,6 +245,7 @@ def test_it_travels_and_gradients_pass_through_what_is_kept() -> None:
     assert bool(drawing.picture.isfinite().all())
 
 
+@pytest.mark.later
 def test_it_says_itself() -> None:
     net = branching(4)
     found = circuit(net, pictures(net, 2), "last:2", "join", baseline="zero")
@@ -263,6 +270,7 @@ def test_where_nothing_is_to_be_kept_that_is_said() -> None:
     json.dumps(found.to_json(), allow_nan=False)
 
 
+@pytest.mark.later
 def test_what_cannot_be_asked_is_said() -> None:
     net = branching(4)
     shown = pictures(net, 2)
@@ -283,6 +291,7 @@ def test_what_cannot_be_asked_is_said() -> None:
         found.alone(2)
 
 
+@pytest.mark.later
 def test_a_module_that_has_no_copy_is_said() -> None:
     net = branching(4)
     found = circuit(net, pictures(net, 1), "last:2", "join", baseline="zero")

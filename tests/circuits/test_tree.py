@@ -40,6 +40,7 @@ def test_parts_that_are_there_are_those_that_were_planted(planted: Planted) -> N
         )
 
 
+@pytest.mark.later
 @pytest.mark.parametrize(
     ("name", "target"), [("branching", "1"), ("functional", "2"), ("dense", "1"), ("residual", "3")]
 )
@@ -94,6 +95,7 @@ def test_a_part_stands_where_it_adds_most_and_sees_that_patch() -> None:
     assert tree.root.rest.units == 1
 
 
+@pytest.mark.later
 def test_a_share_decides_how_many() -> None:
     net = branching(2)
     (shown,) = pictures(net, 1)
@@ -107,6 +109,7 @@ def test_a_share_decides_how_many() -> None:
     assert sizes[: more.root.rest.needed - 1].sum() < 0.9 * sizes.sum()
 
 
+@pytest.mark.later
 def test_units_of_several_branches_are_taken_before_their_own_rectifier() -> None:
     net = branching(3)
     (shown,) = pictures(net, 1)
@@ -116,6 +119,7 @@ def test_units_of_several_branches_are_taken_before_their_own_rectifier() -> Non
     assert not any("rectified in several layers" in remark for remark in tree.remarks)
 
 
+@pytest.mark.later
 def test_it_tells_itself_in_words_json_and_a_picture() -> None:
     net = network("functional")
     tree = parts(net, pictures(net, 1)[0], 1, k=2)

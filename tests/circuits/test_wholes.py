@@ -28,6 +28,7 @@ CASES = [
 ]
 
 
+@pytest.mark.later
 @pytest.mark.parametrize(("name", "layer", "unit", "later"), CASES)
 def test_each_effect_is_that_of_a_pass_of_its_own(
     name: str, layer: str, unit: int, later: tuple[str, ...]
@@ -75,6 +76,7 @@ def test_a_part_of_the_target_is_part_of_it_from_below_too(planted: Planted) -> 
         assert (mine.removed if mine else 0.0) == pytest.approx(expected, abs=1e-4)
 
 
+@pytest.mark.later
 def test_the_next_stage_and_the_classes_unless_others_are_named() -> None:
     net = network("functional")
     found = wholes(net, pictures(net, 1), "conv1:2", k=2)
@@ -116,6 +118,7 @@ def test_deviations_are_told_only_where_there_are_any() -> None:
         json.dumps(found.to_json(), allow_nan=False)
 
 
+@pytest.mark.later
 def test_a_baseline_is_what_was_asked_for_or_refused() -> None:
     net = network("functional")
     shown = pictures(net, 1)

@@ -66,6 +66,7 @@ def test_patching_along_a_way_is_what_it_says() -> None:
         assert float(found[i]) == pytest.approx(float(clean["5"][0, 2] - t), abs=1e-5)
 
 
+@pytest.mark.later
 def test_what_flips_the_answer_flips_it() -> None:
     flipped = 0
     for seed in range(12):
@@ -107,6 +108,7 @@ def test_why_this_and_not_that_is_the_difference() -> None:
         )
 
 
+@pytest.mark.later
 def test_it_tells_itself_and_refuses_what_it_cannot_answer() -> None:
     net = network("functional")
     shown = pictures(net, 1)

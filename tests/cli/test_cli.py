@@ -136,6 +136,7 @@ def test_every_article_trains_on_its_own_classes(run, tmp_path):
     assert (status, "of 72 test pictures" in printed) == (0, True), printed
 
 
+@pytest.mark.later
 @pytest.mark.parametrize(
     ("words", "said"),
     [
@@ -220,6 +221,7 @@ def test_layers_may_be_named_together(run, model, few):
         assert [layer.name for layer in atlas.layers()] == ["conv2", "fc1", "fc2"]
 
 
+@pytest.mark.later
 def test_a_study_that_failed_early_is_said_to_be_unfinished(run, model, tmp_path):
     (tmp_path / "bad").mkdir()
     (tmp_path / "bad" / "a.png").write_bytes(b"none")
@@ -249,6 +251,7 @@ def test_weights_that_are_none(run, model):
     assert (status, "conv1.bias (1 of 2 values)" in printed) == (2, True), printed
 
 
+@pytest.mark.later
 def test_a_file_that_is_no_atlas_is_left_alone(run, model, few):
     (model / "a.atlas").write_text("my notes")
     status, printed = run(*build_words(model, few))
@@ -287,6 +290,7 @@ def test_unknown_units(run, model, few):
         assert said in printed
 
 
+@pytest.mark.later
 def test_help_reads_like_documentation(run):
     status, printed = run("--help")
     assert status == 0

@@ -110,6 +110,7 @@ def test_what_was_said_is_kept_and_found_again(run: Run, place: Path) -> None:
     assert set(told["targets"]) == {"red", "green", "blue"}
 
 
+@pytest.mark.later
 def test_a_probe_of_a_model_is_told_alike(run: Run, place: Path) -> None:
     status, printed = run("probe", "fool", "model.py:heads", *INPUT, "--out", "f.png")
     assert status == 2
@@ -121,6 +122,7 @@ def test_a_probe_of_a_model_is_told_alike(run: Run, place: Path) -> None:
     assert json.loads(Path("f.json").read_text("utf-8"))["targets"] == ["0", "1", "2", "3"]
 
 
+@pytest.mark.later
 def test_two_folders_and_one_output(run: Run, place: Path) -> None:
     printed = build(run, "one")
     assert "sigmoid of one score for the second of two classes (as was said" in printed
@@ -130,6 +132,7 @@ def test_two_folders_and_one_output(run: Run, place: Path) -> None:
         assert atlas.document("evaluation")["count"] == 8
 
 
+@pytest.mark.later
 def test_none_of_it_is_classes(run: Run, place: Path) -> None:
     printed = build(run, "one", "--task", "none")
     assert "no classes (task 'none')" in printed

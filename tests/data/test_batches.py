@@ -90,6 +90,7 @@ def test_normalised_pictures_are_refused_by_index(workers: int) -> None:
         list(batches(TensorDataset(pictures), size=2, workers=workers))
 
 
+@pytest.mark.later
 def test_global_random_state_is_left_alone() -> None:
     before = torch.get_rng_state()
     list(batches(Damaged(), workers=1))

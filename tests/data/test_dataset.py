@@ -97,6 +97,7 @@ def test_survives_pickling(shapes: ArrayDataset) -> None:
     assert (again.name, again.classes, again.note) == (shapes.name, shapes.classes, shapes.note)
 
 
+@pytest.mark.later
 def test_workers_read_arrays(shapes: ArrayDataset) -> None:
     read = torch.cat([batch.pictures for batch in batches(shapes, size=8, workers=2)])
     assert torch.equal(read, shapes.pictures / 255)

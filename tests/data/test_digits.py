@@ -10,6 +10,7 @@ from phosphene.data import digits
 from phosphene.errors import DataError
 
 
+@pytest.mark.later
 def test_splits_share_nothing_and_miss_nothing() -> None:
     train, test, everything = (digits(split, (8, 8)) for split in ("train", "test", "all"))
     assert (len(train), len(test), len(everything)) == (1437, 360, 1797)

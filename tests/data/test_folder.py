@@ -168,6 +168,7 @@ def test_fingerprint_follows_files_and_reading(tmp_path: Path) -> None:
     assert len({first, second, made()}) == 3
 
 
+@pytest.mark.later
 def test_workers_read_folders(tmp_path: Path) -> None:
     for index in range(6):
         save(tmp_path / f"{index}.png", colour=(index, index, index))

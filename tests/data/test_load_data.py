@@ -43,6 +43,7 @@ def test_digits_fit_any_input() -> None:
     assert torch.equal(batch.pictures[:, 0], batch.pictures[:, 2])
 
 
+@pytest.mark.later
 def test_mnist(shared_data: Path) -> None:
     folder = shared_data / "mnist"
     test = load_data(f"mnist:{folder}", channels=1, size=GREY)

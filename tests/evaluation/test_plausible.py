@@ -35,6 +35,7 @@ def pictures(channels: int = 3) -> ArrayDataset:
     )
 
 
+@pytest.mark.later
 @pytest.mark.parametrize(
     ("level", "trained"),
     [
@@ -62,6 +63,7 @@ def test_nothing_is_tried_where_the_input_was_told():
     assert plausible(network, pictures(), others=False).better is None
 
 
+@pytest.mark.later
 def test_a_network_that_was_not_trained_reads_by_chance():
     network = Network(seeded(hvass, 0), Input(1, (28, 28)))
     found = plausible(network, digits("test"), others=True)

@@ -49,6 +49,7 @@ def read(text: str, folder: Path) -> Page:
     return Page(folder / "page.html")
 
 
+@pytest.mark.later
 def test_a_page_by_itself_holds_all_it_shows(
     atlas: Atlas, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -72,12 +73,14 @@ def test_a_server_gives_links_and_images_of_its_own(atlas: Atlas, tmp_path: Path
     assert page.sources == [f"/image/{i + 1}" for i in range(len(place.images))]
 
 
+@pytest.mark.later
 def test_a_page_says_the_same_wherever_it_stands(atlas: Atlas, tmp_path: Path) -> None:
     places: list[Place] = [Alone(), Served(), InFolder(SiteFolder(tmp_path / "site"))]
     texts = {read(unit_page(atlas, "conv2", 1, place), tmp_path).text for place in places}
     assert len(texts) == 1
 
 
+@pytest.mark.later
 def test_a_page_does_not_depend_on_the_pages_before_it(atlas: Atlas) -> None:
     view = AtlasView(atlas)
     pages = Pages(view, Alone())

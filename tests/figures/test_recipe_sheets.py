@@ -51,6 +51,7 @@ ANSWERS: list[tuple[Result, list[Tensor], float]] = [
 ]
 
 
+@pytest.mark.later
 @pytest.mark.parametrize(
     ("answer", "pictures", "side"), ANSWERS, ids=[type(a).__name__ for a, _, _ in ANSWERS]
 )

@@ -125,6 +125,7 @@ def test_a_chosen_canvas_leaves_the_rate_to_what_is_chosen() -> None:
         Chosen(learning_rate=0.1)
 
 
+@pytest.mark.later
 def test_a_channel_that_fires_nowhere_at_first_is_woken_by_its_mean() -> None:
     module = nn.Sequential(nn.Conv2d(1, 2, 3), nn.ReLU(), nn.Flatten(), nn.Linear(2 * 900, 2))
     with torch.no_grad():
@@ -138,6 +139,7 @@ def test_a_channel_that_fires_nowhere_at_first_is_woken_by_its_mean() -> None:
     assert drawing.attempts[0].startswith("from noise: reached −")
 
 
+@pytest.mark.later
 def test_no_patch_is_stronger_than_the_one_in_closed_form(network: Network) -> None:
     best = strongest_patches(network, "0")
     assert best is not None
@@ -196,6 +198,7 @@ def test_layers_below_are_held_near_what_real_pictures_make_of_them(network: Net
     assert chosen(network, "0", Recipe(), spectrum, usual).recipe.unusual == 0
 
 
+@pytest.mark.later
 def test_centred_data_is_drawn_as_by_the_bounded_canvas(network: Network) -> None:
     pictures = strokes()
     spectrum, usual = Spectrum.measure([pictures]), Usual.measure(network, [pictures])

@@ -135,6 +135,7 @@ def test_a_unit_does_not_depend_on_the_others(
         assert len(alone.attempts) == len(drawing.attempts)
 
 
+@pytest.mark.later
 def test_repeatable_and_seeded(make_network: Callable[..., Network]) -> None:
     network, recipe = make_network(), Recipe(steps=5)
     torch.manual_seed(0)
@@ -192,6 +193,7 @@ class TestSilence:
         module[2].bias.data.fill_(bias)
         return Network(module, Input(1, (8, 8)))
 
+    @pytest.mark.later
     def test_a_unit_dead_on_black_is_woken_straight_through(self) -> None:
         network = self.sleeper(-10.0)
         recipe = Recipe(

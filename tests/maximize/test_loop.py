@@ -66,6 +66,7 @@ class TestBatchesAreIndependent:
         optimizer = Optimizer(name, 0.01)
         self.check(make_network(3), Pixels(spread=0.5), optimizer=optimizer)
 
+    @pytest.mark.later
     def test_when_some_stop(self, make_network: Callable[..., Network]) -> None:
         network = make_network()
         self.units = (0, 4, 2, 3)

@@ -148,6 +148,7 @@ class TestDream:
         assert made.objective == Norm("conv1", None if units is None else (0, 3))
         assert made.scores[1] > 1.2 * made.scores[0]
 
+    @pytest.mark.later
     def test_any_objective_and_any_size(self) -> None:
         module = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU())
         network = Network(module, Input(3, (16, 16)))
@@ -182,6 +183,7 @@ class TestInversion:
         assert made.errors[0] < 0.03
         assert float((made.pictures[0] - original).abs().max()) < 0.08
 
+    @pytest.mark.later
     def test_the_error_is_that_of_the_picture_shown(self, network: Network) -> None:
         original = photograph(network)
         made = invert(network, original, ["conv1", "fc"], replace(INVERT, steps=30))
@@ -235,6 +237,7 @@ def test_a_layer_that_says_nothing_is_refused_before_any_picture_is_drawn(
 
 
 class TestPicture:
+    @pytest.mark.later
     def test_scores_are_of_the_pictures_and_rise(self, network: Network) -> None:
         objectives = [Channel("conv2", 0) - Channel("conv2", 3), Logit(1)]
         made = picture(network, objectives, Recipe(steps=20))

@@ -47,6 +47,7 @@ def test_every_place_answers_to_its_window_as_to_the_whole(seed: int) -> None:
     windowed(net, "3", "5")
 
 
+@pytest.mark.later
 def test_where_layers_take_their_maps_whole_there_are_none() -> None:
     assert network("maps").between("0", "4") is None  # a norm over the whole map
     assert network("tokens").between("patches", "output") is None

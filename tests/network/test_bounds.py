@@ -1,5 +1,6 @@
 """Receptive fields that are larger than the picture, wrap around it, or are only a bound."""
 
+import pytest
 import torch
 from torch import Tensor, nn
 
@@ -24,6 +25,7 @@ def field_of(depth: int) -> int:
     return 2 ** (depth + 1) - 1
 
 
+@pytest.mark.later
 def test_a_field_larger_than_the_picture_is_measured_beyond_it() -> None:
     network = Network(tiny.seeded(lambda: OneSided(5)), Input(1, (40, 40)))
     sizes = {depth: network.fields[f"convs.{depth - 1}"] for depth in range(1, 6)}
@@ -62,6 +64,7 @@ def seen_rows(module: nn.Module, size: int) -> Tensor:
     return torch.stack(rows, 1)
 
 
+@pytest.mark.later
 def test_boxes_hold_all_that_is_seen_whatever_the_padding() -> None:
     for mode in ("zeros", "reflect", "replicate", "circular"):
         conv = tiny.seeded(lambda mode=mode: nn.Conv2d(1, 2, 5, padding=2, padding_mode=mode))
@@ -99,6 +102,7 @@ class Gated(nn.Module):
         return self.end(near * (far > 0) if self.times else torch.where(far > 0, near, 0.0))
 
 
+@pytest.mark.later
 def test_behind_decisions_by_value_the_field_is_a_bound() -> None:
     unpooled = Network(tiny.seeded(Unpooled), Input(1, (32, 32))).fields
     assert unpooled["conv"].bound == "at least"

@@ -115,6 +115,7 @@ def one_at_a_time(net: Network, layer: str, shown: Tensor, mask: Tensor, fill: T
         return net.record(shown, [last])[last]
 
 
+@pytest.mark.later
 @pytest.mark.parametrize("name", some([*NETWORKS, *MODERN], quick={*NETWORKS, *MODERN} - {"vit"}))
 def test_variants_of_every_layer_equal_filling_its_units_one_group_at_a_time(name: str) -> None:
     net = any_network(name)

@@ -63,6 +63,7 @@ def test_attention_gives_back_a_tuple() -> None:
     assert network.weights("blocks.0.attention[0]").shape == (8, 8)
 
 
+@pytest.mark.later
 def test_channels_last_are_recorded_first() -> None:
     network = made("swin")
     layouts = {name: (la.layout, la.shape) for name, la in network.layers.items()}
@@ -156,6 +157,7 @@ def test_gradients_flow_through_what_is_recorded(name: str, layer: str) -> None:
     torch.testing.assert_close(slopes[1], expected)
 
 
+@pytest.mark.later
 def test_positions_of_tokens_are_places_in_the_picture() -> None:
     network = made("vit")
     layer, field = network.layer("places"), network.fields["places"]
@@ -176,6 +178,7 @@ def test_positions_of_tokens_are_places_in_the_picture() -> None:
     )
 
 
+@pytest.mark.later
 def test_squeeze_and_excitation_sees_the_whole_picture() -> None:
     network = made("mobile")
     fields = network.fields

@@ -107,6 +107,7 @@ def test_units_have_an_address() -> None:
         through.unit("conv2[somme]:3")
 
 
+@pytest.mark.later
 def test_fields_of_view_are_those_of_the_layer() -> None:
     through = seen_through("rectified", "conv2")
     assert through.fields["conv2[some]"] == through.fields["conv2"]
@@ -122,6 +123,7 @@ def test_maps_are_those_of_the_direction() -> None:
         torch.testing.assert_close(found, expected)
 
 
+@pytest.mark.later
 @pytest.mark.parametrize("aim", ["channel", "neuron"])
 def test_a_drawing_raises_its_value(aim: str) -> None:
     through = seen_through("rectified", "conv2")

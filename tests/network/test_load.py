@@ -59,6 +59,7 @@ def test_a_file_gives_a_network(folder: Path) -> None:
     assert sys.path == before
 
 
+@pytest.mark.later
 def test_weights_are_loaded(folder: Path) -> None:
     spec = f"{folder / 'model.py'}:make"
     trained = load_network(spec)
@@ -83,6 +84,7 @@ def test_a_factory_may_give_a_whole_record(folder: Path) -> None:
     assert grey.input == Input(1, (28, 28), mean=0.25)
 
 
+@pytest.mark.later
 def test_a_package_gives_a_network() -> None:
     network = load_network("phosphene.zoo:hvass")
     assert network.input == Input(1, (28, 28))
@@ -138,6 +140,7 @@ def test_the_input_is_guessed_from_the_only_size_that_runs(channels: int, size: 
     assert load_network("phosphene.zoo:hvass", input=Input(1, (28, 28))).input.size == (28, 28)
 
 
+@pytest.mark.later
 def test_parts_of_an_input_go_before_what_is_found() -> None:
     found = load_network("phosphene.zoo:hvass", input={"mean": 0.1307, "std": 0.3081})
     assert found.input == Input(1, (28, 28), mean=0.1307, std=0.3081)
@@ -145,6 +148,7 @@ def test_parts_of_an_input_go_before_what_is_found() -> None:
     assert load_network("torch.nn:Flatten", input=whole).input == Input(3, (20, 20), 0, 1, (0, 255))
 
 
+@pytest.mark.later
 def test_inputs_that_cannot_be_told() -> None:
     pooled = nn.Sequential(nn.Conv2d(3, 2, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten())
     with pytest.raises(SpecError, match=r"sizes \[28, 32.*\] all run; give it: .* 3x224x224"):

@@ -255,6 +255,7 @@ def test_the_two_sides_of_one_score() -> None:
     torch.testing.assert_close(weights[1], network.module.head.weight[0] / 2)
 
 
+@pytest.mark.later
 def test_both_sides_of_one_score_are_drawn() -> None:
     network = made(lambda f, z: f[:, :1], task="binary")
     pictures, name = tiny.pictures(network), network.logits.name

@@ -84,6 +84,7 @@ def slow(network: Network, pictures: Tensor, objective: Term, rule: Rule) -> Ten
     return maps
 
 
+@pytest.mark.later
 @pytest.mark.parametrize("name", NETWORKS)
 def test_every_position_answers_to_its_piece_as_to_the_whole(name: str) -> None:
     make, size = NETWORKS[name]
@@ -102,6 +103,7 @@ def test_every_position_answers_to_its_piece_as_to_the_whole(name: str) -> None:
         torch.testing.assert_close(here, whole[:, y, x], rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.later
 @pytest.mark.parametrize("rule", [PLAIN, GUIDED, DECONVNET], ids=str)
 @pytest.mark.parametrize("name", NETWORKS)
 def test_maps_from_pieces_are_maps_of_the_whole(name: str, rule: Rule) -> None:
@@ -141,6 +143,7 @@ def test_pieces_run_in_the_memory_of_the_pictures(monkeypatch: pytest.MonkeyPatc
     assert max(pixels) <= pictures[:, 0].numel()
 
 
+@pytest.mark.later
 def test_fields_are_measured_for_many_maps_only() -> None:
     make, size = NETWORKS["padded"]
     network = Network(make(), Input(3, size))

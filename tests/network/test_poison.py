@@ -140,6 +140,7 @@ def poison(name: str) -> Poison:
         return made_of_nan
 
 
+@pytest.mark.later
 def test_narrow_pictures_serve_where_they_agree() -> None:
     assert {"0", "1", "2", "3"} <= poison("dilated").narrow[ROWS].keys()
     assert "same" not in poison("fixed").narrow[ROWS]
@@ -199,6 +200,7 @@ class Counted(nn.Module):
         return self.inner(x)
 
 
+@pytest.mark.later
 def test_what_mixes_everything_is_found_by_few_pictures() -> None:
     network = Network(Counted(tiny.seeded(modern.ViT)).eval(), Input(3, (64, 64)))
     late = network.layers["inner.blocks.1"]

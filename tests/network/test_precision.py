@@ -29,6 +29,7 @@ def test_a_network_of_any_precision_is_studied(precision: torch.dtype) -> None:
     assert drawing.picture.dtype == torch.float32
 
 
+@pytest.mark.later
 def test_the_logits_have_a_patch() -> None:
     network = Network(seeded(hvass, 0), Input(1, (28, 28)))
     assert network.patch(LOGITS) == network.patch("fc2")

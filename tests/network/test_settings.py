@@ -17,6 +17,7 @@ def fitting() -> Network:
     return Network(tiny.seeded(lambda: modern.Windows(8, fitting=True)), Input(3, (32, 32)))
 
 
+@pytest.mark.later
 def test_fields_leave_windows_as_they_were(fitting: Network) -> None:
     fields = fitting.fields
     assert fitting.module.window == 8
@@ -26,6 +27,7 @@ def test_fields_leave_windows_as_they_were(fitting: Network) -> None:
     assert fields["merged"].rows[8] == (16, 31)
 
 
+@pytest.mark.later
 def test_patches_and_small_pictures_leave_windows_as_they_were(fitting: Network) -> None:
     assert [fitting.patch(name).size for name in ("conv", "merged")] == [(2, 2), (16, 16)]
     fitting.record(torch.rand(1, 3, 8, 8), ["merged"])

@@ -35,6 +35,7 @@ def deep(side: int, pool: nn.Module) -> Network:
     return Network(seeded(*convs, *head), Input(3, (side, side)))
 
 
+@pytest.mark.later
 def test_a_channel_is_drawn_on_three_fields_but_no_more_than_the_input() -> None:
     network = deep(96, nn.AdaptiveAvgPool2d(1))
     assert [network.fields[name].size[0] for name in ("0", "2", "4")] == [3, 7, 15]

@@ -113,6 +113,7 @@ def meanwhile(work: Callable[[], object], seconds: float = 10) -> bool:
     return done.wait(seconds)
 
 
+@pytest.mark.later
 def test_others_wait_until_a_block_ends() -> None:
     network = rectified()
     pictures = tiny.pictures(network)
@@ -162,6 +163,7 @@ def test_a_thread_that_fails_gives_its_turn_back() -> None:
     assert meanwhile(lambda: network.record(tiny.pictures(network), ["conv1"]))
 
 
+@pytest.mark.later
 def test_parts_share_the_turn_of_the_whole_whichever_came_first() -> None:
     for first in ("0", "whole", "both parts"):
         whole = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2), nn.ReLU())
@@ -196,6 +198,7 @@ def test_a_pass_does_not_end_at_the_stop_of_another() -> None:
     assert met.value is stop
 
 
+@pytest.mark.later
 def test_turns_do_not_keep_a_network_alive() -> None:
     from phosphene.network.turns import _TURNS
 

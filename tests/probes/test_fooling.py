@@ -91,6 +91,7 @@ class TestFrames:
             adam.step()
             x.data.clamp_(0, 1)
 
+    @pytest.mark.later
     def test_stay_in_range_however_long_the_step(self) -> None:
         film = fool(tiny.network("residual"), optimizer=step(50.0))
         assert film.frames.min() == 0
@@ -104,6 +105,7 @@ class TestFrames:
             alone = fool(network, [t], seed=3)
             torch.testing.assert_close(alone.frames[:, 0], together.frames[:, t], atol=1e-3, rtol=0)
 
+    @pytest.mark.later
     def test_leave_the_network_as_it_was(self) -> None:
         network = tiny.network("residual")
         with unchanged(network.module):
@@ -193,6 +195,7 @@ class TestFigures:
         assert nothing.shape == (0, 1, 16, 16)
         assert nobody == ()
 
+    @pytest.mark.later
     def test_difference_and_last_picture(self) -> None:
         film = fool(tiny.network("dense"))
         torch.testing.assert_close(film.frames[0] + film.difference, film.pictures)
@@ -215,6 +218,7 @@ def test_the_score_against_all_is_in_logits_without_saturation() -> None:
     torch.testing.assert_close(against(5)((4, 0, 2))(recording), expected, atol=1e-3, rtol=0)
 
 
+@pytest.mark.later
 def test_log_probability_moves_where_probability_vanishes() -> None:
     module = nn.Sequential(nn.Flatten(), nn.Linear(16, 2))
     with torch.no_grad():
@@ -277,6 +281,7 @@ class TestUntilConvinced:
         assert "all 7 convince the network (p ≥ 0.99)" in film.summary
         assert "at best" not in film.summary
 
+    @pytest.mark.later
     def test_what_cannot_convince_is_given_up_and_told(self) -> None:
         module = nn.Sequential(nn.Flatten(), nn.Linear(16, 2))
         with torch.no_grad():

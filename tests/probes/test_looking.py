@@ -32,6 +32,7 @@ def module() -> nn.Module:
     )
 
 
+@pytest.mark.later
 def test_a_module_a_unit_and_data_are_enough(module: nn.Module) -> None:
     data = digits("test").take(slice(0, 30))
     found = look(module, ["0:1", "3:7"], data, examples=4, recipe=BRIEF)

@@ -81,6 +81,7 @@ def test_every_damage_to_a_frame_is_named() -> None:
                 unframe(bytes(damaged))
 
 
+@pytest.mark.later
 def test_a_message_comes_back(hidden: tuple[Network, Message]) -> None:
     net, message = hidden
     assert message.base == 4

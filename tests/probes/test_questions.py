@@ -103,6 +103,7 @@ def assert_rising(told: list[Told]) -> None:
     assert not shares or shares[-1] == 1
 
 
+@pytest.mark.later
 @pytest.mark.parametrize("name", some(LEAST, quick=LEAST.keys() - {"transfer", "variants"}))
 def test_a_question_is_answered_once(folder: Path, name: str) -> None:
     asked = named(name, **LEAST[name])
@@ -206,6 +207,7 @@ def test_the_first_picture_of_a_class_is_morphed() -> None:
         named("morph", origin="dog", image=3).title(subject)
 
 
+@pytest.mark.later
 def test_an_atlas_that_is_only_read_is_not_written_to(folder: Path) -> None:
     subject = InMemory(NET, DATA)
     asked = named("errors")

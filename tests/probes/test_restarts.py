@@ -123,6 +123,7 @@ class TestStarts:
         torch.testing.assert_close(found.activations, scores, atol=1e-4, rtol=0)
         assert torch.equal(scores.argsort(descending=True), torch.arange(50))
 
+    @pytest.mark.later
     def test_do_not_depend_on_how_they_are_cut(self, monkeypatch: pytest.MonkeyPatch) -> None:
         network = tiny.network("rectified")
         whole = restart(network, Unit("conv2", 1), QUICK, starts=5)
@@ -130,6 +131,7 @@ class TestStarts:
         parts = restart(network, Unit("conv2", 1), QUICK, starts=5)
         torch.testing.assert_close(whole.pictures, parts.pictures, atol=1.5 / 255, rtol=0)
 
+    @pytest.mark.later
     def test_of_a_neuron(self) -> None:
         network = tiny.network("rectified")
         found = restart(network, Unit("conv1", 0), Recipe("neuron", Fourier(), 4), starts=3)

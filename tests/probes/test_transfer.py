@@ -130,6 +130,7 @@ class TestShown:
             transfer(networks, lambda n: (fool(n, [7]).pictures, [7]))
 
 
+@pytest.mark.later
 def test_class_pictures_are_those_of_draw(monkeypatch: pytest.MonkeyPatch) -> None:
     network = tiny.network("rectified")
     recipe = Recipe(steps=4)

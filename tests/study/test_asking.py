@@ -17,6 +17,7 @@ from tiny import network
 DATA = ArrayDataset(torch.randint(0, 256, (12, 2, 10, 8), dtype=torch.uint8), None, name="noise")
 
 
+@pytest.mark.later
 @pytest.mark.parametrize("writable", [True, False])
 def test_an_atlas_of_another_network_is_not_asked(tmp_path: Path, writable: bool) -> None:
     path = tmp_path / "a.atlas"

@@ -52,6 +52,7 @@ def studied(network: Network, data: object, path: Path) -> Study:
     return study
 
 
+@pytest.mark.later
 @pytest.mark.parametrize("kind", [torch.bool, torch.float32, torch.int64])
 def test_labels_that_hold_together(kind: torch.dtype, tmp_path: Path) -> None:
     net, held = network(3, names=("sky", "sea", "sun")), members()
@@ -89,6 +90,7 @@ def test_as_many_zeros_and_ones_as_labels(tmp_path: Path) -> None:
         studied(network(5), TensorDataset(pictures(), members()), tmp_path / "a.atlas")
 
 
+@pytest.mark.later
 @pytest.mark.parametrize("squash", [True, False])
 def test_two_classes_told_apart_by_one_output(squash: bool, tmp_path: Path) -> None:
     net, truth = network(1, squash=squash), torch.arange(COUNT) % 2
@@ -110,6 +112,7 @@ def test_two_classes_told_apart_by_one_output(squash: bool, tmp_path: Path) -> N
     assert "class dogs" in page.read_text("utf-8")
 
 
+@pytest.mark.later
 def test_an_encoder_is_not_told_how_well_it_reads(tmp_path: Path) -> None:
     data = ArrayDataset(
         (255 * pictures()).byte(), torch.arange(COUNT) % 2, name="pets", classes=["cat", "dog"]

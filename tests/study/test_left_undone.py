@@ -44,6 +44,7 @@ def study(network: Network, layers: tuple[str, ...] = ()) -> Study:
     return Study(network, digits("test").take(slice(0, 20)), settings)
 
 
+@pytest.mark.later
 @pytest.mark.parametrize(
     ("way", "words"),
     [
@@ -74,6 +75,7 @@ def test_a_layer_without_a_gradient_stops_nothing(way: str, words: str, tmp_path
         assert "Not done" in (tmp_path / "site" / "index.html").read_text()
 
 
+@pytest.mark.later
 def test_what_failed_is_tried_again(tmp_path: Path) -> None:
     network = made("detach")
     for _ in build(study(network), tmp_path / "a.atlas"):
@@ -105,6 +107,7 @@ class Strict(nn.Module):
         return self.fc(self.lstm(rows)[0][:, -1])
 
 
+@pytest.mark.later
 def test_a_layer_whose_field_is_not_known_stops_nothing(tmp_path: Path) -> None:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)

@@ -165,6 +165,7 @@ class TestOptimizer:
 
 
 class TestValidation:
+    @pytest.mark.later
     def test_it_comes_with_the_last_step_of_each_epoch(
         self, data: ArrayDataset, tmp_path: Path
     ) -> None:
@@ -177,6 +178,7 @@ class TestValidation:
             else:
                 assert step.validation is None
 
+    @pytest.mark.later
     def test_it_changes_nothing(self, data: ArrayDataset, tmp_path: Path) -> None:
         recipe = Training(batch=20, steps=7)
         one, _ = run(data, recipe, tmp_path / "with", validate=data)

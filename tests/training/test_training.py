@@ -213,6 +213,7 @@ def test_every_picture_is_seen_once_per_epoch(tmp_path: Path) -> None:
     assert first != second != sorted(second)
 
 
+@pytest.mark.later
 def test_it_learns(tmp_path: Path) -> None:
     data = digits("train", SIZE)
     module = seeded(lambda: hvass((1, *SIZE), widths=(8,), dense=(32,)), 0)

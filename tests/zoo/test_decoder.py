@@ -104,6 +104,7 @@ def test_a_killed_training_resumes_to_the_same_weights(data: TensorDataset, tmp_
     assert not again.training
 
 
+@pytest.mark.later
 def test_weights_of_another_shape_are_refused(data: TensorDataset, tmp_path: Path) -> None:
     path = tmp_path / "w"
     list(train_decoder(small(), data, path, RECIPE))

@@ -10,6 +10,7 @@ from phosphene.training import seeded
 from phosphene.zoo import hvass
 
 
+@pytest.mark.later
 def test_the_default_is_the_network_of_the_article() -> None:
     module = hvass()
     counts = {name: p.numel() for name, p in module.named_parameters()}

@@ -123,6 +123,7 @@ def test_squares_cover_a_picture_and_stay_inside(width: int, height: int) -> Non
         assert seen.all()
 
 
+@pytest.mark.later
 def test_photographs_are_there_and_unlabelled() -> None:
     data = photographs((32, 32))
     assert len(data) > 100
