@@ -15,6 +15,8 @@ removed. A column is the median over those of the correlation between removals a
 - `steps`: gradients averaged over 16 points from the mean to the value
 - `halfway`: slopes halfway to each unit's removal, units in four groups
 - `RelP`: gates, norms and attention held as they are
+- `CRP`: relevance by zennit-crp, an edge of its graph, with its usual rules (ε in dense layers, z⁺
+  in convolutions) from the same place; empty where it is not installed or has no name for a layer
 
 Each is compared with removals from its own baseline. `top ten`: of the ten units whose removal
 does most, the share among the 32 strongest by `(a-m) g`. `cost`: the time of scoring and measuring
@@ -25,6 +27,7 @@ with the weights shuffled within each tensor.
 import argparse
 import time
 from collections.abc import Callable
+from copy import deepcopy
 from pathlib import Path
 from statistics import median
 
@@ -35,12 +38,16 @@ from phosphene import Network, load_data, load_network
 from phosphene.attribution import gradient
 from phosphene.circuits import Edges, edges, measure, stages
 from phosphene.circuits.baseline import Baseline, baselines_of, sampled
-from phosphene.errors import PhospheneError
+from phosphene.errors import InputError, PhospheneError
 from phosphene.network import GUIDED, RELP
+from phosphene.network.recorded import Recording
+from phosphene.network.sites import Site
 from phosphene.objectives import unit_maps
 from phosphene.units import Unit
 
 STEPS, AMONG, BEST = 16, 32, 10
+FROM_ZERO = ("a g", "abs", "guided", "Captum", "CRP")
+MEASURES = ("a g", "(a-m) g", "abs", "guided", "steps", "halfway", "RelP", "Captum", "CRP")
 
 
 def main() -> None:
@@ -51,8 +58,8 @@ def main() -> None:
     data = load_data(asked.pictures_of, network.input.channels, network.input.size)
     pictures = sampled(network, data, asked.pictures)
     lines = [f"{network.name}{', weights shuffled' * asked.random}, {len(pictures)} pictures", ""]
-    columns = "a g | (a-m) g | abs | guided | steps | halfway | RelP | Captum | top ten | cost | us"
-    lines += [f"| from -> to (sources) | {columns} |", "|" + "---|" * 12]
+    columns = f"{' | '.join(MEASURES)} | top ten | cost | us"
+    lines += [f"| from -> to (sources) | {columns} |", "|" + "---|" * (len(MEASURES) + 4)]
     print("\n".join(lines))
     for source, target in pairs(network, asked.pairs):
         line = row(network, pictures, source, target, asked.units)
@@ -93,7 +100,7 @@ def row(network: Network, pictures: Tensor, source: str, target: str, count: int
         if float(removed.std()) == 0:
             continue
         for name, score in scores(scored, zero).items():
-            truth = from_zero if name in ("a g", "abs", "guided", "Captum") else removed
+            truth = from_zero if name in FROM_ZERO else removed
             found.setdefault(name, []).append(pearson(score, truth))
         _, quick = timed(
             lambda shown=shown, unit=unit: measure(
@@ -105,10 +112,7 @@ def row(network: Network, pictures: Tensor, source: str, target: str, count: int
         recalls.append(len(best & among) / len(best))
         costs.append(quick / seconds)
         each.append(1e6 * seconds / len(removed))
-    told = [
-        f"{median(found[name]):.3f}" if found.get(name) else ""
-        for name in ("a g", "(a-m) g", "abs", "guided", "steps", "halfway", "RelP", "Captum")
-    ]
+    told = [f"{median(found[name]):.3f}" if found.get(name) else "" for name in MEASURES]
     units, recall = network.layer(source).units, sum(recalls) / len(recalls)
     costs_told = f"{recall:.3f} | {median(costs):.2f} | {median(each):.0f}"
     return f"| {source} -> {target} ({units}) | {' | '.join(told)} | {costs_told} |"
@@ -140,6 +144,7 @@ def scores(scored: Edges, zero: Baseline) -> dict[str, Tensor]:
             0
         ],
         "Captum": lambda: captums(scored),
+        "CRP": lambda: relevance(scored),
     }
     for name, way in ways.items():
         try:
@@ -162,6 +167,53 @@ def captums(scored: Edges) -> Tensor:
     layer = net.module.get_submodule(path or "")
     found = LayerGradientXActivation(forward, layer).attribute(scored.pictures.clone())
     return unit_maps(found.detach()).sum(2)[0]
+
+
+def relevance(scored: Edges) -> Tensor:
+    """zennit-crp's relevance of every unit for the target, summed over places.
+
+    Its graph starts from all places of a unit together; here from the one that is explained.
+    """
+    from crp.attribution import CondAttribution
+    from zennit.canonizers import SequentialMergeBatchNorm
+    from zennit.composites import EpsilonPlusFlat
+
+    net, term = scored.network, scored.term
+    (layer,) = term.layers
+    start, source = module_of(net, layer), module_of(net, scored.source)
+
+    def begin(values: Tensor) -> Tensor:
+        """All that the target is of its layer's values, which are one number for each place."""
+        with torch.enable_grad():
+            values = values.requires_grad_()
+            (slope,) = torch.autograd.grad(
+                term(Recording(scored.pictures, {layer: values})).sum(), values
+            )
+        return (values * slope).detach()
+
+    module = deepcopy(net.module).eval()  # merging norms and asking no gradients are of a copy
+    found = CondAttribution(module)(
+        scored.pictures.clone().requires_grad_(),
+        [{}],
+        EpsilonPlusFlat(canonizers=[SequentialMergeBatchNorm()]),
+        record_layer=[source],
+        start_layer=start or None,
+        init_rel=begin,
+    )
+    return unit_maps(found.relevances[source]).sum(2)[0]
+
+
+def module_of(network: Network, layer: str) -> str:
+    """The name of the module whose whole answer a layer is; "" is the network itself.
+
+    Raises:
+        InputError: a layer that is something else.
+    """
+    site = network.layer(layer).site
+    plain = type(site) is Site and site.call is None and not site.keys
+    if not plain or site.layout.kind not in ("maps", "vector"):
+        raise InputError(f"{layer} is not all that a module answers")
+    return site.path
 
 
 def swept(scored: Edges) -> Tensor:
