@@ -1,8 +1,10 @@
 """What an answer says is made of what, as a graph that other programs read."""
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import accumulate
 from math import isfinite
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,9 @@ from phosphene.units import Unit
 STRIPS = 8
 """Viewers made for text put nodes in columns, one a token: here a strip of the picture each."""
 
+PINNED = 40
+"""So many nodes are legible in the part of a viewer that draws what is pinned."""
+
 
 @dataclass(frozen=True)
 class Node:
@@ -26,6 +31,11 @@ class Node:
     level: int
     across: float
     value: float | None = None
+
+    @property
+    def index(self) -> int:
+        """The unit's number in its layer; 0 of what is no unit."""
+        return Unit.of(self.unit).index if self.unit else 0
 
 
 @dataclass(frozen=True)
@@ -55,52 +65,49 @@ class Graph:
     def to_json(self) -> dict[str, Any]:
         """The graph as circuit-tracer's viewer and Neuronpedia read it, schema version 1.
 
-        Their layers count from below, and the target is their logit. What they call tokens are
-        strips of the picture, from left to right; what they call weights are scores.
+        Their layers count from below, and the target is their logit, whose label says no
+        probability. What they call tokens are strips of the picture, from left to right; what they
+        call weights are scores. Pinned is what they draw at once: the uppermost levels.
         """
-        top = max(node.level for node in self.nodes)
+        top = 1 + max(node.level for node in self.nodes)  # Neuronpedia takes no lone layer 0
+        strips = self._strips()
         return {
             "metadata": {
                 "slug": "".join(c if c.isalnum() else "-" for c in self.title.lower()).strip("-"),
                 "scan": self.network,
                 "transcoder_list": [],
-                "prompt_tokens": [f"strip {i + 1}" for i in range(STRIPS)],
+                "prompt_tokens": [f"strip {i + 1}" for i in range(strips)],
                 "prompt": self.title,
-                "node_threshold": None,
                 "schema_version": 1,
             },
             "qParams": {
-                "pinnedIds": [self.nodes[0].id],
+                "pinnedIds": [node.id for node in self._pinned()],
                 "supernodes": [],
                 "linkType": "both",
                 "clickedId": self.nodes[0].id,
                 "sg_pos": "",
             },
-            "nodes": [self._node(node, top) for node in self.nodes],
+            "nodes": [_node(node, top, strips) for node in self.nodes],
             "links": [
                 {"source": link.source, "target": link.target, "weight": link.score}
                 for link in self.links
             ],
         }
 
-    def _node(self, node: Node, top: int) -> dict[str, Any]:
-        strip = min(STRIPS - 1, max(0, int(node.across * STRIPS)))
-        target = node.level == 0
-        return {
-            "node_id": node.id,
-            "jsNodeId": node.id,
-            "feature": int(node.unit.partition("@")[0].rpartition(":")[2] or 0),
-            "layer": str(top - node.level),
-            "ctx_idx": strip,
-            "reverse_ctx_idx": STRIPS - 1 - strip,
-            "run_idx": 0,
-            "feature_type": "logit" if target else "cross layer transcoder",
-            "token_prob": 0.0,
-            "is_target_logit": target,
-            "clerp": node.name,
-            "influence": None,
-            "activation": node.value,
-        }
+    def _strips(self) -> int:
+        """Viewers drop what they find in more than two thirds of their tokens: here there are more.
+
+        A tree has a unit as often as it is a part of something.
+        """
+        alike = Counter((node.level, node.index) for node in self.nodes)
+        return max(STRIPS, -(-3 * max(alike.values()) // 2))
+
+    def _pinned(self) -> list[Node]:
+        """The target, what it is made of, and whole levels below as long as they are legible."""
+        sizes = Counter(node.level for node in self.nodes)
+        totals = list(accumulate(sizes[level] for level in sorted(sizes)))
+        levels = max(2, sum(total <= PINNED for total in totals))
+        return [node for node in self.nodes if node.level < levels]
 
     def to_graphml(self) -> str:
         """The graph in GraphML, for Gephi, yEd, Cytoscape or networkx."""
@@ -127,6 +134,33 @@ class Graph:
             raise InputError(f"{path} is no graph file; end it in .graphml or .json")
         path.write_text(text, encoding="utf-8")
         return path
+
+
+def _node(node: Node, top: int, strips: int) -> dict[str, Any]:
+    strip = min(strips - 1, max(0, int(node.across * strips)))
+    target, layer = node.level == 0, top - node.level
+    label = node.name.replace('"', "'")
+    return {
+        "node_id": node.id,
+        "jsNodeId": node.id,
+        "feature": node.index if target else _paired(layer, node.index),
+        "layer": str(layer),
+        "ctx_idx": strip,
+        "reverse_ctx_idx": strips - 1 - strip,
+        "run_idx": 0,
+        "feature_type": "logit" if target else "cross layer transcoder",
+        "token_prob": 0.0,
+        "is_target_logit": target,
+        "clerp": f'Output "{label}" (p=)' if target else node.name,  # viewers look for both
+        "influence": None,
+        "activation": node.value,
+    }
+
+
+def _paired(layer: int, index: int) -> int:
+    """Cantor's number of a pair, from which viewers take layer and index again."""
+    both = layer + index
+    return both * (both + 1) // 2 + index
 
 
 def graph(answer: Tree | Why | Mapping[str, Any]) -> Graph:
