@@ -135,8 +135,8 @@ def _measured(
     )
 
 
-def _faithfulness(of: Float[Tensor, "b k"], m: Float[Tensor, "b units+1"]) -> Float[Tensor, "b k"]:
-    """(of - m(none)) / (m(all) - m(none)); nan where the units change nothing."""
+def _faithfulness(of: Float[Tensor, "b k"], m: Float[Tensor, "b n"]) -> Float[Tensor, "b k"]:
+    """(of - none) / (all - none), the first and last of m; nan where the units change nothing."""
     none, change = m[:, :1], m[:, -1:] - m[:, :1]
     return torch.where(change == 0, torch.nan, (of - none) / change) + 0.0  # no share is -0
 
