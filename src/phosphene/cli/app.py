@@ -27,6 +27,12 @@ COMMANDS = (
         "Study a network and write an atlas: one file with everything that was found.",
     ),
     Later(
+        "view",
+        "view:view",
+        "Look",
+        "Walk through atlases on a local page, and try their networks on its bench.",
+    ),
+    Later(
         "show",
         "showing:show",
         "Look",

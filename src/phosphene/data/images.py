@@ -1,6 +1,7 @@
 """One image file -> one picture: decode, turn upright, choose channels, resize, crop."""
 
 import warnings
+from io import BytesIO
 from pathlib import Path
 
 from jaxtyping import Float
@@ -36,12 +37,12 @@ def default_resize(size: tuple[int, int]) -> int:
 
 
 def read_image(
-    path: str | Path,
+    path: str | Path | BytesIO,
     channels: int = 3,
     size: tuple[int, int] | None = None,
     resize: Resize | None = None,
 ) -> Float[Tensor, "c h w"]:
-    """The picture in an image file, in [0, 1].
+    """The picture in an image file, or in the bytes of one, in [0, 1].
 
     The file is turned upright as its EXIF says. `channels` 1 makes it grey and 3 RGB (transparency
     is dropped); any other number must be the file's own. With `size` (height, width) it is scaled
@@ -60,28 +61,29 @@ def read_image(
 
 
 def decode(
-    path: str | Path,
+    path: str | Path | BytesIO,
     channels: int,
     size: tuple[int, int] | None = None,
     resize: Resize | None = None,
 ) -> Float[Tensor, "c h w"] | Unreadable:
     """`read_image` for a pass over many files: one that cannot be decoded is an answer."""
+    name = "the image" if isinstance(path, BytesIO) else printable(path)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             with Image.open(path, formats=formats()) as file:
                 image = plain(ImageOps.exif_transpose(file))
     except UnidentifiedImageError:
-        return Unreadable(printable(path), "not in an image format that Pillow reads by itself")
+        return Unreadable(name, "not in an image format that Pillow reads by itself")
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-        return Unreadable(printable(path), _too_large())
+        return Unreadable(name, _too_large())
     except Exception as error:  # Pillow's decoders raise nearly anything on damaged bytes
         reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
-        return Unreadable(printable(path), printable(reason))
+        return Unreadable(name, printable(reason))
     try:
-        return in_size(image, channels, size, resize, printable(path))
+        return in_size(image, channels, size, resize, name)
     except UnreadableImageError as error:
-        return Unreadable(printable(path), str(error))
+        return Unreadable(name, str(error))
 
 
 def in_size(

@@ -3,7 +3,7 @@
 from functools import cache
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import BaseLoader, ChoiceLoader, Environment, PackageLoader, StrictUndefined, Template
 
 from phosphene.atlas import Atlas, ProbeRecord, UnitRecord, blaming_damage
 from phosphene.figures.site.contexts import layer_context, probe_context, unit_context
@@ -42,16 +42,19 @@ class Pages:
         """What a probe found."""
         return self._page("probe.html", probe_context(self.view, probe))
 
+    def other(self, source: BaseLoader, template: str, context: dict[str, Any]) -> str:
+        """A page whose template is elsewhere, and stands on ours."""
+        return self._rendered(_with(source).get_template(template), context)
+
     def _page(self, template: str, context: dict[str, Any]) -> str:
-        return (
-            _templates()
-            .get_template(template)
-            .render(
-                **context,
-                network=self.view.network,
-                names=self.view.names,
-                place=self.place,
-            )
+        return self._rendered(_templates().get_template(template), context)
+
+    def _rendered(self, template: Template, context: dict[str, Any]) -> str:
+        return template.render(
+            **context,
+            network=self.view.network,
+            names=self.view.names,
+            place=self.place,
         )
 
 
@@ -83,3 +86,10 @@ def _templates() -> Environment:
     jinja.filters.update(number=number, percent=percent, plural=plural)
     jinja.globals.update(version=__version__)
     return jinja
+
+
+@cache
+def _with(source: BaseLoader) -> Environment:
+    ours = _templates()
+    assert ours.loader is not None, "made with one"
+    return ours.overlay(loader=ChoiceLoader([ours.loader, source]))

@@ -35,6 +35,9 @@ class Place(Protocol):
     def numbers(self, probe: ProbeRecord) -> str:
         """The link to all figures of a probe as JSON."""
 
+    def bench(self) -> str:
+        """The link to the page on which the network answers."""
+
     def style(self) -> str:
         """The link to the style sheet."""
 
@@ -64,6 +67,10 @@ class Alone:
     def numbers(self, probe: ProbeRecord) -> str:
         """The figures themselves."""
         return data_uri(figures_json(probe), "application/json")
+
+    def bench(self) -> str:
+        """None."""
+        return ""
 
     def style(self) -> str:
         """The style sheet itself."""
@@ -101,6 +108,10 @@ class InFolder:
         name = f"probe-{slug(probe.name)}.json"
         self.folder.write(name, figures_json(probe))
         return name
+
+    def bench(self) -> str:
+        """None."""
+        return ""
 
     def style(self) -> str:
         """A file that is written with the page."""

@@ -1,0 +1,41 @@
+"""The server: pages of atlases, and an API on which their networks answer."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI, Request
+from fastapi.responses import JSONResponse, Response
+
+from phosphene.errors import PhospheneError, UnknownLayerError, UnknownUnitError
+from phosphene.live.api import api
+from phosphene.live.exhibits import Exhibit, UnknownImageError
+from phosphene.live.gallery import Gallery
+from phosphene.live.rooms import assets, rooms
+from phosphene.version import __version__
+
+
+def application(exhibits: Sequence[Exhibit]) -> FastAPI:
+    """The server of some atlases, without a guard (see `Guard`).
+
+    `/` leads to the first atlas, `/NAME/` is its overview and `/NAME/bench` its bench;
+    `/openapi.json` describes the API.
+    """
+    gallery = Gallery(exhibits)
+
+    @asynccontextmanager
+    async def running(_: FastAPI) -> AsyncIterator[None]:
+        yield
+        gallery.desk.close()
+
+    app = FastAPI(
+        title="phosphene", version=__version__, lifespan=running, docs_url=None, redoc_url=None
+    )
+
+    @app.exception_handler(PhospheneError)
+    async def said(_: Request, error: Exception) -> Response:
+        missing = isinstance(error, UnknownLayerError | UnknownUnitError | UnknownImageError)
+        return JSONResponse({"detail": str(error)}, 404 if missing else 422)
+
+    for router in (api(gallery), assets(gallery), rooms(gallery)):
+        app.include_router(router)
+    return app

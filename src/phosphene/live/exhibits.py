@@ -1,0 +1,104 @@
+"""What is shown: an atlas under a name of its own, with the network that answers on its bench."""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float
+from numpy import ndarray
+
+from phosphene.atlas import Atlas, blaming_damage
+from phosphene.errors import AtlasError
+from phosphene.figures.site.folder import slug
+from phosphene.figures.site.pages import Pages
+from phosphene.figures.site.places import Place
+from phosphene.figures.views.atlas import AtlasView
+from phosphene.network import Network
+
+
+class UnknownImageError(AtlasError):
+    """The atlas keeps no such image."""
+
+
+_BORDERS = 32
+"""Images whose borders tell what a sheet of paper looks like."""
+
+
+@dataclass(frozen=True, eq=False)
+class Exhibit:
+    """An atlas that is shown.
+
+    Args:
+        name: what stands in addresses.
+        path: its file.
+        network: what answers on the bench; None where it is not there.
+        missing: why it is not, and what to do about it.
+    """
+
+    name: str
+    path: Path
+    network: Network | None = None
+    missing: str = ""
+
+    @contextmanager
+    def pages(self, place: Place) -> Iterator[Pages]:
+        """The pages of the atlas, as far as it has come."""
+        with Atlas.open(self.path) as atlas, blaming_damage(atlas):
+            yield Pages(AtlasView(atlas), place)
+
+    @cached_property
+    def paper(self) -> float:
+        """The tone that most pictures have at their border, 0 to 1: what one draws on."""
+        with Atlas.open(self.path) as atlas:
+            borders = [
+                np.concatenate([picture[:, 0].ravel(), picture[:, -1].ravel()])
+                for picture in self._pictures(atlas)
+            ]
+        return float(np.median(np.concatenate(borders))) if borders else 0.0
+
+    @cached_property
+    def images(self) -> tuple[int, ...]:
+        """The numbers of the images that the atlas keeps."""
+        with Atlas.open(self.path) as atlas:
+            return tuple(sorted(atlas.kept()))
+
+    def picture(self, number: int) -> Float[ndarray, "c h w"]:
+        """An image that the atlas keeps.
+
+        Raises:
+            UnknownImageError: it keeps none of that number.
+            DamagedError: it is damaged.
+        """
+        if number not in self.images:
+            raise UnknownImageError(
+                f"{self.path.name} keeps no image {number}; it keeps {len(self.images):,}, such as "
+                f"{', '.join(map(str, self.images[:3]))}"
+            )
+        with Atlas.open(self.path) as atlas:
+            return atlas.image(number).picture
+
+    def _pictures(self, atlas: Atlas) -> Iterator[ndarray]:
+        for number in sorted(atlas.kept())[:_BORDERS]:
+            try:
+                yield atlas.image(number).picture
+            except AtlasError:
+                continue
+
+
+def named(paths: Iterable[Path]) -> dict[str, Path]:
+    """Atlases by names that are safe in addresses, the file's own where it is."""
+    found: dict[str, Path] = {}
+    for path in paths:
+        name, number = slug(path.stem), 1
+        while name in found or name in RESERVED:
+            number += 1
+            name = f"{slug(path.stem)}-{number}"
+        found[name] = path
+    return found
+
+
+RESERVED = frozenset({"api", "assets", "images", "docs", "openapi.json"})
+"""First parts of addresses that are no atlas."""

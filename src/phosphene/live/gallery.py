@@ -1,0 +1,33 @@
+"""What one server shows: its exhibits by name, the desk they share, the images given out."""
+
+from collections.abc import Callable, Sequence
+
+from fastapi import HTTPException
+from fastapi.responses import HTMLResponse
+
+from phosphene.figures.site.pages import Pages
+from phosphene.live.desk import Desk
+from phosphene.live.exhibits import Exhibit
+from phosphene.live.served import Images, Served
+
+FRESH = {"cache-control": "no-cache"}
+
+
+class Gallery:
+    """Exhibits of one server."""
+
+    def __init__(self, exhibits: Sequence[Exhibit]) -> None:
+        self.exhibits = {exhibit.name: exhibit for exhibit in exhibits}
+        self.desk, self.images = Desk(), Images()
+
+    def exhibit(self, name: str) -> Exhibit:
+        """The exhibit of a name; 404 where there is none."""
+        if name not in self.exhibits:
+            known = ", ".join(self.exhibits)
+            raise HTTPException(404, f"no atlas {name!r} here; there are {known}")
+        return self.exhibits[name]
+
+    def page(self, name: str, made: Callable[[Pages], str]) -> HTMLResponse:
+        """A page of an exhibit, as its atlas is now."""
+        with self.exhibit(name).pages(Served(name, self.images)) as pages:
+            return HTMLResponse(made(pages), headers=FRESH)

@@ -1,0 +1,95 @@
+"""The pages of a server: those of the static site, and the bench."""
+
+from importlib.resources import files
+
+from fastapi import APIRouter, HTTPException
+from fastapi.responses import RedirectResponse, Response
+from jinja2 import PackageLoader
+
+from phosphene.atlas import ProbeRecord
+from phosphene.figures.site.pages import Pages
+from phosphene.figures.site.places import figures_json, style_sheet
+from phosphene.figures.views.layer import LayerView
+from phosphene.live.api import Name, Number
+from phosphene.live.bench import bench_context
+from phosphene.live.gallery import FRESH, Gallery
+from phosphene.live.served import Served
+
+_FOREVER = {"cache-control": "public, max-age=31536000, immutable"}
+_ASSETS = {"bench.js": "text/javascript", "bench.css": "text/css"}
+_TEMPLATES = PackageLoader("phosphene.live")
+
+
+def rooms(gallery: Gallery) -> APIRouter:
+    """The pages of every atlas below its name; `/` leads to the first."""
+    router = APIRouter(include_in_schema=False)
+
+    @router.get("/")
+    def first() -> Response:
+        return RedirectResponse(f"/{next(iter(gallery.exhibits))}/")
+
+    @router.get("/{name}/")
+    def overview(name: Name) -> Response:
+        return gallery.page(name, lambda pages: pages.overview())
+
+    @router.get("/{name}/bench")
+    def bench(name: Name) -> Response:
+        told = bench_context(gallery.exhibit(name))
+        return gallery.page(name, lambda pages: pages.other(_TEMPLATES, "bench.html", told))
+
+    @router.get("/{name}/layer/{layer:path}")
+    def layer(name: Name, layer: Name) -> Response:
+        def made(pages: Pages) -> str:
+            return pages.layer(LayerView(pages.view, pages.view.atlas.layer(layer)))
+
+        return gallery.page(name, made)
+
+    @router.get("/{name}/unit/{layer:path}/{unit}")
+    def unit(name: Name, layer: Name, unit: Number) -> Response:
+        def made(pages: Pages) -> str:
+            atlas = pages.view.atlas
+            return pages.unit(LayerView(pages.view, atlas.layer(layer)), atlas.unit(layer, unit))
+
+        return gallery.page(name, made)
+
+    @router.get("/{name}/probe/{probe:path}")
+    def probe(name: Name, probe: Name) -> Response:
+        return gallery.page(name, lambda pages: pages.probe(_probe(pages, probe)))
+
+    @router.get("/{name}/numbers/{probe:path}.json")
+    def numbers(name: Name, probe: Name) -> Response:
+        with gallery.exhibit(name).pages(Served(name, gallery.images)) as pages:
+            figures = figures_json(_probe(pages, probe))
+        return Response(figures, media_type="application/json", headers=FRESH)
+
+    return router
+
+
+def assets(gallery: Gallery) -> APIRouter:
+    """Styles, scripts, and the images of pages given out."""
+    router = APIRouter(include_in_schema=False)
+
+    @router.get("/assets/{file}")
+    def asset(file: Name) -> Response:
+        if file == "style.css":
+            return Response(style_sheet(), media_type="text/css", headers=FRESH)
+        if file not in _ASSETS:
+            raise HTTPException(404, "no such file")
+        content = files("phosphene.live").joinpath(f"static/{file}").read_bytes()
+        return Response(content, media_type=_ASSETS[file], headers=FRESH)
+
+    @router.get("/images/{digest}.png")
+    def image(digest: Name) -> Response:
+        png = gallery.images.get(digest)
+        if png is None:
+            raise HTTPException(404, "this image has gone; open its page again")
+        return Response(png, media_type="image/png", headers=_FOREVER)
+
+    return router
+
+
+def _probe(pages: Pages, name: str) -> ProbeRecord:
+    for record in pages.view.probes:
+        if record.name == name:
+            return record
+    raise HTTPException(404, f"no probe {name!r} in this atlas")

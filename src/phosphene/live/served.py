@@ -1,0 +1,82 @@
+"""Where pages stand when a server gives them out, and the images they ask for."""
+
+import hashlib
+from collections import OrderedDict
+from threading import Lock
+from urllib.parse import quote
+
+from phosphene.atlas import ProbeRecord
+from phosphene.figures.ink.tile import Tile
+from phosphene.figures.site.places import INLINE_BYTES
+
+MOST_BYTES = 2**28
+"""Images that are held for pages given out; the oldest go first, and come again with their page."""
+
+
+class Images:
+    """PNG files under names made of their content."""
+
+    def __init__(self, most: int = MOST_BYTES) -> None:
+        self._most, self._bytes = most, 0
+        self._held: OrderedDict[str, bytes] = OrderedDict()
+        self._lock = Lock()
+
+    def put(self, png: bytes) -> str:
+        """Hold an image; its name."""
+        name = hashlib.blake2b(png, digest_size=16).hexdigest()
+        with self._lock:
+            if name not in self._held:
+                self._held[name] = png
+                self._bytes += len(png)
+            self._held.move_to_end(name)
+            while self._bytes > self._most and len(self._held) > 1:
+                self._bytes -= len(self._held.popitem(last=False)[1])
+        return name
+
+    def get(self, name: str) -> bytes | None:
+        """The image of a name, if it is held."""
+        with self._lock:
+            return self._held.get(name)
+
+
+class Served:
+    """Pages of one atlas below `/NAME/`."""
+
+    def __init__(self, name: str, images: Images) -> None:
+        self.name, self.images = name, images
+
+    def overview(self) -> str:
+        """The page of the whole atlas."""
+        return f"/{self.name}/"
+
+    def layer(self, layer: str) -> str:
+        """A page of its own."""
+        return f"/{self.name}/layer/{quote(layer, safe='')}"
+
+    def unit(self, layer: str, unit: int) -> str:
+        """A page of its own."""
+        return f"/{self.name}/unit/{quote(layer, safe='')}/{unit}"
+
+    def probe(self, probe: str) -> str:
+        """A page of its own."""
+        return f"/{self.name}/probe/{quote(probe, safe='')}"
+
+    def numbers(self, probe: ProbeRecord) -> str:
+        """A file of its own."""
+        return f"/{self.name}/numbers/{quote(probe.name, safe='')}.json"
+
+    def bench(self) -> str:
+        """The page on which the network answers."""
+        return f"/{self.name}/bench"
+
+    def style(self) -> str:
+        """The same for all."""
+        return "/assets/style.css"
+
+    def image(self, tile: Tile) -> str:
+        """A few kilobytes inline, anything larger by itself."""
+        return (
+            tile.uri
+            if len(tile.png) <= INLINE_BYTES
+            else f"/images/{self.images.put(tile.png)}.png"
+        )

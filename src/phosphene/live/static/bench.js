@@ -1,0 +1,514 @@
+// The bench: a picture that is drawn, brought or moved, and what the network answers to it.
+
+const $ = (id) => document.getElementById(id);
+const setting = JSON.parse($("bench").dataset.setting);
+const { width, height, channels } = setting;
+const SCALE = Math.max(1, Math.round(448 / Math.max(width, height)));
+const STEPS = 40; // of undo
+const LONGEST_LINK = 6000;
+const client = crypto.randomUUID ? crypto.randomUUID() : String(Math.random());
+
+const tone = setting.paper;
+const paper = `rgb(${tone} ${tone} ${tone})`;
+const ink = () => ($("colour") ? $("colour").value : tone < 128 ? "#fff" : "#000");
+
+// ---- the picture -------------------------------------------------------------------------------
+
+const blank = () => {
+  const made = document.createElement("canvas");
+  [made.width, made.height] = [width * SCALE, height * SCALE];
+  return made;
+};
+const rest = () => ({ x: 0, y: 0, angle: 0, zoom: 1 });
+
+let base = blank(); // transparent where nothing was drawn
+let moved = rest();
+let image = null; // the number in the atlas of what is shown unchanged
+const [before, after] = [[], []];
+const canvas = $("canvas");
+[canvas.width, canvas.height] = [width * SCALE, height * SCALE];
+
+function place(context) {
+  context.translate(canvas.width / 2 + moved.x * SCALE, canvas.height / 2 + moved.y * SCALE);
+  context.rotate((moved.angle * Math.PI) / 180);
+  context.scale(moved.zoom, moved.zoom);
+  context.translate(-canvas.width / 2, -canvas.height / 2);
+}
+
+function show() {
+  const context = canvas.getContext("2d");
+  context.setTransform(1, 0, 0, 1, 0, 0);
+  context.fillStyle = paper;
+  context.fillRect(0, 0, canvas.width, canvas.height);
+  place(context);
+  context.imageSmoothingQuality = "high";
+  context.drawImage(base, 0, 0);
+  $("undo").disabled = before.length === 0;
+  $("redo").disabled = after.length === 0;
+  ask();
+}
+
+const copy = (of) => {
+  const made = blank();
+  made.getContext("2d").drawImage(of, 0, 0);
+  return made;
+};
+const state = () => ({ base: copy(base), moved: { ...moved }, image });
+
+function remember() {
+  before.push(state());
+  if (before.length > STEPS) before.shift();
+  after.length = 0;
+  $("hint").hidden = true;
+}
+
+function step(from, to) {
+  if (!from.length) return;
+  to.push(state());
+  ({ base, moved, image } = from.pop());
+  show();
+}
+
+/** What was moved is where it is: strokes go on from there. */
+function settle() {
+  if (moved.x || moved.y || moved.angle || moved.zoom !== 1) {
+    const made = blank();
+    const context = made.getContext("2d");
+    place(context);
+    context.drawImage(base, 0, 0);
+    [base, moved] = [made, rest()];
+  }
+  image = null;
+}
+
+/** The picture as the network sees it: halved until a pixel is one of its own. */
+function small() {
+  let [from, w, h] = [canvas, canvas.width, canvas.height];
+  while (w > width) {
+    const next = Math.max(width, Math.ceil(w / 2));
+    const made = document.createElement("canvas");
+    [made.width, made.height] = [next, Math.max(height, Math.ceil(h / 2))];
+    const context = made.getContext("2d");
+    context.imageSmoothingQuality = "high";
+    context.drawImage(from, 0, 0, made.width, made.height);
+    [from, w, h] = [made, made.width, made.height];
+  }
+  return from;
+}
+
+// ---- drawing -----------------------------------------------------------------------------------
+
+let last = null;
+const drawing = channels === 1 || channels === 3;
+
+function at(event) {
+  const box = canvas.getBoundingClientRect();
+  return [
+    ((event.clientX - box.left) * canvas.width) / box.width,
+    ((event.clientY - box.top) * canvas.height) / box.height,
+  ];
+}
+
+function stroke(to) {
+  const context = base.getContext("2d");
+  const erase = $("eraser").getAttribute("aria-pressed") === "true";
+  context.globalCompositeOperation = erase ? "destination-out" : "source-over";
+  context.strokeStyle = ink();
+  context.lineWidth = ($("thickness").value / 20) * (canvas.width / 12);
+  context.lineCap = context.lineJoin = "round";
+  context.beginPath();
+  context.moveTo(...last);
+  context.lineTo(...to);
+  context.stroke();
+  last = to;
+}
+
+if (drawing) {
+  canvas.addEventListener("pointerdown", (event) => {
+    if (event.button) return;
+    canvas.setPointerCapture(event.pointerId);
+    remember();
+    settle();
+    last = at(event);
+    stroke(last);
+    show();
+  });
+  canvas.addEventListener("pointermove", (event) => {
+    if (!last) return;
+    for (const each of event.getCoalescedEvents?.() ?? [event]) stroke(at(each));
+    show();
+  });
+  for (const end of ["pointerup", "pointercancel"]) {
+    canvas.addEventListener(end, () => {
+      last = null;
+    });
+  }
+  for (const [one, other] of [["pen", "eraser"], ["eraser", "pen"]]) {
+    $(one).addEventListener("click", () => {
+      $(one).setAttribute("aria-pressed", "true");
+      $(other).setAttribute("aria-pressed", "false");
+    });
+  }
+}
+
+// ---- moving ------------------------------------------------------------------------------------
+
+const MOVES = {
+  left: (by) => ({ x: moved.x - by }),
+  right: (by) => ({ x: moved.x + by }),
+  up: (by) => ({ y: moved.y - by }),
+  down: (by) => ({ y: moved.y + by }),
+  clockwise: (by) => ({ angle: moved.angle + 5 * by }),
+  anticlockwise: (by) => ({ angle: moved.angle - 5 * by }),
+  larger: (by) => ({ zoom: moved.zoom * 1.05 ** by }),
+  smaller: (by) => ({ zoom: moved.zoom / 1.05 ** by }),
+  back: () => rest(),
+};
+const KEYS = {
+  ArrowLeft: "left", ArrowRight: "right", ArrowUp: "up", ArrowDown: "down",
+  "]": "clockwise", "[": "anticlockwise", "+": "larger", "=": "larger", "-": "smaller", 0: "back",
+};
+const stride = Math.max(1, Math.round(Math.max(width, height) / 56));
+
+let moving = null; // a run of moves is one step of undo
+function move(way, times = 1) {
+  if (!moving) remember();
+  clearTimeout(moving);
+  moving = setTimeout(() => (moving = null), 600);
+  const straight = ["left", "right", "up", "down"].includes(way);
+  moved = { ...moved, ...MOVES[way](straight ? times * stride : times) };
+  image = null;
+  $("status").textContent = told();
+  show();
+}
+
+function told() {
+  const parts = [];
+  if (moved.x || moved.y) parts.push(`moved ${moved.x} right, ${moved.y} down`);
+  if (moved.angle) parts.push(`turned ${moved.angle}°`);
+  if (Math.abs(moved.zoom - 1) > 1e-6) parts.push(`${Math.round(100 * moved.zoom)} % as large`);
+  return parts.join(", ") || "where it was";
+}
+
+document.querySelectorAll("[data-move]").forEach((button) => {
+  button.addEventListener("click", (event) => move(button.dataset.move, event.shiftKey ? 4 : 1));
+});
+document.addEventListener("keydown", (event) => {
+  const typing = event.target.closest("input:not([type=range]), select, textarea, dialog");
+  if (typing || event.altKey) return;
+  if (event.ctrlKey || event.metaKey) {
+    if (event.key.toLowerCase() !== "z") return;
+    event.preventDefault();
+    event.shiftKey ? step(after, before) : step(before, after);
+    return;
+  }
+  if (event.target.type === "range" && event.key.startsWith("Arrow")) return;
+  if (event.key in KEYS) {
+    event.preventDefault();
+    event.stopImmediatePropagation();
+    move(KEYS[event.key], event.shiftKey && event.key.startsWith("Arrow") ? 4 : 1);
+  }
+});
+
+// ---- pictures that are brought -----------------------------------------------------------------
+
+function bring(picture, number = null) {
+  remember();
+  base = blank();
+  moved = rest();
+  image = number;
+  const context = base.getContext("2d");
+  const [w, h] = [picture.videoWidth ?? picture.width, picture.videoHeight ?? picture.height];
+  const fit = Math.max(base.width / w, base.height / h); // it covers all, its middle is kept
+  context.imageSmoothingEnabled = Math.max(w, h) > 64 || fit < 1;
+  context.imageSmoothingQuality = "high";
+  context.drawImage(picture, (base.width - w * fit) / 2, (base.height - h * fit) / 2, w * fit, h * fit);
+  show();
+}
+
+async function bringFile(file) {
+  try {
+    bring(await createImageBitmap(file));
+    $("status").textContent = file.name ?? "pasted";
+  } catch {
+    $("status").textContent = "this is no image that the browser reads";
+  }
+}
+
+async function bringImage(number) {
+  const response = await fetch(`/api/${setting.name}/images/${number}`);
+  if (!response.ok) {
+    $("status").textContent = (await response.json()).detail;
+    return;
+  }
+  const link = await response.json();
+  const element = new Image();
+  element.src = link;
+  await element.decode();
+  bring(element, number);
+  $("status").textContent = `image ${number} of the data`;
+}
+
+if (drawing) {
+  $("open").addEventListener("click", () => $("file").click());
+  $("file").addEventListener("change", () => {
+    if ($("file").files.length) bringFile($("file").files[0]);
+    $("file").value = "";
+  });
+  document.addEventListener("paste", (event) => {
+    const file = [...event.clipboardData.files].find((each) => each.type.startsWith("image/"));
+    if (file) bringFile(file);
+  });
+  const surface = $("surface");
+  for (const name of ["dragover", "dragenter"]) {
+    surface.addEventListener(name, (event) => {
+      event.preventDefault();
+      surface.classList.add("dropping");
+    });
+  }
+  surface.addEventListener("dragleave", () => surface.classList.remove("dropping"));
+  surface.addEventListener("drop", (event) => {
+    event.preventDefault();
+    surface.classList.remove("dropping");
+    if (event.dataTransfer.files.length) bringFile(event.dataTransfer.files[0]);
+  });
+  $("camera").addEventListener("click", photograph);
+}
+
+/** One photograph of the camera, which is off again after it. */
+async function photograph() {
+  let stream;
+  try {
+    stream = await navigator.mediaDevices.getUserMedia({ video: true });
+  } catch {
+    $("status").textContent = "there is no camera, or it may not be used";
+    return;
+  }
+  const video = document.createElement("video");
+  video.srcObject = stream;
+  video.muted = true;
+  await video.play();
+  await new Promise((done) => setTimeout(done, 400)); // the first frames are dark
+  bring(video);
+  stream.getTracks().forEach((track) => track.stop());
+}
+
+if ($("sample")) {
+  $("sample").addEventListener("click", () => {
+    bringImage(setting.images[Math.floor(Math.random() * setting.images.length)]);
+  });
+}
+$("undo").addEventListener("click", () => step(before, after));
+$("redo").addEventListener("click", () => step(after, before));
+$("clear").addEventListener("click", () => {
+  remember();
+  base = blank();
+  moved = rest();
+  image = null;
+  $("status").textContent = "";
+  show();
+});
+$("save").addEventListener("click", () => {
+  const link = document.createElement("a");
+  link.href = small().toDataURL("image/png");
+  link.download = "picture.png";
+  link.click();
+});
+
+// ---- asking ------------------------------------------------------------------------------------
+
+let busy = false;
+let dirty = false;
+let scheduled = false;
+
+function ask() {
+  if (scheduled) return;
+  scheduled = true;
+  requestAnimationFrame(() => {
+    scheduled = false;
+    if (busy) dirty = true;
+    else send();
+  });
+}
+
+async function send() {
+  busy = true;
+  dirty = false;
+  const picture = small();
+  const asked = {
+    picture: image !== null && !drawing ? `image:${image}` : picture.toDataURL("image/png"),
+    client,
+    unit: $("unit").value.trim() || "*",
+    method: $("method").value,
+    wall: $("layer").value,
+  };
+  try {
+    const response = await fetch(`/api/${setting.name}/read`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify(asked),
+    });
+    const answer = await response.json();
+    if (response.ok) tell(answer, asked, picture);
+    else if (response.status !== 409) refuse(answer);
+  } catch {
+    $("status").textContent = "the server does not answer; is `phosphene view` still running?";
+  }
+  busy = false;
+  if (dirty) ask();
+}
+
+function refuse(answer) {
+  const words = typeof answer.detail === "string" ? answer.detail : answer.detail[0].msg;
+  $("told").textContent = words;
+  $("map").hidden = true;
+}
+
+function tell(answer, asked, picture) {
+  $("unread").textContent = answer.unread;
+  tellBars(answer.bars);
+  tellLook(answer.look, picture);
+  if (answer.wall) tellWall(answer.wall);
+  else if (!asked.wall) $("wall").replaceChildren();
+}
+
+function tellBars(bars) {
+  const list = $("bars");
+  while (list.children.length > bars.length) list.lastChild.remove();
+  while (list.children.length < bars.length) {
+    const item = document.createElement("li");
+    const button = document.createElement("button");
+    button.type = "button";
+    for (const name of ["name", "track", "value"]) {
+      const part = document.createElement("span");
+      part.className = name;
+      button.append(part);
+    }
+    const share = document.createElement("span");
+    share.className = "share";
+    button.children[1].append(share);
+    button.addEventListener("click", () => choose(button.dataset.unit));
+    item.append(button);
+    list.append(item);
+  }
+  bars.forEach((bar, i) => {
+    const button = list.children[i].firstChild;
+    button.dataset.unit = `${setting.output}:${bar.index}`;
+    const [name, track, value] = button.children;
+    name.textContent = name.title = bar.name;
+    track.firstChild.style.transform = `scaleX(${bar.share})`;
+    value.textContent = percent(bar.share);
+  });
+}
+
+function percent(share) {
+  if (share > 0.9995) return share === 1 ? "100 %" : "> 99.9 %";
+  return share < 0.0005 ? "< 0.1 %" : `${(100 * share).toFixed(1)} %`;
+}
+
+function tellLook(look, picture) {
+  const [shown, map] = [$("shown"), $("map")];
+  [shown.width, shown.height] = [width, height];
+  shown.getContext("2d").drawImage(picture, 0, 0);
+  shown.style.imageRendering = Math.max(width, height) <= 64 ? "pixelated" : "auto";
+  map.style.imageRendering = shown.style.imageRendering;
+  map.hidden = !look;
+  if (!look) {
+    $("told").textContent = "Name a unit to see where it looks.";
+    return;
+  }
+  map.src = look.src;
+  map.alt = look.words;
+  const link = document.createElement("a");
+  const colon = look.unit.lastIndexOf(":");
+  const layer = encodeURIComponent(look.unit.slice(0, colon));
+  link.href = `/${setting.name}/unit/${layer}/${look.unit.slice(colon + 1).split("@")[0]}`;
+  link.textContent = "its page";
+  $("told").replaceChildren(`${look.words}, which answers ${look.told}: `, link);
+}
+
+function tellWall(wall) {
+  const grid = $("wall");
+  if (grid.dataset.layer !== wall.layer || grid.children.length !== wall.units) {
+    grid.dataset.layer = wall.layer;
+    grid.replaceChildren(...Array.from({ length: wall.units }, (_, i) => tile(wall, i)));
+    const side = Math.max(wall.width, wall.height) === 1 ? 22 : 56;
+    grid.style.setProperty("--side", `${side}px`);
+    grid.style.setProperty("--shape", `${wall.width} / ${wall.height}`);
+  }
+  const rows = Math.ceil(wall.units / wall.columns);
+  const size = `${100 * wall.columns}% ${100 * rows}%`;
+  const chosen = $("unit").value.trim();
+  grid.style.setProperty("--sheet", `url("${wall.src}")`);
+  grid.style.setProperty("--sheet-size", size);
+  [...grid.children].forEach((each, i) => {
+    each.setAttribute("aria-pressed", String(chosen === `${wall.layer}:${i}`));
+    each.title = `${wall.layer}:${i}, at most ${wall.strongest[i].toPrecision(3)}`;
+  });
+  $("wall-told").textContent = `${wall.units} units, each in its own range: blue above zero, red below`;
+}
+
+function tile(wall, i) {
+  const button = document.createElement("button");
+  button.type = "button";
+  const [row, column] = [Math.floor(i / wall.columns), i % wall.columns];
+  const rows = Math.ceil(wall.units / wall.columns);
+  const part = (at, of) => (of > 1 ? (100 * at) / (of - 1) : 0);
+  button.style.backgroundPosition = `${part(column, wall.columns)}% ${part(row, rows)}%`;
+  button.setAttribute("aria-label", `${wall.layer}:${i}`);
+  button.addEventListener("click", () => choose(`${wall.layer}:${i}`));
+  return button;
+}
+
+function choose(unit) {
+  $("unit").value = unit;
+  changed();
+}
+
+// ---- links -------------------------------------------------------------------------------------
+
+function changed() {
+  history.replaceState(null, "", `#${fragment(false)}`);
+  ask();
+}
+
+function fragment(withPicture) {
+  const told = new URLSearchParams();
+  for (const id of ["unit", "method"]) if ($(id).value) told.set(id, $(id).value);
+  if ($("layer").value) told.set("layer", $("layer").value);
+  if (image !== null) told.set("image", image);
+  else if (withPicture && $("hint").hidden) told.set("picture", small().toDataURL("image/png"));
+  return told.toString();
+}
+
+$("link").addEventListener("click", async () => {
+  const whole = fragment(true);
+  const short = whole.length <= LONGEST_LINK;
+  const link = `${location.origin}${location.pathname}#${short ? whole : fragment(false)}`;
+  try {
+    await navigator.clipboard.writeText(link);
+    $("status").textContent = short ? "copied" : "copied, without the picture: it is too large";
+  } catch {
+    $("status").textContent = link;
+  }
+});
+for (const id of ["unit", "method", "layer"]) $(id).addEventListener("change", changed);
+
+async function begin() {
+  const told = new URLSearchParams(location.hash.slice(1));
+  for (const id of ["unit", "method", "layer"]) if (told.get(id)) $(id).value = told.get(id);
+  const picture = told.get("picture");
+  if (/^\d+$/.test(told.get("image") ?? "")) await bringImage(Number(told.get("image")));
+  else if (picture && picture.startsWith("data:image/png;base64,")) {
+    const element = new Image();
+    element.src = picture;
+    try {
+      await element.decode();
+      bring(element);
+    } catch {
+      $("status").textContent = "the picture of this link is damaged";
+    }
+  }
+  if (!before.length) show();
+}
+begin();

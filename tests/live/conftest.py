@@ -1,0 +1,58 @@
+"""A server of one small atlas, with a network that answers."""
+
+import base64
+import io
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from fastapi.testclient import TestClient
+from PIL import Image
+from torch import nn
+
+import tiny
+from fuzz import small_atlas
+from phosphene.live.application import application
+from phosphene.live.exhibits import Exhibit
+from phosphene.live.guard import Guard
+from phosphene.network import Input, Network
+
+
+def small() -> nn.Module:
+    return nn.Sequential(
+        nn.Conv2d(3, 4, 3, padding=1), nn.ReLU(), nn.Flatten(), nn.Linear(4 * 81, 3)
+    )
+
+
+@pytest.fixture(scope="session")
+def network() -> Network:
+    return Network(tiny.seeded(small).eval(), Input(3, (9, 9)), ("cat", "dog", "naïve"), name="Net")
+
+
+@pytest.fixture(scope="session")
+def atlas_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return small_atlas(tmp_path_factory.mktemp("live") / "net.atlas")
+
+
+@pytest.fixture
+def exhibit(atlas_path: Path, network: Network) -> Exhibit:
+    return Exhibit("net", atlas_path, network)
+
+
+@pytest.fixture
+def client(exhibit: Exhibit) -> TestClient:
+    return TestClient(Guard(application([exhibit])), base_url="http://localhost")
+
+
+@pytest.fixture(scope="session")
+def link() -> Callable[..., str]:
+    """A picture as the text of a link."""
+
+    def made(size: tuple[int, int] = (9, 9), form: str = "PNG", seed: int = 0) -> str:
+        pixels = np.random.default_rng(seed).integers(0, 256, (*size, 3), dtype=np.uint8)
+        buffer = io.BytesIO()
+        Image.fromarray(pixels).save(buffer, format=form)
+        return f"data:image/{form.lower()};base64,{base64.b64encode(buffer.getvalue()).decode()}"
+
+    return made

@@ -1,0 +1,191 @@
+"""What is answered to a picture, and to what is none."""
+
+import base64
+import io
+import struct
+import zlib
+
+import numpy as np
+import pytest
+import torch
+from fastapi.testclient import TestClient
+from PIL import Image
+
+from phosphene.attribution import guided
+from phosphene.live.application import application
+from phosphene.live.exhibits import Exhibit, named
+from phosphene.network import Network
+from phosphene.objectives import Neuron
+from phosphene.spellings import picture_of
+
+
+def opened(link: str) -> np.ndarray:
+    return np.asarray(Image.open(io.BytesIO(base64.b64decode(link.partition(",")[2]))))
+
+
+def tensor(link: str) -> torch.Tensor:
+    return torch.from_numpy(opened(link).copy()).permute(2, 0, 1)[None] / 255
+
+
+def test_classes_are_those_of_the_network(client: TestClient, network: Network, link) -> None:
+    answer = client.post("/api/net/read", json={"picture": link(), "bars": 2}).json()
+    shares = network.probabilities(tensor(link()))[0]
+    assert [bar["name"] for bar in answer["bars"]] == [
+        network.classes[i] for i in shares.argsort(descending=True)[:2].tolist()
+    ]
+    assert answer["bars"][0]["share"] == pytest.approx(float(shares.max()))
+    assert (answer["look"], answer["wall"]) == (None, None)
+
+
+def test_a_unit_is_looked_at_from_its_strongest_place(
+    client: TestClient, network: Network, link
+) -> None:
+    asked = {"picture": link(), "unit": "1:2", "method": "guided"}
+    look = client.post("/api/net/read", json=asked).json()["look"]
+    before = network.record(tensor(link()), ["0"])["0"][0, 2]
+    y, x = divmod(int(before.argmax()), 9)
+    values = guided(network, tensor(link()), Neuron("0", 2, y, x))[0].sum(0)
+    assert look["value"] == pytest.approx(float(before.max()), rel=1e-5)
+    shown = opened(look["src"])
+    strong = values.abs() > 0.5 * values.abs().max()
+    assert (shown[..., 3][strong.numpy()] > 100).all()
+    blue = shown[..., 2].astype(int) > shown[..., 0]
+    assert (blue == (values > 0).numpy())[strong.numpy()].all()
+    assert look["unit"] == "1:2"
+
+
+def test_what_is_read_is_looked_at_by_a_star(client: TestClient, link) -> None:
+    answer = client.post("/api/net/read", json={"picture": link(), "unit": "*", "bars": 0}).json()
+    first = client.post("/api/net/read", json={"picture": link()}).json()["bars"][0]
+    assert answer["look"]["unit"] == f"3:{first['index']}"
+    assert answer["bars"] == []
+
+
+@pytest.mark.parametrize(("layer", "size"), [("0", (9, 9)), ("3", (1, 1))])
+def test_a_wall_has_the_map_of_every_unit(
+    client: TestClient, network: Network, link, layer: str, size: tuple[int, int]
+) -> None:
+    wall = client.post("/api/net/read", json={"picture": link(), "wall": layer}).json()["wall"]
+    values = network.record(tensor(link()), [layer])[layer][0].reshape(-1, *size)
+    assert (wall["units"], wall["height"], wall["width"]) == (len(values), *size)
+    assert wall["strongest"] == pytest.approx(values.amax((1, 2)).tolist(), rel=1e-5)
+    sheet = opened(wall["src"])
+    for i, one in enumerate(values):
+        row, column = divmod(i, wall["columns"])
+        part = sheet[row * size[0] :, column * size[1] :][: size[0], : size[1]]
+        alpha = part[..., 3] if part.shape[2] == 4 else np.full(size, 255)
+        assert np.abs(alpha - 255 * (one.abs() / one.abs().max()).numpy()).max() <= 1
+
+
+def test_a_picture_of_any_size_and_format_is_brought_to_the_networks(
+    client: TestClient, network: Network, link
+) -> None:
+    sent = link((40, 30), "JPEG")
+    answer = client.post("/api/net/read", json={"picture": sent, "bars": 3}).json()
+    content = io.BytesIO(base64.b64decode(sent.partition(",")[2]))
+    shares = network.probabilities(picture_of(network, Image.open(content))[None])[0]
+    assert [bar["share"] for bar in answer["bars"]] == pytest.approx(
+        shares.sort(descending=True).values.tolist(), rel=1e-4
+    )
+
+
+def bomb() -> str:
+    """A PNG of a few bytes that says it has four billion pixels."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return (
+            struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        )
+
+    head = struct.pack(">IIBBBBB", 65_000, 65_000, 8, 2, 0, 0, 0)
+    content = (
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", head)
+        + chunk(b"IDAT", zlib.compress(b""))
+        + chunk(b"IEND", b"")
+    )
+    return f"data:image/png;base64,{base64.b64encode(content).decode()}"
+
+
+@pytest.mark.parametrize(
+    "picture",
+    [
+        "",
+        "file:///etc/passwd",
+        "/etc/passwd",
+        "http://localhost/",
+        "data:text/html;base64,AAAA",
+        "data:image/png;base64,****",
+        "data:image/png;base64,AAAA",
+        "data:image/svg+xml;base64," + base64.b64encode(b"<svg/>").decode(),
+        "data:image/png;base64," + base64.b64encode(b"%!PS-Adobe-3.0 EPSF-3.0").decode(),
+        bomb(),
+        "image:-1",
+    ],
+)  # fmt: skip
+def test_what_is_no_picture_is_told(client: TestClient, picture: str) -> None:
+    answer = client.post("/api/net/read", json={"picture": picture})
+    assert answer.status_code == 422
+    assert "picture" in answer.text or "image" in answer.text
+
+
+@pytest.mark.parametrize(
+    ("asked", "status", "words"),
+    [
+        ({"unit": "9:0"}, 404, "no layer"),
+        ({"unit": "0:99"}, 404, "99"),
+        ({"unit": "mouse"}, 404, "mouse"),
+        ({"wall": "conv9"}, 404, "conv9"),
+        ({"unit": "1:0", "method": "magic"}, 422, "magic"),
+        ({"unit": "1:0", "method": "captum:Occlusion"}, 422, "pattern"),
+        ({"picture": "image:987654"}, 404, "987654"),
+        ({"bars": -1}, 422, "bars"),
+    ],
+)
+def test_what_there_is_not_is_told(
+    client: TestClient, link, asked: dict[str, object], status: int, words: str
+) -> None:
+    answer = client.post("/api/net/read", json={"picture": link()} | asked)
+    assert answer.status_code == status, answer.text
+    assert words in answer.text
+
+
+def test_an_image_that_the_atlas_keeps_is_read_by_its_number(
+    client: TestClient, exhibit: Exhibit, network: Network
+) -> None:
+    number = exhibit.images[0]
+    answer = client.post("/api/net/read", json={"picture": f"image:{number}", "bars": 3}).json()
+    shown = torch.from_numpy(exhibit.picture(number))[None].float()
+    shares = network.probabilities(shown)[0].sort(descending=True).values
+    assert [bar["share"] for bar in answer["bars"]] == pytest.approx(shares.tolist(), rel=1e-4)
+    sent = opened(client.get(f"/api/net/images/{number}").json())
+    assert np.abs(sent.transpose(2, 0, 1) / 255 - exhibit.picture(number)).max() <= 0.5 / 255 + 1e-6
+
+
+def test_without_its_network_an_atlas_is_shown_and_says_what_to_do(exhibit: Exhibit, link) -> None:
+    alone = Exhibit("net", exhibit.path, missing="give --weights FILE")
+    client = TestClient(application([alone]))
+    assert client.get("/net/").status_code == 200
+    assert "give --weights FILE" in client.get("/net/bench").text
+    refused = client.post("/api/net/read", json={"picture": link()})
+    assert (refused.status_code, "give --weights" in refused.text) == (503, True)
+    assert client.get("/api/atlases").json()[0]["answers"] is False
+
+
+def test_names_in_addresses_are_safe_and_each_ones_own(tmp_path) -> None:
+    paths = [tmp_path / name for name in ("a.atlas", "x/a.atlas", "api.atlas", "Ünï códe.atlas")]
+    names = list(named(paths))
+    assert names[:3] == ["a", "a-2", "api-2"]
+    assert names[3].isascii()
+    assert len(set(names)) == 4
+
+
+def test_the_api_describes_itself(client: TestClient) -> None:
+    described = client.get("/openapi.json").json()
+    assert set(described["paths"]) == {
+        *("/api/atlases", "/api/{name}/read", "/api/{name}/images/{number}")
+    }
+    assert (
+        "conv2:17"
+        in described["components"]["schemas"]["Asked"]["properties"]["unit"]["description"]
+    )

@@ -1,0 +1,62 @@
+"""Every page of an atlas, as a server gives it out."""
+
+import re
+
+import pytest
+from fastapi.testclient import TestClient
+
+from phosphene.atlas import Atlas
+from phosphene.live.exhibits import Exhibit
+from phosphene.live.served import Images
+
+LINK = re.compile(r'(?:href|src)="(/[^"#?]*)')
+
+
+def test_every_link_of_every_page_leads_somewhere(client: TestClient) -> None:
+    seen, left = set(), ["/net/"]
+    while left:
+        path = left.pop()
+        if path in seen:
+            continue
+        seen.add(path)
+        answer = client.get(path)
+        assert answer.status_code == 200, path
+        if answer.headers["content-type"].startswith("text/html"):
+            left += LINK.findall(answer.text)
+    assert {"/net/", "/net/bench", "/assets/style.css", "/assets/bench.js"} <= seen
+    for kind in ("layer", "unit", "probe", "numbers"):
+        assert any(path.startswith(f"/net/{kind}/") for path in seen), kind
+
+
+def test_the_root_leads_to_the_first_atlas(client: TestClient) -> None:
+    answer = client.get("/", follow_redirects=False)
+    assert (answer.status_code, answer.headers["location"]) == (307, "/net/")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("/other/", "/net/layer/none", "/net/unit/none/0", "/net/probe/none"),
+        *("/assets/other.js", "/assets/..%2f..%2fapi.py", "/images/0.png", "/net/../../etc/passwd"),
+        *("/net/numbers/none.json", "/net/unit/conv/99999999"),
+    ],
+)
+def test_what_there_is_not_is_404(client: TestClient, path: str) -> None:
+    answer = client.get(path)
+    assert answer.status_code == 404
+    assert answer.json()["detail"]
+
+
+def test_a_page_is_of_the_atlas_as_it_is_now(client: TestClient, exhibit: Exhibit) -> None:
+    before = client.get("/net/").text
+    with Atlas.open(exhibit.path) as atlas:
+        layers = [layer.name for layer in atlas.layers()]
+    assert all(layer in before for layer in layers)
+
+
+def test_images_that_are_too_many_go_oldest_first() -> None:
+    images = Images(most=10)
+    first, second = images.put(b"12345"), images.put(b"67890")
+    assert images.put(b"12345") == first  # seen again: younger than the second
+    third = images.put(b"abcde")
+    assert [images.get(name) for name in (first, second, third)] == [b"12345", None, b"abcde"]
