@@ -13,7 +13,7 @@ from torch import nn
 
 import tiny
 from fuzz import small_atlas
-from phosphene.live.application import application
+from phosphene.live.application import live_app
 from phosphene.live.exhibits import Exhibit
 from phosphene.live.guard import Guard
 from phosphene.network import Input, Network
@@ -42,7 +42,7 @@ def exhibit(atlas_path: Path, network: Network) -> Exhibit:
 
 @pytest.fixture
 def client(exhibit: Exhibit) -> TestClient:
-    return TestClient(Guard(application([exhibit])), base_url="http://localhost")
+    return TestClient(Guard(live_app([exhibit])), base_url="http://localhost")
 
 
 @pytest.fixture(scope="session")

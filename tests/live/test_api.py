@@ -12,7 +12,7 @@ from fastapi.testclient import TestClient
 from PIL import Image
 
 from phosphene.attribution import guided
-from phosphene.live.application import application
+from phosphene.live.application import live_app
 from phosphene.live.exhibits import Exhibit, named
 from phosphene.network import Network
 from phosphene.objectives import Neuron
@@ -164,7 +164,7 @@ def test_an_image_that_the_atlas_keeps_is_read_by_its_number(
 
 def test_without_its_network_an_atlas_is_shown_and_says_what_to_do(exhibit: Exhibit, link) -> None:
     alone = Exhibit("net", exhibit.path, missing="give --weights FILE")
-    client = TestClient(application([alone]))
+    client = TestClient(live_app([alone]))
     assert client.get("/net/").status_code == 200
     assert "give --weights FILE" in client.get("/net/bench").text
     refused = client.post("/api/net/read", json={"picture": link()})

@@ -5,7 +5,7 @@ import json
 import pytest
 from fastapi.testclient import TestClient
 
-from phosphene.live.application import application
+from phosphene.live.application import live_app
 from phosphene.live.exhibits import Exhibit
 from phosphene.live.guard import MOST_BODY, Guard
 
@@ -67,7 +67,7 @@ def test_every_answer_keeps_scripts_of_others_out(client: TestClient) -> None:
 class TestToken:
     @pytest.fixture
     def guarded(self, exhibit: Exhibit) -> TestClient:
-        return TestClient(Guard(application([exhibit]), None, "secret"), base_url="http://far:1")
+        return TestClient(Guard(live_app([exhibit]), None, "secret"), base_url="http://far:1")
 
     def test_it_is_asked_for(self, guarded: TestClient) -> None:
         for given in ({}, {"token": "wrong"}, {"token": ""}, {"token": "secret2"}):

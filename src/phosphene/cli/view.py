@@ -18,7 +18,7 @@ from phosphene.cli.described import Described, describes
 from phosphene.cli.output import console, say, warn
 from phosphene.errors import PhospheneError, SpecError
 from phosphene.figures.views.atlas import require_begun
-from phosphene.live.application import application
+from phosphene.live.application import live_app
 from phosphene.live.exhibits import Exhibit, named
 from phosphene.live.guard import LOOPBACK, Guard
 
@@ -57,7 +57,7 @@ def view(
     ]
     alone = host in LOOPBACK
     token = None if alone else secrets.token_urlsafe(24)
-    guarded = Guard(application(exhibits), LOOPBACK if alone else None, token)
+    guarded = Guard(live_app(exhibits), LOOPBACK if alone else None, token)
     with _listening(host, port) as listening:
         address = f"http://{_written(host)}:{listening.getsockname()[1]}/"
         address += "" if token is None else f"?token={token}"

@@ -36,7 +36,7 @@ class Told(BaseModel):
     detail: str
 
 
-def api(gallery: Gallery) -> APIRouter:
+def api_routes(gallery: Gallery) -> APIRouter:
     """The API of a server."""
     router = APIRouter(prefix="/api")
 

@@ -7,14 +7,14 @@ from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, Response
 
 from phosphene.errors import PhospheneError, UnknownLayerError, UnknownUnitError
-from phosphene.live.api import api
+from phosphene.live.api import api_routes
 from phosphene.live.exhibits import Exhibit, UnknownImageError
 from phosphene.live.gallery import Gallery
-from phosphene.live.rooms import assets, rooms
+from phosphene.live.rooms import asset_routes, page_routes
 from phosphene.version import __version__
 
 
-def application(exhibits: Sequence[Exhibit]) -> FastAPI:
+def live_app(exhibits: Sequence[Exhibit]) -> FastAPI:
     """The server of some atlases, without a guard (see `Guard`).
 
     `/` leads to the first atlas, `/NAME/` is its overview and `/NAME/bench` its bench;
@@ -36,6 +36,6 @@ def application(exhibits: Sequence[Exhibit]) -> FastAPI:
         missing = isinstance(error, UnknownLayerError | UnknownUnitError | UnknownImageError)
         return JSONResponse({"detail": str(error)}, 404 if missing else 422)
 
-    for router in (api(gallery), assets(gallery), rooms(gallery)):
+    for router in (api_routes(gallery), asset_routes(gallery), page_routes(gallery)):
         app.include_router(router)
     return app

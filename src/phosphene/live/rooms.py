@@ -20,7 +20,7 @@ _ASSETS = {"bench.js": "text/javascript", "bench.css": "text/css"}
 _TEMPLATES = PackageLoader("phosphene.live")
 
 
-def rooms(gallery: Gallery) -> APIRouter:
+def page_routes(gallery: Gallery) -> APIRouter:
     """The pages of every atlas below its name; `/` leads to the first."""
     router = APIRouter(include_in_schema=False)
 
@@ -65,7 +65,7 @@ def rooms(gallery: Gallery) -> APIRouter:
     return router
 
 
-def assets(gallery: Gallery) -> APIRouter:
+def asset_routes(gallery: Gallery) -> APIRouter:
     """Styles, scripts, and the images of pages given out."""
     router = APIRouter(include_in_schema=False)
 

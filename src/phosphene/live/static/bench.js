@@ -3,7 +3,8 @@
 const $ = (id) => document.getElementById(id);
 const setting = JSON.parse($("bench").dataset.setting);
 const { width, height, channels } = setting;
-const SCALE = Math.max(1, Math.round(448 / Math.max(width, height)));
+// A power of two, so that halving averages exactly what belongs to a pixel.
+const SCALE = 2 ** Math.max(0, Math.round(Math.log2(448 / Math.max(width, height))));
 const STEPS = 40; // of undo
 const LONGEST_LINK = 6000;
 const client = crypto.randomUUID ? crypto.randomUUID() : String(Math.random());
@@ -83,16 +84,14 @@ function settle() {
 
 /** The picture as the network sees it: halved until a pixel is one of its own. */
 function small() {
-  let [from, w, h] = [canvas, canvas.width, canvas.height];
-  while (w > width) {
-    const next = Math.max(width, Math.ceil(w / 2));
+  let from = canvas;
+  do {
     const made = document.createElement("canvas");
-    [made.width, made.height] = [next, Math.max(height, Math.ceil(h / 2))];
-    const context = made.getContext("2d");
-    context.imageSmoothingQuality = "high";
-    context.drawImage(from, 0, 0, made.width, made.height);
-    [from, w, h] = [made, made.width, made.height];
-  }
+    const by = from.width > width ? 2 : 1;
+    [made.width, made.height] = [from.width / by, from.height / by];
+    made.getContext("2d").drawImage(from, 0, 0, made.width, made.height);
+    from = made;
+  } while (from.width > width);
   return from;
 }
 

@@ -1,0 +1,211 @@
+"""The bench in a real browser: drawn with a mouse, moved by keys, asked for units, shared."""
+
+import re
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import uvicorn
+from torch import nn
+
+import tiny
+from figures.test_site_in_browser import BROKEN, CHROMIUM, OVERFLOWING, SCROLL_WIDTH, SWITCHES
+from fuzz import small_atlas
+from phosphene.live.application import live_app
+from phosphene.live.exhibits import Exhibit
+from phosphene.live.guard import Guard
+from phosphene.network import Input, Network
+
+sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.slow,
+    pytest.mark.skipif(not Path(CHROMIUM).exists(), reason=f"no Chromium at {CHROMIUM}"),
+]
+
+
+class Halves(nn.Module):
+    """Classes that say which half of a grey picture is the lighter."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sides = nn.Conv2d(1, 4, 16)
+        weights = torch.zeros(4, 1, 16, 16)
+        weights[0, :, :, :8], weights[1, :, :, 8:] = 1, 1
+        weights[2, :, :8], weights[3, :, 8:] = 1, 1
+        self.sides.weight.data = weights - weights.mean((1, 2, 3), keepdim=True)
+        self.sides.bias.data.zero_()
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.sides(x).flatten(1)
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    labels = ("left", "right", "top", "bottom")
+    network = Network(tiny.seeded(Halves).eval(), Input(1, (16, 16)), labels, name="Halves")
+    path = small_atlas(tmp_path_factory.mktemp("live") / "net.atlas")
+    listening = socket.create_server(("127.0.0.1", 0))
+    guarded = Guard(
+        live_app(
+            [Exhibit("net", path, network), Exhibit("bare", path, missing="give --weights FILE")]
+        )
+    )
+    running = uvicorn.Server(uvicorn.Config(guarded, log_level="warning"))
+    thread = threading.Thread(target=running.run, kwargs={"sockets": [listening]}, daemon=True)
+    thread.start()
+    while not running.started:
+        time.sleep(0.01)
+    yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+    running.should_exit = True
+    thread.join(10)
+    listening.close()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with sync_api.sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=CHROMIUM, args=SWITCHES)
+        yield running
+        running.close()
+
+
+@pytest.fixture
+def page(browser: Any, server: str) -> Iterator[Any]:
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    found, wrong = context.new_page(), []
+    found.on("console", lambda said: wrong.append(said.text) if said.type == "error" else None)
+    found.on("pageerror", lambda error: wrong.append(str(error)))
+    found.goto(f"{server}/net/bench")
+    found.wait_for_selector("#bars li")
+    yield found
+    context.close()
+    assert wrong == []
+
+
+def draw(page: Any, *points: tuple[float, float]) -> None:
+    """A stroke through points, given as shares of the canvas."""
+    box = page.locator("#canvas").bounding_box()
+    at = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in points]
+    page.mouse.move(*at[0])
+    page.mouse.down()
+    for point in at[1:]:
+        page.mouse.move(*point, steps=8)
+    page.mouse.up()
+
+
+def reads(page: Any, name: str) -> None:
+    """Wait until the first bar has that name."""
+    page.wait_for_function(
+        "name => document.querySelector('#bars .name').textContent === name", arg=name
+    )
+
+
+def test_what_is_drawn_is_read_moved_undone_and_erased(page: Any) -> None:
+    ink = page.evaluate("() => JSON.parse(document.getElementById('bench').dataset.setting).paper")
+    light, dark = ("left", "right") if ink < 128 else ("right", "left")
+    draw(page, (0.2, 0.2), (0.2, 0.8))
+    reads(page, light)
+    for _ in range(10):
+        page.keyboard.press("ArrowRight")
+    reads(page, dark)
+    assert "moved 10 right" in page.inner_text("#status")
+    page.keyboard.press("Control+z")
+    reads(page, light)
+    page.keyboard.press("Control+Shift+z")
+    reads(page, dark)
+    page.click("[data-move=back]")
+    reads(page, light)
+    page.click("#eraser")
+    draw(page, (0.2, 0.1), (0.2, 0.9))
+    page.click("#pen")
+    draw(page, (0.2, 0.85), (0.8, 0.85))
+    reads(page, "bottom" if ink < 128 else "top")
+    assert page.is_enabled("#undo")
+    page.click("#clear")
+    page.wait_for_function("() => document.querySelector('#bars .value').textContent === '25.0 %'")
+
+
+def test_a_unit_is_chosen_from_the_wall_a_class_from_the_bars(page: Any) -> None:
+    draw(page, (0.2, 0.2), (0.2, 0.8))
+    page.select_option("#layer", "sides")
+    page.wait_for_selector("#wall button:nth-child(4)")
+    page.click("#wall button:nth-child(3)")
+    page.wait_for_function("() => document.getElementById('told').textContent.includes('sides:2')")
+    assert page.input_value("#unit") == "sides:2"
+    assert page.get_attribute("#told a", "href") == "/net/unit/sides/2"
+    page.click("#bars li:nth-child(2) button")
+    name = page.inner_text("#bars li:nth-child(2) .name")
+    page.wait_for_function(
+        "name => document.getElementById('told').textContent.includes(name)", arg=name
+    )
+    assert page.evaluate("() => document.getElementById('map').naturalWidth") == 16
+    page.fill("#unit", "sides:9")
+    page.press("#unit", "Enter")
+    page.wait_for_function("() => document.getElementById('told').textContent.includes('9')")
+    assert page.is_hidden("#map")
+
+
+def test_a_link_brings_the_picture_and_what_was_asked(page: Any, server: str) -> None:
+    draw(page, (0.8, 0.2), (0.8, 0.8))
+    page.fill("#unit", "sides:1")
+    page.press("#unit", "Enter")
+    page.wait_for_function("() => location.hash.includes('sides')")
+    first = page.inner_text("#bars")
+    page.evaluate("() => { navigator.clipboard.writeText = async t => { window.copied = t; } }")
+    page.click("#link")
+    page.wait_for_function("() => window.copied")
+    link = page.evaluate("() => window.copied")
+    assert re.match(rf"{server}/net/bench#unit=sides", link)
+    other = page.context.new_page()
+    other.goto(link)
+    other.wait_for_function(
+        "first => document.getElementById('bars').innerText === first", arg=first
+    )
+    assert other.input_value("#unit") == "sides:1"
+    other.close()
+
+
+def test_a_photograph_is_opened_from_a_file(page: Any, tmp_path: Path) -> None:
+    from PIL import Image
+
+    pixels = np.zeros((40, 80), np.uint8)
+    pixels[:, 50:] = 255  # its middle square is light on the right
+    Image.fromarray(pixels).save(tmp_path / "half.png")
+    page.set_input_files("#file", tmp_path / "half.png")
+    reads(page, "right")
+    (tmp_path / "none.png").write_bytes(b"no image")
+    page.set_input_files("#file", tmp_path / "none.png")
+    page.wait_for_function(
+        "() => document.getElementById('status').textContent.includes('no image')"
+    )
+    reads(page, "right")
+
+
+def test_an_image_of_the_data_is_brought(page: Any) -> None:
+    page.click("#sample")
+    page.wait_for_function(
+        "() => document.getElementById('status').textContent.includes('of the data')"
+    )
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [390, 1440])
+def test_nothing_is_cut_or_broken(browser: Any, server: str, scheme: str, width: int) -> None:
+    context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
+    page = context.new_page()
+    for path in ("net/", "net/bench", "bare/bench"):
+        page.goto(f"{server}/{path}")
+        page.wait_for_load_state("networkidle")
+        assert page.evaluate(OVERFLOWING) == [], path
+        assert page.evaluate(SCROLL_WIDTH) <= width, path
+        assert page.evaluate(BROKEN) == [], path
+    assert "give --weights FILE" in page.inner_text("main")
+    context.close()
