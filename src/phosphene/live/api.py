@@ -1,20 +1,33 @@
 """What scripts and the page ask: atlases, readings, images."""
 
-from typing import Annotated
+from collections.abc import Callable
+from typing import Annotated, Any, TypeVar
 
-import torch
 from fastapi import APIRouter, HTTPException, Path
-from jaxtyping import Float
+from fastapi.concurrency import run_in_threadpool
 from pydantic import BaseModel, Field
-from torch import Tensor
 
 from phosphene.figures.ink.palette import picture_to_image
 from phosphene.figures.ink.png import data_uri, png_bytes
-from phosphene.live.desk import BusyError, StaleError
+from phosphene.live.apart import tree_drawing
+from phosphene.live.desk import BusyError, Desk, StaleError
 from phosphene.live.exhibits import Exhibit
+from phosphene.live.further import (
+    Apart,
+    Everywhere,
+    Frames,
+    Moves,
+    Parts,
+    Towards,
+    lead_towards,
+    move_everywhere,
+    take_apart,
+)
 from phosphene.live.gallery import Gallery
 from phosphene.live.readings import Asked, Reading, read
 from phosphene.live.served import Images, Served
+
+T = TypeVar("T")
 
 Name = Annotated[str, Path(max_length=200)]
 Number = Annotated[int, Path(ge=0, lt=2**62)]
@@ -45,9 +58,7 @@ def api_routes(gallery: Gallery) -> APIRouter:
         """The atlases that are shown."""
         return [_shown(each) for each in gallery.exhibits.values()]
 
-    @router.post(
-        "/{name}/read", responses={code: {"model": Told} for code in (400, 404, 409, 413, 422, 503)}
-    )
+    @router.post("/{name}/read", responses=_REFUSED)
     async def reading(name: Name, asked: Asked) -> Reading:
         """What the network answers to a picture: classes, where a unit looks, a layer's maps.
 
@@ -55,26 +66,65 @@ def api_routes(gallery: Gallery) -> APIRouter:
         too many ask at once, or the network is not there.
         """
         exhibit = gallery.exhibit(name)
-        network = exhibit.network
-        if network is None:
-            raise HTTPException(503, exhibit.missing)
+        network = exhibit.here
+        return await done(gallery.desk, asked.client, lambda: read(network, asked, exhibit.picture))
 
-        def kept(number: int) -> Float[Tensor, "c h w"]:
-            return torch.from_numpy(exhibit.picture(number)).float()
+    @router.post("/{name}/parts", responses=_REFUSED)
+    async def apart(name: Name, asked: Apart) -> Parts:
+        """What a unit is made of in a picture: its parts, each measured, and theirs."""
+        exhibit = gallery.exhibit(name)
+        network = exhibit.here
+        found = await done(
+            gallery.long,
+            asked.client,
+            lambda: take_apart(network, asked, exhibit.picture, exhibit.some),
+        )
+        return Parts(
+            words=found.summary,
+            tree=found.to_json(),
+            drawing=await run_in_threadpool(tree_drawing, gallery, exhibit, found),
+        )
 
-        try:
-            return await gallery.desk.do(asked.client, lambda: read(network, asked, kept))
-        except StaleError:
-            raise HTTPException(409, "something newer was asked") from None
-        except BusyError:
-            raise HTTPException(503, "too many ask at once; try again in a moment") from None
+    @router.post("/{name}/moves", responses=_REFUSED)
+    async def moves(name: Name, asked: Everywhere) -> Moves:
+        """What becomes of a class while its picture is moved about."""
+        exhibit = gallery.exhibit(name)
+        network = exhibit.here
+        return await done(
+            gallery.long, asked.client, lambda: move_everywhere(network, asked, exhibit.picture)
+        )
+
+    @router.post("/{name}/morph", responses=_REFUSED)
+    async def morphed(name: Name, asked: Towards) -> Frames:
+        """The picture on its way to another class, step by step."""
+        exhibit = gallery.exhibit(name)
+        network = exhibit.here
+        return await done(
+            gallery.long, asked.client, lambda: lead_towards(network, asked, exhibit.picture)
+        )
 
     @router.get("/{name}/images/{number}", responses={404: {"model": Told}, 422: {"model": Told}})
     def image(name: Name, number: Number) -> str:
         """An image that the atlas keeps, as the text of a link."""
-        return data_uri(png_bytes(picture_to_image(gallery.exhibit(name).picture(number))))
+        picture = gallery.exhibit(name).picture(number).numpy()
+        return data_uri(png_bytes(picture_to_image(picture)))
 
     return router
+
+
+_REFUSED: dict[int | str, dict[str, Any]] = {
+    code: {"model": Told} for code in (400, 404, 409, 413, 422, 503)
+}
+
+
+async def done(desk: Desk, client: str, work: Callable[[], T]) -> T:
+    """What `work` gives at a desk; 409 where something newer was asked, 503 where it is full."""
+    try:
+        return await desk.do(client, work)
+    except StaleError:
+        raise HTTPException(409, "something newer was asked") from None
+    except BusyError:
+        raise HTTPException(503, "too many ask at once; try again in a moment") from None
 
 
 def _shown(exhibit: Exhibit) -> Shown:

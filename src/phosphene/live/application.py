@@ -8,10 +8,12 @@ from fastapi.responses import JSONResponse, Response
 
 from phosphene.errors import PhospheneError, UnknownLayerError, UnknownUnitError
 from phosphene.live.api import api_routes
-from phosphene.live.exhibits import Exhibit, UnknownImageError
+from phosphene.live.exhibits import AbsentError, Exhibit, UnknownImageError
 from phosphene.live.gallery import Gallery
 from phosphene.live.rooms import asset_routes, page_routes
 from phosphene.version import __version__
+
+_UNKNOWN = (UnknownLayerError, UnknownUnitError, UnknownImageError)
 
 
 def live_app(exhibits: Sequence[Exhibit]) -> FastAPI:
@@ -26,6 +28,7 @@ def live_app(exhibits: Sequence[Exhibit]) -> FastAPI:
     async def running(_: FastAPI) -> AsyncIterator[None]:
         yield
         gallery.desk.close()
+        gallery.long.close()
 
     app = FastAPI(
         title="phosphene", version=__version__, lifespan=running, docs_url=None, redoc_url=None
@@ -33,8 +36,10 @@ def live_app(exhibits: Sequence[Exhibit]) -> FastAPI:
 
     @app.exception_handler(PhospheneError)
     async def said(_: Request, error: Exception) -> Response:
-        missing = isinstance(error, UnknownLayerError | UnknownUnitError | UnknownImageError)
-        return JSONResponse({"detail": str(error)}, 404 if missing else 422)
+        status = (
+            404 if isinstance(error, _UNKNOWN) else 503 if isinstance(error, AbsentError) else 422
+        )
+        return JSONResponse({"detail": str(error)}, status)
 
     for router in (api_routes(gallery), asset_routes(gallery), page_routes(gallery)):
         app.include_router(router)

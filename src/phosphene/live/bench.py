@@ -28,6 +28,7 @@ def bench_context(exhibit: Exhibit) -> dict[str, Any]:
         },
         "layers": [layer.name for layer in network.layers.values()],
         "methods": list(METHODS),
+        "classes": list(network.classes) if network.classifies else [],
         "code": _code(exhibit),
     }
 

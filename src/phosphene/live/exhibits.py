@@ -7,11 +7,13 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
+import torch
 from jaxtyping import Float
 from numpy import ndarray
+from torch import Tensor
 
 from phosphene.atlas import Atlas, blaming_damage
-from phosphene.errors import AtlasError
+from phosphene.errors import AtlasError, NetworkError
 from phosphene.figures.site.folder import slug
 from phosphene.figures.site.pages import Pages
 from phosphene.figures.site.places import Place
@@ -22,6 +24,13 @@ from phosphene.network import Network
 class UnknownImageError(AtlasError):
     """The atlas keeps no such image."""
 
+
+class AbsentError(NetworkError):
+    """The network of the atlas is not here."""
+
+
+_SOME = 64
+"""Images for means."""
 
 _BORDERS = 32
 """Images whose borders tell what a sheet of paper looks like."""
@@ -65,7 +74,20 @@ class Exhibit:
         with Atlas.open(self.path) as atlas:
             return tuple(sorted(atlas.kept()))
 
-    def picture(self, number: int) -> Float[ndarray, "c h w"]:
+    @property
+    def here(self) -> Network:
+        """The network; raises `AbsentError` with what to do where it is not there."""
+        if self.network is None:
+            raise AbsentError(self.missing)
+        return self.network
+
+    @cached_property
+    def some(self) -> Float[Tensor, "n c h w"] | None:
+        """Some images that the atlas keeps, for means; None where it keeps none."""
+        numbers = self.images[:: max(1, len(self.images) // _SOME)][:_SOME]
+        return torch.stack([self.picture(number) for number in numbers]) if numbers else None
+
+    def picture(self, number: int) -> Float[Tensor, "c h w"]:
         """An image that the atlas keeps.
 
         Raises:
@@ -78,7 +100,7 @@ class Exhibit:
                 f"{', '.join(map(str, self.images[:3]))}"
             )
         with Atlas.open(self.path) as atlas:
-            return atlas.image(number).picture
+            return torch.from_numpy(atlas.image(number).picture).float()
 
     def _pictures(self, atlas: Atlas) -> Iterator[ndarray]:
         for number in sorted(atlas.kept())[:_BORDERS]:

@@ -14,11 +14,15 @@ FRESH = {"cache-control": "no-cache"}
 
 
 class Gallery:
-    """Exhibits of one server."""
+    """Exhibits of one server.
+
+    `desk` is for what answers at once, `long` for what takes seconds: each has a thread of its own,
+    and a network's passes take turns.
+    """
 
     def __init__(self, exhibits: Sequence[Exhibit]) -> None:
         self.exhibits = {exhibit.name: exhibit for exhibit in exhibits}
-        self.desk, self.images = Desk(), Images()
+        self.desk, self.long, self.images = Desk(), Desk(most=8), Images()
 
     def exhibit(self, name: str) -> Exhibit:
         """The exhibit of a name; 404 where there is none."""

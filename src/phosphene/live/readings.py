@@ -1,44 +1,26 @@
 """What a network answers to one picture: classes, the maps of a layer, where a unit looks."""
 
-import base64
-import binascii
-import io
-import re
-from collections.abc import Callable
-
 import numpy as np
 import torch
 from jaxtyping import Float, UInt8
 from numpy import ndarray
-from PIL import Image
 from pydantic import BaseModel, Field
 from torch import Tensor
 
 from phosphene.attribution.names import called, method
 from phosphene.circuits.target import target_of
-from phosphene.data import read_image
-from phosphene.data.image_formats import formats
-from phosphene.errors import UnreadableImageError
 from phosphene.figures.ink.palette import full_strength, signed_to_rgba
 from phosphene.figures.ink.png import data_uri, png_bytes
+from phosphene.live.sent import Kept, Sent, picture_sent
 from phosphene.network import Network
 from phosphene.objectives import unit_maps
 from phosphene.words import class_name, number
-
-MOST_PIXELS = 2**24
-"""Of a picture that is sent."""
-
-MOST_TEXT = 6_000_000
-"""Characters of a picture as the text of a link."""
 
 FIRST = "*"
 """The class that is read, wherever a unit is named."""
 
 WALL = 64
 """Pixels of a side of a unit's map on the wall at most."""
-
-_BEGINNING = ";base64,"
-_IMAGE = re.compile(r"image:(\d{1,18})")
 
 
 class Bar(BaseModel):
@@ -80,24 +62,15 @@ class Reading(BaseModel):
     wall: Wall | None = None
 
 
-class Asked(BaseModel):
+class Asked(Sent):
     """A picture, and what is to be told of it."""
 
-    picture: str = Field(
-        max_length=MOST_TEXT,
-        description="a PNG or JPEG as a data: link, or image:17 for one that the atlas keeps",
-    )
-    client: str = Field("script", max_length=64, description="who asks; its newest alone is read")
     bars: int = Field(10, ge=0, le=1000, description="how many classes")
     unit: str = Field(
         "", max_length=300, description="conv2:17, a class, or * for what is read; none: no map"
     )
     method: str = Field("guided", max_length=40, pattern="^[a-z+ -]+$")
     wall: str = Field("", max_length=300, description="a layer; none for no wall")
-
-
-Kept = Callable[[int], Float[Tensor, "c h w"]]
-"""A picture that the atlas keeps, by its number."""
 
 
 def read(network: Network, asked: Asked, kept: Kept) -> Reading:
@@ -107,11 +80,7 @@ def read(network: Network, asked: Asked, kept: Kept) -> Reading:
         UnreadableImageError, DataError: what was sent is no picture.
         UnknownLayerError, UnknownUnitError, ObjectiveError, RectifierError: of the map or wall.
     """
-    if number := _IMAGE.fullmatch(asked.picture):
-        picture = kept(int(number[1]))
-    else:
-        picture = picture_of_link(network, asked.picture)
-    pictures = picture[None].to(network.device)
+    pictures = picture_sent(network, asked, kept)[None]
     found = bars(network, pictures, max(1, asked.bars))
     unit = asked.unit
     if unit == FIRST:
@@ -122,30 +91,6 @@ def read(network: Network, asked: Asked, kept: Kept) -> Reading:
         look=look(network, pictures, unit, asked.method) if unit else None,
         wall=wall(network, pictures, asked.wall) if asked.wall else None,
     )
-
-
-def picture_of_link(network: Network, link: str) -> Float[Tensor, "c h w"]:
-    """The picture of a `data:` link, brought to the network's size.
-
-    Raises:
-        UnreadableImageError: it is none, or larger than a picture may be.
-    """
-    kind, found, text = link.partition(_BEGINNING)
-    if not found or not kind.startswith("data:image/"):
-        raise UnreadableImageError("a picture is sent as data:image/png;base64,… and nothing else")
-    try:
-        content = base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError):
-        raise UnreadableImageError("the picture that was sent is no base64 text") from None
-    try:
-        width, height = Image.open(io.BytesIO(content), formats=formats()).size  # the head alone
-    except Exception:
-        raise UnreadableImageError("what was sent could not be read as an image") from None
-    if width * height > MOST_PIXELS:
-        raise UnreadableImageError(
-            f"the picture has {width:,} x {height:,} pixels; send one of at most {MOST_PIXELS:,}"
-        )
-    return read_image(io.BytesIO(content), network.input.channels, network.input.size)
 
 
 def bars(network: Network, pictures: Float[Tensor, "1 c h w"], count: int) -> list[Bar]:

@@ -213,16 +213,21 @@ document.addEventListener("keydown", (event) => {
 
 function bring(picture, number = null) {
   remember();
-  base = blank();
   moved = rest();
   image = number;
+  lay(picture);
+  show();
+}
+
+/** A picture over the whole base: its middle, where its form is another. */
+function lay(picture) {
+  base = blank();
   const context = base.getContext("2d");
   const [w, h] = [picture.videoWidth ?? picture.width, picture.videoHeight ?? picture.height];
   const fit = Math.max(base.width / w, base.height / h); // it covers all, its middle is kept
   context.imageSmoothingEnabled = Math.max(w, h) > 64 || fit < 1;
   context.imageSmoothingQuality = "high";
   context.drawImage(picture, (base.width - w * fit) / 2, (base.height - h * fit) / 2, w * fit, h * fit);
-  show();
 }
 
 async function bringFile(file) {
@@ -330,12 +335,20 @@ function ask() {
   });
 }
 
+const LOST = "the server does not answer; is `phosphene view` still running?";
+const reason = (answer) =>
+  typeof answer.detail === "string" ? answer.detail : answer.detail[0].msg;
+
+/** A picture as the server takes it; of more channels than a canvas has, by its number. */
+const sent = (picture) =>
+  image !== null && !drawing ? `image:${image}` : picture.toDataURL("image/png");
+
 async function send() {
   busy = true;
   dirty = false;
   const picture = small();
   const asked = {
-    picture: image !== null && !drawing ? `image:${image}` : picture.toDataURL("image/png"),
+    picture: sent(picture),
     client,
     unit: $("unit").value.trim() || "*",
     method: $("method").value,
@@ -351,15 +364,14 @@ async function send() {
     if (response.ok) tell(answer, asked, picture);
     else if (response.status !== 409) refuse(answer);
   } catch {
-    $("status").textContent = "the server does not answer; is `phosphene view` still running?";
+    $("status").textContent = LOST;
   }
   busy = false;
   if (dirty) ask();
 }
 
 function refuse(answer) {
-  const words = typeof answer.detail === "string" ? answer.detail : answer.detail[0].msg;
-  $("told").textContent = words;
+  $("told").textContent = reason(answer);
   $("map").hidden = true;
 }
 
@@ -463,6 +475,74 @@ function choose(unit) {
   $("unit").value = unit;
   changed();
 }
+
+// ---- further -----------------------------------------------------------------------------------
+
+async function post(what, asked, where) {
+  where.textContent = "…";
+  try {
+    const response = await fetch(`/api/${setting.name}/${what}`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ picture: sent(small()), client, ...asked }),
+    });
+    const answer = await response.json();
+    if (response.ok) return answer;
+    if (response.status !== 409) where.textContent = reason(answer);
+  } catch {
+    where.textContent = LOST;
+  }
+  return null;
+}
+
+/** The unit that is looked at: the one that was named, or the class that is read. */
+const chosen = () => $("unit").value.trim() || document.querySelector("#bars button")?.dataset.unit;
+
+let playing = 0;
+async function lead() {
+  const run = ++playing;
+  const answer = await post("morph", { unit: $("goal").value.trim() }, $("further"));
+  if (!answer) return;
+  remember();
+  [moved, image] = [rest(), null];
+  for (const frame of answer.frames) {
+    if (run !== playing) return;
+    const element = new Image();
+    element.src = frame;
+    await element.decode();
+    lay(element);
+    show();
+    await new Promise((done) => setTimeout(done, 140));
+  }
+  $("further").textContent = answer.words;
+}
+
+if ($("goal")) {
+  $("morph").addEventListener("click", lead);
+  $("everywhere").addEventListener("click", async () => {
+    const asked = { unit: document.querySelector("#bars button").dataset.unit, paper: tone / 255 };
+    asked.unit = asked.unit.slice(asked.unit.lastIndexOf(":") + 1);
+    const answer = await post("moves", asked, $("further"));
+    if (!answer) return;
+    $("further").textContent = answer.words;
+    $("moves").src = answer.src;
+    $("moves").alt = answer.words;
+    $("moves").hidden = false;
+  });
+}
+$("apart").addEventListener("click", async () => {
+  const unit = chosen();
+  $("parts").hidden = false;
+  $("tree").replaceChildren();
+  if (!unit) {
+    $("parts-told").textContent = "Name a unit or a class to take apart.";
+    return;
+  }
+  const answer = await post("parts", { unit }, $("parts-told"));
+  if (!answer) return;
+  $("parts-told").textContent = answer.words;
+  $("tree").innerHTML = answer.drawing; // made by our own templates, which escape what they tell
+});
 
 // ---- links -------------------------------------------------------------------------------------
 
