@@ -2,6 +2,7 @@
 
 import base64
 import io
+import json
 import struct
 import zlib
 
@@ -12,6 +13,7 @@ from fastapi.testclient import TestClient
 from PIL import Image
 
 from phosphene.attribution import guided
+from phosphene.circuits import parts
 from phosphene.live.application import live_app
 from phosphene.live.exhibits import Exhibit, named
 from phosphene.network import Network
@@ -155,11 +157,14 @@ def test_an_image_that_the_atlas_keeps_is_read_by_its_number(
 ) -> None:
     number = exhibit.images[0]
     answer = client.post("/api/net/read", json={"picture": f"image:{number}", "bars": 3}).json()
-    shown = torch.from_numpy(exhibit.picture(number))[None].float()
+    shown = exhibit.picture(number)[None]
     shares = network.probabilities(shown)[0].sort(descending=True).values
     assert [bar["share"] for bar in answer["bars"]] == pytest.approx(shares.tolist(), rel=1e-4)
     sent = opened(client.get(f"/api/net/images/{number}").json())
-    assert np.abs(sent.transpose(2, 0, 1) / 255 - exhibit.picture(number)).max() <= 0.5 / 255 + 1e-6
+    assert (
+        np.abs(sent.transpose(2, 0, 1) / 255 - exhibit.picture(number).numpy()).max()
+        <= 0.5 / 255 + 1e-6
+    )
 
 
 def test_without_its_network_an_atlas_is_shown_and_says_what_to_do(exhibit: Exhibit, link) -> None:
@@ -183,9 +188,56 @@ def test_names_in_addresses_are_safe_and_each_ones_own(tmp_path) -> None:
 def test_the_api_describes_itself(client: TestClient) -> None:
     described = client.get("/openapi.json").json()
     assert set(described["paths"]) == {
-        *("/api/atlases", "/api/{name}/read", "/api/{name}/images/{number}")
+        *("/api/atlases", "/api/{name}/read", "/api/{name}/images/{number}"),
+        *("/api/{name}/parts", "/api/{name}/moves", "/api/{name}/morph"),
     }
     assert (
         "conv2:17"
         in described["components"]["schemas"]["Asked"]["properties"]["unit"]["description"]
     )
+
+
+class TestFurther:
+    def test_a_unit_is_taken_apart_as_by_parts(
+        self, client: TestClient, exhibit: Exhibit, network: Network, link
+    ) -> None:
+        asked = {"picture": link(), "unit": "dog", "k": 3, "depth": 1}
+        answer = client.post("/api/net/parts", json=asked).json()
+        found = parts(network, tensor(link()), "dog", k=3, depth=1, data=exhibit.some)
+        assert answer["tree"] == json.loads(json.dumps(found.to_json()))
+        assert answer["words"] == found.summary
+        assert answer["drawing"].count("<g transform") == 1 + len(found.root.parts)
+
+    def test_a_class_is_watched_under_every_move(
+        self, client: TestClient, network: Network, link
+    ) -> None:
+        asked = {"picture": link(), "unit": "cat", "paper": 0.5}
+        answer = client.post("/api/net/moves", json=asked).json()
+        assert answer["radius"] == 8
+        shown = torch.full((9, 9, 3, 9, 9), 0.5)
+        whole = tensor(link())[0]
+        for down in range(9):
+            for right in range(9):
+                shown[down, right, :, down:, right:] = whole[:, : 9 - down, : 9 - right]
+        expected = network.probabilities(shown.flatten(0, 1))
+        p = torch.tensor(answer["probability"])
+        assert torch.allclose(p[8:, 8:].flatten(), expected[:, 0], atol=1e-6)
+        read = expected.argmax(1).view(9, 9) == 0
+        colours = torch.from_numpy(opened(answer["src"])[8:, 8:].astype(int))
+        assert ((colours[..., 2] > colours[..., 0]) == read).all()
+
+    def test_a_picture_is_led_to_a_class_in_frames(self, client: TestClient, link) -> None:
+        asked = {"picture": link(), "unit": "naïve", "steps": 7}
+        answer = client.post("/api/net/morph", json=asked).json()
+        assert len(answer["frames"]) == len(answer["shares"]) == 8
+        assert (opened(answer["frames"][0]) == opened(link())).all()
+        assert answer["shares"][-1] > answer["shares"][0]
+        last = client.post("/api/net/read", json={"picture": answer["frames"][-1]}).json()
+        share = next(bar["share"] for bar in last["bars"] if bar["name"] == "naïve")
+        assert share == pytest.approx(answer["shares"][-1], abs=0.01)
+
+    @pytest.mark.parametrize("what", ["parts", "moves", "morph"])
+    def test_a_class_that_is_none_is_told(self, client: TestClient, link, what: str) -> None:
+        answer = client.post(f"/api/net/{what}", json={"picture": link(), "unit": "mouse"})
+        assert answer.status_code in {404, 422}
+        assert "mouse" in answer.text

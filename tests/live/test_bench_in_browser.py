@@ -82,7 +82,7 @@ def page(browser: Any, server: str) -> Iterator[Any]:
     context = browser.new_context(viewport={"width": 1280, "height": 900})
     found, wrong = context.new_page(), []
     found.on("console", lambda said: wrong.append(said.text) if said.type == "error" else None)
-    found.refused = lambda: wrong.clear()  # browsers call an answer that says no an error
+    found.refused = wrong.clear  # browsers call an answer that says no an error
     found.on("pageerror", lambda error: wrong.append(str(error)))
     found.goto(f"{server}/net/bench")
     found.wait_for_selector("#bars li")

@@ -21,6 +21,7 @@ from phosphene.figures.views.atlas import require_begun
 from phosphene.live.application import live_app
 from phosphene.live.exhibits import Exhibit, named
 from phosphene.live.guard import LOOPBACK, Guard
+from phosphene.progress import watching
 
 PORT = 8710
 """Where the page is unless something else is there already."""
@@ -65,7 +66,7 @@ def view(
         if browser and console.is_terminal:
             webbrowser.open(address)
         config = uvicorn.Config(guarded, log_level="warning", timeout_graceful_shutdown=1)
-        with contextlib.suppress(KeyboardInterrupt):
+        with contextlib.suppress(KeyboardInterrupt), watching(None):
             uvicorn.Server(config).run(sockets=[listening])
 
 
