@@ -47,17 +47,26 @@ class Halves(nn.Module):
         return self.sides(x).flatten(1)
 
 
+class Upside(Halves):
+    """The same with left and right, top and bottom the other way about."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return -super().forward(x)
+
+
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     labels = ("left", "right", "top", "bottom")
     network = Network(tiny.seeded(Halves).eval(), Input(1, (16, 16)), labels, name="Halves")
     path = small_atlas(tmp_path_factory.mktemp("live") / "net.atlas")
     listening = socket.create_server(("127.0.0.1", 0))
-    guarded = Guard(
-        live_app(
-            [Exhibit("net", path, network), Exhibit("bare", path, missing="give --weights FILE")]
-        )
-    )
+    other = Network(tiny.seeded(Upside).eval(), Input(1, (16, 16)), labels, name="Upside")
+    exhibits = [
+        Exhibit("net", path, network),
+        Exhibit("bare", path, missing="give --weights FILE"),
+        Exhibit("other", path, other),
+    ]
+    guarded = Guard(live_app(exhibits))
     running = uvicorn.Server(uvicorn.Config(guarded, log_level="warning"))
     thread = threading.Thread(target=running.run, kwargs={"sockets": [listening]}, daemon=True)
     thread.start()
@@ -190,6 +199,43 @@ def test_a_photograph_is_opened_from_a_file(page: Any, tmp_path: Path) -> None:
         "() => document.getElementById('status').textContent.includes('no image')"
     )
     reads(page, "right")
+
+
+def test_another_network_reads_beside_it(page: Any) -> None:
+    assert page.locator("#beside option").all_inner_texts() == ["nobody", "other: Upside"]
+    draw(page, (0.2, 0.2), (0.2, 0.8))
+    page.select_option("#beside", "other")
+    page.wait_for_function("() => document.querySelector('#beside-told').textContent")
+    page.wait_for_timeout(300)
+    first = page.inner_text("#bars li:first-child .name")
+    other = page.inner_text("#beside-bars li:first-child .name")
+    assert {first, other} == {"left", "right"}
+    assert page.inner_text("#beside-told") == "They differ."
+    page.click("#beside-bars li:first-child button")
+    page.wait_for_function("() => location.pathname === '/other/bench'")
+    page.wait_for_function(
+        "name => document.getElementById('told').textContent.includes(name)", arg=other
+    )
+    reads(page, other)
+
+
+def test_a_picture_is_moved_everywhere_led_elsewhere_and_taken_apart(page: Any) -> None:
+    draw(page, (0.2, 0.2), (0.2, 0.8))
+    page.wait_for_timeout(300)
+    first = page.inner_text("#bars li:first-child .name")
+    page.click("#everywhere")
+    page.wait_for_selector("#moves:not([hidden])")
+    assert f"are read as {first}" in page.inner_text("#further")
+    goal = "top" if first != "top" else "bottom"
+    page.select_option("#goal", label=goal)
+    page.click("#morph")
+    page.wait_for_function("() => document.getElementById('further').textContent.includes('after')")
+    reads(page, goal)
+    page.click("#undo")
+    reads(page, first)
+    page.click("#apart")
+    page.wait_for_function("() => document.getElementById('parts-told').textContent.length > 3")
+    page.refused()
 
 
 def test_an_image_of_the_data_is_brought(page: Any) -> None:

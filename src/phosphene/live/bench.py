@@ -1,5 +1,6 @@
 """What the page of the bench is told; its template and script decide how it looks and works."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from phosphene.atlas import Atlas
@@ -9,8 +10,11 @@ from phosphene.live.exhibits import Exhibit
 _MOST_IMAGES = 2000
 
 
-def bench_context(exhibit: Exhibit) -> dict[str, Any]:
-    """The network's input, its layers, what can be asked; nothing where it is not there."""
+def bench_context(exhibit: Exhibit, others: Iterable[Exhibit] = ()) -> dict[str, Any]:
+    """The network's input, its layers, what can be asked; nothing where it is not there.
+
+    Of the `others` those stand beside it whose networks are there too.
+    """
     network = exhibit.network
     if network is None:
         return {"exhibit": exhibit, "setting": None}
@@ -28,6 +32,11 @@ def bench_context(exhibit: Exhibit) -> dict[str, Any]:
         },
         "layers": [layer.name for layer in network.layers.values()],
         "methods": list(METHODS),
+        "others": [
+            {"name": other.name, "network": other.network.name}
+            for other in others
+            if other is not exhibit and other.network is not None
+        ],
         "classes": list(network.classes) if network.classifies else [],
         "code": _code(exhibit),
     }

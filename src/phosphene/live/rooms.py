@@ -34,7 +34,7 @@ def page_routes(gallery: Gallery) -> APIRouter:
 
     @router.get("/{name}/bench")
     def bench(name: Name) -> Response:
-        told = bench_context(gallery.exhibit(name))
+        told = bench_context(gallery.exhibit(name), gallery.exhibits.values())
         return gallery.page(name, lambda pages: pages.other(_TEMPLATES, "bench.html", told))
 
     @router.get("/{name}/layer/{layer:path}")

@@ -363,11 +363,40 @@ async function send() {
     const answer = await response.json();
     if (response.ok) tell(answer, asked, picture);
     else if (response.status !== 409) refuse(answer);
+    if ($("beside")) await askBeside(picture);
   } catch {
     $("status").textContent = LOST;
   }
   busy = false;
   if (dirty) ask();
+}
+
+/** What another network reads in the same picture. */
+async function askBeside(picture) {
+  const name = $("beside").value;
+  if (!name) {
+    $("beside-bars").replaceChildren();
+    $("beside-told").textContent = "";
+    return;
+  }
+  const response = await fetch(`/api/${name}/read`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ picture: picture.toDataURL("image/png"), client, bars: 10 }),
+  });
+  const answer = await response.json();
+  if (!response.ok) {
+    if (response.status !== 409) $("beside-told").textContent = reason(answer);
+    return;
+  }
+  const away = (bar) => {
+    const link = fragment(true).replace(/unit=[^&]*&?/, "");
+    location.href = `/${name}/bench#${link}&unit=${encodeURIComponent(bar.name)}`;
+  };
+  tellBars($("beside-bars"), answer.bars, away);
+  const [one, other] = [...document.querySelectorAll(".bars li:first-child .name")];
+  const same = one && other && one.textContent === other.textContent;
+  $("beside-told").textContent = answer.unread || (same ? "Both read the same." : "They differ.");
 }
 
 function refuse(answer) {
@@ -377,14 +406,13 @@ function refuse(answer) {
 
 function tell(answer, asked, picture) {
   $("unread").textContent = answer.unread;
-  tellBars(answer.bars);
+  tellBars($("bars"), answer.bars, (bar) => choose(`${setting.output}:${bar.index}`));
   tellLook(answer.look, picture);
   if (answer.wall) tellWall(answer.wall);
   else if (!asked.wall) $("wall").replaceChildren();
 }
 
-function tellBars(bars) {
-  const list = $("bars");
+function tellBars(list, bars, select) {
   while (list.children.length > bars.length) list.lastChild.remove();
   while (list.children.length < bars.length) {
     const item = document.createElement("li");
@@ -398,13 +426,13 @@ function tellBars(bars) {
     const share = document.createElement("span");
     share.className = "share";
     button.children[1].append(share);
-    button.addEventListener("click", () => choose(button.dataset.unit));
     item.append(button);
     list.append(item);
   }
   bars.forEach((bar, i) => {
     const button = list.children[i].firstChild;
     button.dataset.unit = `${setting.output}:${bar.index}`;
+    button.onclick = () => select(bar);
     const [name, track, value] = button.children;
     name.textContent = name.title = bar.name;
     track.firstChild.style.transform = `scaleX(${bar.share})`;
@@ -525,8 +553,10 @@ if ($("goal")) {
     const answer = await post("moves", asked, $("further"));
     if (!answer) return;
     $("further").textContent = answer.words;
-    $("moves").src = answer.src;
-    $("moves").alt = answer.words;
+    const map = new Image();
+    map.src = answer.src;
+    map.alt = answer.words;
+    $("moves").replaceChildren(map);
     $("moves").hidden = false;
   });
 }
@@ -553,7 +583,7 @@ function changed() {
 
 function fragment(withPicture) {
   const told = new URLSearchParams();
-  for (const id of ["unit", "method"]) if ($(id).value) told.set(id, $(id).value);
+  for (const id of ["unit", "method", "beside"]) if ($(id)?.value) told.set(id, $(id).value);
   if ($("layer").value) told.set("layer", $("layer").value);
   if (image !== null) told.set("image", image);
   else if (withPicture && $("hint").hidden) told.set("picture", small().toDataURL("image/png"));
@@ -571,11 +601,13 @@ $("link").addEventListener("click", async () => {
     $("status").textContent = link;
   }
 });
-for (const id of ["unit", "method", "layer"]) $(id).addEventListener("change", changed);
+for (const id of ["unit", "method", "layer", "beside"]) $(id)?.addEventListener("change", changed);
 
 async function begin() {
   const told = new URLSearchParams(location.hash.slice(1));
-  for (const id of ["unit", "method", "layer"]) if (told.get(id)) $(id).value = told.get(id);
+  for (const id of ["unit", "method", "layer", "beside"]) {
+    if ($(id) && told.get(id)) $(id).value = told.get(id);
+  }
   const picture = told.get("picture");
   if (/^\d+$/.test(told.get("image") ?? "")) await bringImage(Number(told.get("image")));
   else if (picture && picture.startsWith("data:image/png;base64,")) {
