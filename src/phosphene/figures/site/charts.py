@@ -172,7 +172,7 @@ def _heat_cells(row: Real[ndarray, "k"], true: int, names: Sequence[str]) -> Mar
         depth = round(math.sqrt(float(count) / total), 3)
         cells.append(
             Markup('<td class="heat{}" style="--depth:{}" title="{}">{}</td>').format(
-                " deep" if depth > 0.6 else "",
+                " deep" if depth > 0.85 else "",
                 depth,
                 f"{int(count)} of true {names[true]} read as {names[predicted]}",
                 int(count),
