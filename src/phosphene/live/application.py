@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 
 from phosphene.errors import PhospheneError, UnknownLayerError, UnknownUnitError
@@ -40,6 +41,11 @@ def live_app(exhibits: Sequence[Exhibit]) -> FastAPI:
             404 if isinstance(error, _UNKNOWN) else 503 if isinstance(error, AbsentError) else 422
         )
         return JSONResponse({"detail": str(error)}, status)
+
+    @app.exception_handler(RequestValidationError)
+    async def misformed(_: Request, error: RequestValidationError) -> Response:
+        told = [f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors()]
+        return JSONResponse({"detail": "; ".join(told)}, 422)
 
     for router in (api_routes(gallery), asset_routes(gallery), page_routes(gallery)):
         app.include_router(router)

@@ -336,8 +336,6 @@ function ask() {
 }
 
 const LOST = "the server does not answer; is `phosphene view` still running?";
-const reason = (answer) =>
-  typeof answer.detail === "string" ? answer.detail : answer.detail[0].msg;
 
 /** A picture as the server takes it; of more channels than a canvas has, by its number. */
 const sent = (picture) =>
@@ -386,7 +384,7 @@ async function askBeside(picture) {
   });
   const answer = await response.json();
   if (!response.ok) {
-    if (response.status !== 409) $("beside-told").textContent = reason(answer);
+    if (response.status !== 409) $("beside-told").textContent = answer.detail;
     return;
   }
   const away = (bar) => {
@@ -400,7 +398,7 @@ async function askBeside(picture) {
 }
 
 function refuse(answer) {
-  $("told").textContent = reason(answer);
+  $("told").textContent = answer.detail;
   $("map").hidden = true;
 }
 
@@ -516,7 +514,7 @@ async function post(what, asked, where) {
     });
     const answer = await response.json();
     if (response.ok) return answer;
-    if (response.status !== 409) where.textContent = reason(answer);
+    if (response.status !== 409) where.textContent = answer.detail;
   } catch {
     where.textContent = LOST;
   }
