@@ -12,6 +12,7 @@ import torch
 from fastapi.testclient import TestClient
 from PIL import Image
 
+from phosphene import draw
 from phosphene.attribution import guided
 from phosphene.circuits import parts
 from phosphene.live.application import live_app
@@ -190,6 +191,7 @@ def test_the_api_describes_itself(client: TestClient) -> None:
     assert set(described["paths"]) == {
         *("/api/atlases", "/api/{name}/read", "/api/{name}/images/{number}"),
         *("/api/{name}/parts", "/api/{name}/moves", "/api/{name}/morph"),
+        "/api/{name}/imagine",
     }
     assert (
         "conv2:17"
@@ -236,7 +238,18 @@ class TestFurther:
         share = next(bar["share"] for bar in last["bars"] if bar["name"] == "naïve")
         assert share == pytest.approx(answer["shares"][-1], abs=0.01)
 
-    @pytest.mark.parametrize("what", ["parts", "moves", "morph"])
+    @pytest.mark.later
+    def test_a_picture_is_drawn_line_by_line_as_by_draw(
+        self, client: TestClient, exhibit: Exhibit, network: Network
+    ) -> None:
+        answer = client.post("/api/net/imagine", json={"unit": "dog", "steps": 8})
+        lines = [json.loads(line) for line in answer.text.splitlines()]
+        assert [line["step"] for line in lines] == [0, 4, 8]
+        (drawn,) = draw(network, "dog", steps=8, spectrum=exhibit.spectrum)
+        expected = (drawn.picture * 255).round().byte()
+        assert (opened(lines[-1]["src"]).transpose(2, 0, 1) == expected.numpy()).all()
+
+    @pytest.mark.parametrize("what", ["parts", "moves", "morph", "imagine"])
     def test_a_class_that_is_none_is_told(self, client: TestClient, link, what: str) -> None:
         answer = client.post(f"/api/net/{what}", json={"picture": link(), "unit": "mouse"})
         assert answer.status_code in {404, 422}

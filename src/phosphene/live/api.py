@@ -5,6 +5,7 @@ from typing import Annotated, Any, TypeVar
 
 from fastapi import APIRouter, HTTPException, Path
 from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import Response, StreamingResponse
 from pydantic import BaseModel, Field
 
 from phosphene.figures.ink.palette import picture_to_image
@@ -24,6 +25,7 @@ from phosphene.live.further import (
     take_apart,
 )
 from phosphene.live.gallery import Gallery
+from phosphene.live.imagining import Drawn, Imagined, imagine, lines
 from phosphene.live.readings import Asked, Reading, read
 from phosphene.live.served import Images, Served
 
@@ -102,6 +104,20 @@ def api_routes(gallery: Gallery) -> APIRouter:
         return await done(
             gallery.long, asked.client, lambda: lead_towards(network, asked, exhibit.picture)
         )
+
+    @router.post(
+        "/{name}/imagine",
+        responses=_REFUSED | {200: {"model": Drawn, "description": "a line for each picture"}},
+        response_class=StreamingResponse,
+    )
+    async def imagined(name: Name, asked: Imagined) -> Response:
+        """A unit's picture while it is drawn: a line of JSON for every few steps."""
+        exhibit = gallery.exhibit(name)
+        spectrum = await run_in_threadpool(lambda: exhibit.spectrum)
+        pictures = imagine(exhibit.here, asked, spectrum)
+        first = await done(gallery.long, asked.client, lambda: next(pictures))
+        found = lines(gallery.long, asked.client, first, pictures)
+        return StreamingResponse(found, media_type="application/x-ndjson")
 
     @router.get("/{name}/images/{number}", responses={404: {"model": Told}, 422: {"model": Told}})
     def image(name: Name, number: Number) -> str:

@@ -13,6 +13,7 @@ from numpy import ndarray
 from torch import Tensor
 
 from phosphene.atlas import Atlas, blaming_damage
+from phosphene.canvas import Spectrum
 from phosphene.errors import AtlasError, NetworkError
 from phosphene.figures.site.folder import slug
 from phosphene.figures.site.pages import Pages
@@ -86,6 +87,15 @@ class Exhibit:
         """Some images that the atlas keeps, for means; None where it keeps none."""
         numbers = self.images[:: max(1, len(self.images) // _SOME)][:_SOME]
         return torch.stack([self.picture(number) for number in numbers]) if numbers else None
+
+    @cached_property
+    def spectrum(self) -> Spectrum | None:
+        """The spectrum of the data, on which pictures are drawn; None where it was not measured."""
+        with Atlas.open(self.path) as atlas:
+            try:
+                return Spectrum.from_arrays(atlas.arrays("spectrum"))
+            except (AtlasError, KeyError):
+                return None
 
     def picture(self, number: int) -> Float[Tensor, "c h w"]:
         """An image that the atlas keeps.

@@ -558,6 +558,46 @@ if ($("goal")) {
     $("moves").hidden = false;
   });
 }
+/** A unit's picture while it is drawn: lines of JSON, each with a picture. */
+async function imagine() {
+  const [unit, told] = [chosen(), $("imagined-told")];
+  if (!unit) {
+    told.textContent = "Name a unit or a class to imagine.";
+    return;
+  }
+  told.textContent = "…";
+  try {
+    const response = await fetch(`/api/${setting.name}/imagine`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ unit, client: `${client}-imagine` }),
+    });
+    if (!response.ok) {
+      told.textContent = (await response.json()).detail;
+      return;
+    }
+    const image = new Image();
+    image.alt = `A picture made for ${unit}`;
+    $("imagined").replaceChildren(image);
+    $("imagined").hidden = false;
+    const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+    let rest = "";
+    for (let part = await reader.read(); !part.done; part = await reader.read()) {
+      const parts = (rest + part.value).split("\n");
+      rest = parts.pop();
+      for (const line of parts) {
+        const drawn = JSON.parse(line);
+        if (drawn.src) image.src = drawn.src;
+        told.textContent =
+          drawn.detail ?? `${unit}, step ${drawn.step} of ${drawn.steps}: scores ${drawn.answers}`;
+      }
+    }
+    image.style.imageRendering = image.naturalWidth <= 64 ? "pixelated" : "auto";
+  } catch {
+    told.textContent = LOST;
+  }
+}
+$("imagine").addEventListener("click", imagine);
 $("apart").addEventListener("click", async () => {
   const unit = chosen();
   $("parts").hidden = false;
