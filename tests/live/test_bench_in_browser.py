@@ -238,6 +238,25 @@ def test_a_picture_is_moved_everywhere_led_elsewhere_and_taken_apart(page: Any) 
     page.refused()
 
 
+def test_tours_are_walked_by_keyboard(page: Any) -> None:
+    titles = page.locator("#tours button").all_inner_texts()
+    assert "Fooling" not in titles  # of digits
+    for title in titles:
+        page.get_by_role("button", name=title, exact=True).focus()
+        page.keyboard.press("Enter")
+        page.wait_for_selector("#tour:not([hidden])")
+        said = [page.inner_text("#tour-said")]
+        while page.inner_text("#tour-next") == "Next":
+            page.keyboard.press("Enter")
+            said.append(page.inner_text("#tour-said"))
+            page.wait_for_timeout(200)
+        assert len(set(said)) == len(said) > 1
+        page.keyboard.press("Enter")
+        page.wait_for_selector("#tour", state="hidden")
+    page.wait_for_timeout(500)
+    page.refused()
+
+
 def test_an_image_of_the_data_is_brought(page: Any) -> None:
     page.click("#sample")
     page.wait_for_function(

@@ -16,7 +16,7 @@ from phosphene.live.gallery import FRESH, Gallery
 from phosphene.live.served import Served
 
 _FOREVER = {"cache-control": "public, max-age=31536000, immutable"}
-_ASSETS = {"bench.js": "text/javascript", "bench.css": "text/css"}
+_ASSETS = {"bench.js": "text/javascript", "bench.css": "text/css", "tours.js": "text/javascript"}
 _TEMPLATES = PackageLoader("phosphene.live")
 
 

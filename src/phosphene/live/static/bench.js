@@ -142,6 +142,18 @@ if (drawing) {
       last = null;
     });
   }
+  // Strokes as a tour has them: lists of points, as shares of the sides, on a clean sheet.
+  document.addEventListener("bench:draw", ({ detail }) => {
+    remember();
+    [base, moved, image] = [blank(), rest(), null];
+    for (const points of detail) {
+      const [first, ...others] = points.map(([x, y]) => [x * canvas.width, y * canvas.height]);
+      last = first;
+      for (const each of others) stroke(each);
+    }
+    last = null;
+    show();
+  });
   for (const [one, other] of [["pen", "eraser"], ["eraser", "pen"]]) {
     $(one).addEventListener("click", () => {
       $(one).setAttribute("aria-pressed", "true");
