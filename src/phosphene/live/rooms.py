@@ -8,7 +8,7 @@ from jinja2 import PackageLoader
 
 from phosphene.atlas import ProbeRecord
 from phosphene.figures.site.pages import Pages
-from phosphene.figures.site.places import figures_json, style_sheet
+from phosphene.figures.site.places import figures_json, page_script, style_sheet
 from phosphene.figures.views.layer import LayerView
 from phosphene.live.api import Name, Number
 from phosphene.live.bench import bench_context
@@ -31,6 +31,11 @@ def page_routes(gallery: Gallery) -> APIRouter:
     @router.get("/{name}/")
     def overview(name: Name) -> Response:
         return gallery.page(name, lambda pages: pages.overview())
+
+    @router.get("/{name}/search.js")
+    def index(name: Name) -> Response:
+        with gallery.exhibit(name).pages(Served(name, gallery.images)) as pages:
+            return Response(pages.index(), media_type="text/javascript", headers=FRESH)
 
     @router.get("/{name}/bench")
     def bench(name: Name) -> Response:
@@ -73,6 +78,8 @@ def asset_routes(gallery: Gallery) -> APIRouter:
     def asset(file: Name) -> Response:
         if file == "style.css":
             return Response(style_sheet(), media_type="text/css", headers=FRESH)
+        if file == "site.js":
+            return Response(page_script(), media_type="text/javascript", headers=FRESH)
         if file not in _ASSETS:
             raise HTTPException(404, "no such file")
         content = files("phosphene.live").joinpath(f"static/{file}").read_bytes()

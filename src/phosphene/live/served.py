@@ -73,6 +73,14 @@ class Served:
         """The same for all."""
         return "/assets/style.css"
 
+    def script(self) -> str:
+        """The same for all."""
+        return "/assets/site.js"
+
+    def index(self) -> str:
+        """As the atlas is now."""
+        return f"/{self.name}/search.js"
+
     def image(self, tile: Tile) -> str:
         """A few kilobytes inline, anything larger by itself."""
         return (

@@ -12,6 +12,15 @@ def points(lost: float) -> str:
     return f"{number(100 * lost)} points"
 
 
+def ratio(activation: float, strongest_real: float | None) -> float | None:
+    """An activation by that of the strongest real image; None where no real one makes it fire.
+
+    >>> ratio(1.5, 2.0), ratio(1.0, 0.0)
+    (0.75, None)
+    """
+    return None if strongest_real is None or strongest_real <= 0 else activation / strongest_real
+
+
 def strength(activation: float, strongest_real: float | None) -> tuple[str, str]:
     """A synthetic picture's activation as a share of the strongest real image's: short, in words.
 
@@ -24,9 +33,9 @@ def strength(activation: float, strongest_real: float | None) -> tuple[str, str]
     >>> strength(1.0, 0.0)
     ('', '')
     """
-    if strongest_real is None or strongest_real <= 0:
+    share = ratio(activation, strongest_real)
+    if share is None:
         return "", ""
-    share = activation / strongest_real
     if share >= 1.995:
         times = f"{number(share)}{NO_BREAK}×"
         return times, f"{times} the strongest real image’s"

@@ -1,5 +1,6 @@
 """What the pages of a layer, a unit and a probe are told; the templates decide how it looks."""
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from phosphene.atlas import ProbeRecord, UnitRecord
@@ -14,10 +15,14 @@ from phosphene.figures.views.layer import LayerView
 from phosphene.figures.views.neighbours import Neighbours
 from phosphene.figures.views.patches import Patch, Seen, seen
 from phosphene.figures.views.responses import fired
+from phosphene.figures.views.roster import ListedLayer, hidden, preferred_as
 from phosphene.figures.views.sentences import about_real, about_unit, cost_and_layout, not_shown
 from phosphene.words import literal
 
 Context = dict[str, Any]
+
+SELECTIVE = 6
+"""So many units of each layer are told on the page of the class that they prefer."""
 
 
 def probe_context(view: AtlasView, probe: ProbeRecord) -> Context:
@@ -33,7 +38,7 @@ def probe_context(view: AtlasView, probe: ProbeRecord) -> Context:
     }
 
 
-def layer_context(layer: LayerView) -> Context:
+def layer_context(layer: LayerView, listed: ListedLayer, known: Neighbours) -> Context:
     """All units of one layer."""
     view, atlas = layer.view, layer.view.atlas
     drawings, strongest = layer.main_drawings(), atlas.strongest(layer.name)
@@ -41,16 +46,21 @@ def layer_context(layer: LayerView) -> Context:
     cards = []
     for record in layer.shown:
         found = seen(view, [strongest[record.unit]] if record.unit in strongest else [])
-        cards.append(_card(layer, record, drawings.get(record.unit), found))
+        cards.append(
+            _card(layer, record, drawings.get(record.unit), found)
+            | {"edge": known.strongest(layer.name, record.unit)}
+        )
     return {
         "layer": layer.record,
         "inside": cost_and_layout(layer.record),
         "cards": cards,
+        "shown": layer.examined,
         "not_shown": not_shown(layer),
         "limit": layer.limit,
         "weights_channels": _weights_channels(layer, layer.units[0]) if layer.units else None,
         "silent": sum(record.firing_rate == 0 for record in layer.units),
         "twins": sum(record.twin is not None for record in layer.units),
+        "parts": listed.parts,
         # What none of the cards can tell.
         "lost": [
             lost.sentence
@@ -63,8 +73,13 @@ def layer_context(layer: LayerView) -> Context:
     }
 
 
-def unit_context(layer: LayerView, record: UnitRecord, known: Neighbours) -> Context:
-    """Everything about one unit."""
+def unit_context(
+    layer: LayerView,
+    record: UnitRecord,
+    known: Neighbours,
+    roster: Callable[[], Sequence[ListedLayer]],
+) -> Context:
+    """Everything about one unit; the roster of all units is read where it is a class."""
     numbers = [other.unit for other in layer.shown]
     position = numbers.index(record.unit)
     found, drawings = layer.seen(record.unit), layer.drawings(record.unit)
@@ -82,6 +97,7 @@ def unit_context(layer: LayerView, record: UnitRecord, known: Neighbours) -> Con
             for drawing in drawings
         ],
         **edges_context(known, layer.name, record.unit),
+        "selective": _selective(layer, record.unit, roster),
         "histogram": histogram(
             record.histogram_counts,
             record.histogram_low,
@@ -115,6 +131,19 @@ def _card(layer: LayerView, record: UnitRecord, drawing: Drawing | None, found: 
         or layer.lost(record.unit, "examples")
         or found.lost,
     }
+
+
+def _selective(
+    layer: LayerView, unit: int, roster: Callable[[], Sequence[ListedLayer]]
+) -> Context | None:
+    """Of a class: in each other layer the units most selective for it, and how many prefer it."""
+    view = layer.view
+    label = preferred_as(view, unit) if layer.name == view.names.output else None
+    if label is None:
+        return None
+    found = [(other.record, other.selective_for(label)) for other in hidden(view, roster())]
+    layers = [(record, units[:SELECTIVE], len(units)) for record, units in found if units]
+    return {"class": label, "layers": layers} if layers else None
 
 
 def _patch(patch: Patch) -> Context:

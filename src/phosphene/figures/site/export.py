@@ -1,4 +1,4 @@
-"""The static site: an overview, a page per layer, a page per unit; no script, no server."""
+"""The static site: an overview, a page per layer, a page per unit, whole without scripts."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -30,7 +30,7 @@ def export_site(atlas: Atlas, folder: Path) -> Path:
 
 
 def _export(view: AtlasView, folder: SiteFolder) -> Path:
-    total = 1 + sum(1 + len(view.atlas.examined(layer.name)) for layer in view.layers)
+    total = 2 + sum(1 + len(view.atlas.examined(layer.name)) for layer in view.layers)
     total += len(view.probes)
     for done, (name, page) in enumerate(_pages(view, InFolder(folder)), start=1):
         folder.write(name, page)
@@ -49,4 +49,5 @@ def _pages(view: AtlasView, place: InFolder) -> Iterator[tuple[str, str]]:
             yield place.unit(layer.name, unit.unit), pages.unit(layer, unit)
     for probe in view.probes:
         yield place.probe(probe.name), pages.probe(probe)
+    yield place.index(), pages.index()
     yield place.overview(), pages.overview()

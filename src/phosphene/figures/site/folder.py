@@ -9,6 +9,9 @@ from phosphene.errors import StorageError
 
 GENERATOR = '<meta name="generator" content="phosphene'
 
+SCRIPT, INDEX = "site.js", "search.js"
+"""The script of all pages and what it searches in; every export writes both."""
+
 _OUR_PAGE = re.compile(r"(layer|unit|probe)-.+\.html")
 _OUR_NUMBERS = re.compile(r"probe-.+\.json")
 _OUR_IMAGE = re.compile(r"[0-9a-f]{32}\.png")
@@ -106,6 +109,8 @@ def _refuse_foreign(folder: Path) -> None:
 
 def _may_be_ours(path: Path) -> bool:
     name = path.name.removesuffix(".partial")
+    if name in {SCRIPT, INDEX}:
+        return name != path.name or _is_our_script(path)
     if name in {"img", "style.css", "index.html"} or _OUR_NUMBERS.fullmatch(name):
         return True
     return _OUR_PAGE.fullmatch(name) is not None and (name != path.name or _is_our_page(path))
@@ -113,6 +118,10 @@ def _may_be_ours(path: Path) -> bool:
 
 def _is_our_page(path: Path) -> bool:
     return GENERATOR in path.read_text(encoding="utf-8", errors="replace")[:1024]
+
+
+def _is_our_script(path: Path) -> bool:
+    return "phosphene" in path.read_text(encoding="utf-8", errors="replace")[:200]
 
 
 def _unwritable(folder: Path, error: OSError) -> StorageError:

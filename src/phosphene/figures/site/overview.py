@@ -1,7 +1,6 @@
 """What the overview of an atlas is told."""
 
-from collections.abc import Iterable
-from itertools import groupby
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -9,8 +8,10 @@ import numpy as np
 from phosphene.figures.ink.palette import picture_to_image
 from phosphene.figures.ink.tile import Tile
 from phosphene.figures.site.charts import confusion_table
+from phosphene.figures.site.told import findings_told
 from phosphene.figures.views.atlas import AtlasView
 from phosphene.figures.views.layer import LayerView
+from phosphene.figures.views.roster import ListedLayer
 from phosphene.figures.views.sentences import not_shown
 
 MOSAIC = 12
@@ -21,18 +22,15 @@ CONFUSED = 5
 Context = dict[str, Any]
 
 
-def overview_context(view: AtlasView) -> Context:
+def overview_context(view: AtlasView, roster: Sequence[ListedLayer]) -> Context:
     """The whole atlas on one page."""
     atlas = view.atlas
     layers = [LayerView(view, record) for record in view.layers]
     return {
         "data": view.document("data"),
-        "findings": [
-            (topic, [finding.text for finding in group])
-            for topic, group in groupby(atlas.findings(), key=lambda finding: finding.topic)
-        ],
+        "findings": findings_told(view, roster),
         "hero": _hero(layers),
-        "cards": [_card(layer) for layer in layers],
+        "cards": [_card(layer, some) for layer, some in zip(layers, roster, strict=True)],
         "evaluation": _evaluation(view),
         "probes": [(probe, Tile.sheet(probe.sheet)) for probe in view.probes],
         "skipped": atlas.skipped(),
@@ -46,7 +44,7 @@ def overview_context(view: AtlasView) -> Context:
     }
 
 
-def _card(layer: LayerView) -> Context:
+def _card(layer: LayerView, listed: ListedLayer) -> Context:
     drawn = layer.main_drawings().values()
     shown = [drawing.image for drawing in drawn if drawing.image is not None][:MOSAIC]
     tiles = [Tile.of(image) for image in shown]
@@ -57,6 +55,7 @@ def _card(layer: LayerView) -> Context:
         "widest": max((tile.fit(THUMBNAIL)[0] for tile in tiles), default=THUMBNAIL),
         "silent": sum(record.firing_rate == 0 for record in layer.units),
         "twins": sum(record.twin is not None for record in layer.units),
+        "parts": listed.parts,
     }
 
 

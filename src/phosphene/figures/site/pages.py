@@ -1,6 +1,7 @@
 """The pages of an atlas as HTML, for whatever place they are to stand in."""
 
-from functools import cache
+from collections.abc import Sequence
+from functools import cache, cached_property
 from typing import Any
 
 from jinja2 import BaseLoader, ChoiceLoader, Environment, PackageLoader, StrictUndefined, Template
@@ -9,9 +10,11 @@ from phosphene.atlas import Atlas, ProbeRecord, UnitRecord, blaming_damage
 from phosphene.figures.site.contexts import layer_context, probe_context, unit_context
 from phosphene.figures.site.overview import overview_context
 from phosphene.figures.site.places import Alone, Place
+from phosphene.figures.site.searching import search_index
 from phosphene.figures.views.atlas import AtlasView
 from phosphene.figures.views.layer import LayerView
 from phosphene.figures.views.neighbours import Neighbours
+from phosphene.figures.views.roster import ListedLayer, roster
 from phosphene.version import __version__
 from phosphene.words import number, percent, plural
 
@@ -26,17 +29,27 @@ class Pages:
         self.view, self.place = view, place
         self.neighbours = Neighbours(view)
 
+    @cached_property
+    def roster(self) -> Sequence[ListedLayer]:
+        """All units at a glance."""
+        return roster(self.view)
+
+    def index(self) -> str:
+        """What is searched in, as a script."""
+        return search_index(self.view.names, self.roster, self.view.probes, self.place)
+
     def overview(self) -> str:
         """The whole atlas on one page."""
-        return self._page("index.html", overview_context(self.view))
+        return self._page("index.html", overview_context(self.view, self.roster))
 
     def layer(self, layer: LayerView) -> str:
         """All units of one layer."""
-        return self._page("layer.html", layer_context(layer))
+        return self._page("layer.html", layer_context(layer, self._listed(layer), self.neighbours))
 
     def unit(self, layer: LayerView, record: UnitRecord) -> str:
         """Everything about one unit."""
-        return self._page("unit.html", unit_context(layer, record, self.neighbours))
+        told = unit_context(layer, record, self.neighbours, lambda: self.roster)
+        return self._page("unit.html", told)
 
     def probe(self, probe: ProbeRecord) -> str:
         """What a probe found."""
@@ -45,6 +58,9 @@ class Pages:
     def other(self, source: BaseLoader, template: str, context: dict[str, Any]) -> str:
         """A page whose template is elsewhere, and stands on ours."""
         return self._rendered(_with(source).get_template(template), context)
+
+    def _listed(self, layer: LayerView) -> ListedLayer:
+        return self.roster[self.view.layers.index(layer.record)]
 
     def _page(self, template: str, context: dict[str, Any]) -> str:
         return self._rendered(_templates().get_template(template), context)

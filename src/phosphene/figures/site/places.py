@@ -8,7 +8,7 @@ from typing import Protocol, runtime_checkable
 from phosphene.atlas import ProbeRecord
 from phosphene.figures.ink.png import data_uri
 from phosphene.figures.ink.tile import Tile
-from phosphene.figures.site.folder import SiteFolder, slug
+from phosphene.figures.site.folder import INDEX, SCRIPT, SiteFolder, slug
 
 INLINE_BYTES = 4096
 
@@ -40,6 +40,12 @@ class Place(Protocol):
 
     def style(self) -> str:
         """The link to the style sheet."""
+
+    def script(self) -> str:
+        """The link to the script of all pages, which do without it."""
+
+    def index(self) -> str:
+        """The link to what the script searches in (see `Pages.index`)."""
 
     def image(self, tile: Tile) -> str:
         """The source of an image."""
@@ -75,6 +81,14 @@ class Alone:
     def style(self) -> str:
         """The style sheet itself."""
         return data_uri(style_sheet(), "text/css")
+
+    def script(self) -> str:
+        """None."""
+        return ""
+
+    def index(self) -> str:
+        """None."""
+        return ""
 
     def image(self, tile: Tile) -> str:
         """The image itself."""
@@ -118,6 +132,15 @@ class InFolder:
         self.folder.write("style.css", style_sheet())
         return "style.css"
 
+    def script(self) -> str:
+        """A file that is written with the page."""
+        self.folder.write(SCRIPT, page_script())
+        return SCRIPT
+
+    def index(self) -> str:
+        """A file name, as of the pages."""
+        return INDEX
+
     def image(self, tile: Tile) -> str:
         """A few kilobytes inline, anything larger in `img/`."""
         return tile.uri if len(tile.png) <= INLINE_BYTES else self.folder.image(tile.png)
@@ -126,6 +149,11 @@ class InFolder:
 def style_sheet() -> bytes:
     """The style of all pages."""
     return files("phosphene.figures.site").joinpath("static/style.css").read_bytes()
+
+
+def page_script() -> bytes:
+    """The script of all pages."""
+    return files("phosphene.figures.site").joinpath("static/site.js").read_bytes()
 
 
 def figures_json(probe: ProbeRecord) -> bytes:

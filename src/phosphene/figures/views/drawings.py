@@ -10,7 +10,7 @@ from jaxtyping import Float, UInt8
 from numpy import ndarray
 
 from phosphene.atlas import Job, LayerRecord, PictureRecord
-from phosphene.figures.ink.captions import strength
+from phosphene.figures.ink.captions import ratio, strength
 from phosphene.figures.ink.palette import faded, picture_to_image
 from phosphene.figures.ink.png import AnyImage
 from phosphene.figures.views.atlas import AtlasView
@@ -21,6 +21,7 @@ from phosphene.words import number
 class Drawing:
     """One synthetic picture; `image` is None where the unit could not be woken.
 
+    `ratio` is its activation by that of the strongest real image, None where there is none.
     `alpha` is how opaque its places are, white on transparent, and `faded` the picture with it.
     """
 
@@ -32,6 +33,7 @@ class Drawing:
     activation: str
     share: str
     compared: str
+    ratio: float | None
     attempts: Sequence[str]
     settings: Mapping[str, str]
 
@@ -50,6 +52,7 @@ def drawing(view: AtlasView, layer: LayerRecord, record: PictureRecord) -> Drawi
         activation=number(record.activation),
         share=share,
         compared=compared,
+        ratio=None if record.silent else ratio(record.activation, record.strongest_real),
         attempts=record.attempts,
         settings=_settings(record, view.made(record)),
     )

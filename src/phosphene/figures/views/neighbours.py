@@ -54,6 +54,11 @@ class Neighbours:
         """The strongest targets of a unit."""
         return list(part_of(self.out_of(layer).kept, layer, unit))
 
+    def strongest(self, layer: str, unit: int) -> float | None:
+        """The largest score, either way, of what a unit is made of, or else is a part of."""
+        edges = self.made_of(layer, unit) or self.part_of(layer, unit)
+        return max((abs(edge.score) for edge in edges), default=None)
+
     def _to(self, layer: str) -> Kept:
         return self._kept(target=layer)
 
