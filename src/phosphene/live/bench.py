@@ -8,6 +8,7 @@ from phosphene.attribution.gradients import METHODS
 from phosphene.live.exhibits import Exhibit
 
 _MOST_IMAGES = 2000
+_SERVED = {"assets": "/assets/", "scripts": ("bench.js",), "mailed": ""}
 
 
 def bench_context(exhibit: Exhibit, others: Iterable[Exhibit] = ()) -> dict[str, Any]:
@@ -17,9 +18,9 @@ def bench_context(exhibit: Exhibit, others: Iterable[Exhibit] = ()) -> dict[str,
     """
     network = exhibit.network
     if network is None:
-        return {"exhibit": exhibit, "setting": None}
+        return _SERVED | {"exhibit": exhibit, "setting": None}
     height, width = network.input.size
-    return {
+    return _SERVED | {
         "exhibit": exhibit,
         "setting": {
             "name": exhibit.name,

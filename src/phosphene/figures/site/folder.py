@@ -12,7 +12,11 @@ GENERATOR = '<meta name="generator" content="phosphene'
 SCRIPT, INDEX = "site.js", "search.js"
 """The script of all pages and what it searches in; every export writes both."""
 
-_OUR_PAGE = re.compile(r"(layer|unit|probe)-.+\.html")
+MADE_BY = "/* made by phosphene */"
+"""The first line of scripts and styles that stand beside a page."""
+
+_OUR_PAGE = re.compile(r"(layer|unit|probe)-.+\.html|bench\.html")
+_OUR_SCRIPT = re.compile(r"bench(-[a-z]+)?\.(js|css)")
 _OUR_NUMBERS = re.compile(r"probe-.+\.json")
 _OUR_IMAGE = re.compile(r"[0-9a-f]{32}\.png")
 
@@ -56,12 +60,13 @@ class SiteFolder:
         return name
 
     def remove_stale(self) -> None:
-        """Remove pages, numbers and images of an earlier export that this one did not write."""
+        """Remove what an earlier export wrote and this one did not: pages, and what they show."""
         pages = [p for p in self.folder.glob("*.html") if _OUR_PAGE.fullmatch(p.name)]
         numbers = [p for p in self.folder.glob("*.json") if _OUR_NUMBERS.fullmatch(p.name)]
         images = [p for p in self.folder.glob("img/*.png") if _OUR_IMAGE.fullmatch(p.name)]
-        for path in {*pages, *numbers, *images} - self.written:
-            if path.suffix != ".html" or _is_our_page(path):
+        scripts = [p for p in self.folder.glob("bench*") if _OUR_SCRIPT.fullmatch(p.name)]
+        for path in {*pages, *numbers, *images, *scripts} - self.written:
+            if path.suffix not in {".html", ".js", ".css"} or _is_ours(path):
                 with contextlib.suppress(FileNotFoundError):
                     path.unlink()
 
@@ -113,7 +118,15 @@ def _may_be_ours(path: Path) -> bool:
         return name != path.name or _is_our_script(path)
     if name in {"img", "style.css", "index.html"} or _OUR_NUMBERS.fullmatch(name):
         return True
-    return _OUR_PAGE.fullmatch(name) is not None and (name != path.name or _is_our_page(path))
+    ours = _OUR_PAGE.fullmatch(name) or _OUR_SCRIPT.fullmatch(name)
+    return ours is not None and (name != path.name or _is_ours(path))
+
+
+def _is_ours(path: Path) -> bool:
+    """Whether a page, a script or a style says that we made it."""
+    if path.suffix == ".html":
+        return _is_our_page(path)
+    return path.read_bytes().startswith(MADE_BY.encode())
 
 
 def _is_our_page(path: Path) -> bool:

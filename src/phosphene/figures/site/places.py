@@ -97,9 +97,13 @@ class Alone:
 
 @dataclass(frozen=True)
 class InFolder:
-    """Pages beside each other in a folder, with their larger images and figures as files."""
+    """Pages beside each other in a folder, with their larger images and figures as files.
+
+    `live` is the file of the bench, where there is one.
+    """
 
     folder: SiteFolder
+    live: str = ""
 
     def overview(self) -> str:
         """A file name, as of all pages."""
@@ -124,8 +128,8 @@ class InFolder:
         return name
 
     def bench(self) -> str:
-        """None."""
-        return ""
+        """A file, if it was asked for."""
+        return self.live
 
     def style(self) -> str:
         """A file that is written with the page."""

@@ -1,5 +1,7 @@
 // The bench: a picture that is drawn, brought or moved, and what the network answers to it.
 
+"use strict";
+
 const $ = (id) => document.getElementById(id);
 const setting = JSON.parse($("bench").dataset.setting);
 const { width, height, channels } = setting;
@@ -8,6 +10,19 @@ const SCALE = 2 ** Math.max(0, Math.round(Math.log2(448 / Math.max(width, height
 const STEPS = 40; // of undo
 const LONGEST_LINK = 6000;
 const client = crypto.randomUUID ? crypto.randomUUID() : String(Math.random());
+
+/** Who answers: a server, unless the page has brought what does (`bench-mailed.js`). */
+const reader = globalThis.phosphene?.reader ?? {
+  ask: (what, asked) =>
+    fetch(`/api/${setting.name}/${what}`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify(asked),
+    }),
+  image: (number) => fetch(`/api/${setting.name}/images/${number}`),
+  page: (layer, unit) => `/${setting.name}/unit/${encodeURIComponent(layer)}/${unit}`,
+  lost: "the server does not answer; is `phosphene view` still running?",
+};
 
 const tone = setting.paper;
 const paper = `rgb(${tone} ${tone} ${tone})`;
@@ -252,7 +267,7 @@ async function bringFile(file) {
 }
 
 async function bringImage(number) {
-  const response = await fetch(`/api/${setting.name}/images/${number}`);
+  const response = await reader.image(number);
   if (!response.ok) {
     $("status").textContent = (await response.json()).detail;
     return;
@@ -347,7 +362,6 @@ function ask() {
   });
 }
 
-const LOST = "the server does not answer; is `phosphene view` still running?";
 
 /** A picture as the server takes it; of more channels than a canvas has, by its number. */
 const sent = (picture) =>
@@ -365,17 +379,13 @@ async function send() {
     wall: $("layer").value,
   };
   try {
-    const response = await fetch(`/api/${setting.name}/read`, {
-      method: "POST",
-      headers: { "content-type": "application/json" },
-      body: JSON.stringify(asked),
-    });
+    const response = await reader.ask("read", asked, picture);
     const answer = await response.json();
     if (response.ok) tell(answer, asked, picture);
     else if (response.status !== 409) refuse(answer);
     if ($("beside")) await askBeside(picture);
   } catch {
-    $("status").textContent = LOST;
+    $("status").textContent = reader.lost;
   }
   busy = false;
   if (dirty) ask();
@@ -470,10 +480,11 @@ function tellLook(look, picture) {
   map.alt = look.words;
   const link = document.createElement("a");
   const colon = look.unit.lastIndexOf(":");
-  const layer = encodeURIComponent(look.unit.slice(0, colon));
-  link.href = `/${setting.name}/unit/${layer}/${look.unit.slice(colon + 1).split("@")[0]}`;
+  const page = reader.page(look.unit.slice(0, colon), look.unit.slice(colon + 1).split("@")[0]);
+  link.href = page;
   link.textContent = "its page";
-  $("told").replaceChildren(`${look.words}, which answers ${look.told}: `, link);
+  const words = `${look.words}, which answers ${look.told}`;
+  $("told").replaceChildren(...(page ? [`${words}: `, link] : [`${words}.`]));
 }
 
 function tellWall(wall) {
@@ -519,16 +530,13 @@ function choose(unit) {
 async function post(what, asked, where) {
   where.textContent = "…";
   try {
-    const response = await fetch(`/api/${setting.name}/${what}`, {
-      method: "POST",
-      headers: { "content-type": "application/json" },
-      body: JSON.stringify({ picture: sent(small()), client, ...asked }),
-    });
+    const picture = small();
+    const response = await reader.ask(what, { picture: sent(picture), client, ...asked }, picture);
     const answer = await response.json();
     if (response.ok) return answer;
     if (response.status !== 409) where.textContent = answer.detail;
   } catch {
-    where.textContent = LOST;
+    where.textContent = reader.lost;
   }
   return null;
 }
@@ -592,9 +600,9 @@ async function imagine() {
     image.alt = `A picture made for ${unit}`;
     $("imagined").replaceChildren(image);
     $("imagined").hidden = false;
-    const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+    const lines = response.body.pipeThrough(new TextDecoderStream()).getReader();
     let rest = "";
-    for (let part = await reader.read(); !part.done; part = await reader.read()) {
+    for (let part = await lines.read(); !part.done; part = await lines.read()) {
       const parts = (rest + part.value).split("\n");
       rest = parts.pop();
       for (const line of parts) {
@@ -606,11 +614,11 @@ async function imagine() {
     }
     image.style.imageRendering = image.naturalWidth <= 64 ? "pixelated" : "auto";
   } catch {
-    told.textContent = LOST;
+    told.textContent = reader.lost;
   }
 }
-$("imagine").addEventListener("click", imagine);
-$("apart").addEventListener("click", async () => {
+$("imagine")?.addEventListener("click", imagine);
+$("apart")?.addEventListener("click", async () => {
   const unit = chosen();
   $("parts").hidden = false;
   $("tree").replaceChildren();
@@ -643,7 +651,7 @@ function fragment(withPicture) {
 $("link").addEventListener("click", async () => {
   const whole = fragment(true);
   const short = whole.length <= LONGEST_LINK;
-  const link = `${location.origin}${location.pathname}#${short ? whole : fragment(false)}`;
+  const link = `${location.href.split("#")[0]}#${short ? whole : fragment(false)}`;
   try {
     await navigator.clipboard.writeText(link);
     $("status").textContent = short ? "copied" : "copied, without the picture: it is too large";

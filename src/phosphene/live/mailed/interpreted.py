@@ -1,0 +1,101 @@
+"""A program run by PyTorch, operation by operation: what the page's own engine has to answer."""
+
+from collections.abc import Callable, Sequence
+from math import inf
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor
+
+from phosphene.live.mailed.program import Op, Program
+
+
+@torch.no_grad()
+def answers(program: Program, picture: Float[Tensor, "c h w"]) -> list[Tensor]:
+    """All values of a program for one picture, the picture first."""
+    values: list[Tensor] = [picture]
+    for op in program.ops:
+        values.append(_KINDS[op.kind](op, [values[number] for number in op.takes]))
+    return values
+
+
+def _conv(op: Op, given: Sequence[Tensor]) -> Tensor:
+    settings = {name: tuple(op.settings[name]) for name in ("stride", "padding", "dilation")}
+    weight, bias, groups = op.tensors["weight"], op.tensors["bias"], op.settings["groups"]
+    return F.conv2d(given[0][None], weight, bias, groups=groups, **settings)[0]
+
+
+def _affine(op: Op, given: Sequence[Tensor]) -> Tensor:
+    (x,) = given
+    scale, shift = (_like(op.tensors[name], x) for name in ("scale", "shift"))
+    return x * scale + shift
+
+
+def _like(short: Tensor, x: Tensor) -> Tensor:
+    if len(short) == x.numel():
+        return short.view(x.shape)
+    return short.view(-1, *(1,) * (x.ndim - 1))
+
+
+def _clip(op: Op, given: Sequence[Tensor]) -> Tensor:
+    low, high = op.settings["low"], op.settings["high"]
+    return given[0].clamp(-inf if low is None else low, inf if high is None else high)
+
+
+def _largest(op: Op, given: Sequence[Tensor]) -> Tensor:
+    return _pooled(op, lambda rows, columns, _: given[0][:, rows, columns].amax((1, 2)))
+
+
+def _average(op: Op, given: Sequence[Tensor]) -> Tensor:
+    return _pooled(op, lambda rows, columns, area: given[0][:, rows, columns].sum((1, 2)) / area)
+
+
+def _pooled(op: Op, of: Callable[[slice, slice, int], Tensor]) -> Tensor:
+    rows, columns = op.settings["rows"], op.settings["columns"]
+    heights = op.settings.get("heights", [1] * len(rows))
+    widths = op.settings.get("widths", [1] * len(columns))
+    made = [
+        of(slice(*row), slice(*column), height * width)
+        for row, height in zip(rows, heights, strict=True)
+        for column, width in zip(columns, widths, strict=True)
+    ]
+    return torch.stack(made, dim=1).reshape(op.shape)
+
+
+def _pad(op: Op, given: Sequence[Tensor]) -> Tensor:
+    (x,), (top, left) = given, (op.settings["top"], op.settings["left"])
+    made = x.new_full(op.shape, op.settings["value"])
+    made[:, top : top + x.shape[1], left : left + x.shape[2]] = x
+    return made
+
+
+_POINTS: dict[str, Callable[[Tensor], Tensor]] = {
+    "sigmoid": torch.sigmoid,
+    "tanh": torch.tanh,
+    "silu": F.silu,
+    "hardsigmoid": F.hardsigmoid,
+    "hardswish": F.hardswish,
+    "log": torch.log,
+}
+
+_KINDS: dict[str, Callable[[Op, Sequence[Tensor]], Any]] = {
+    "conv": _conv,
+    "dense": lambda op, given: op.tensors["weight"] @ given[0] + op.tensors["bias"],
+    "affine": _affine,
+    "clip": _clip,
+    "leaky": lambda op, given: F.leaky_relu(given[0], op.settings["slope"]),
+    "point": lambda op, given: _POINTS[op.settings["of"]](given[0]),
+    "largest": _largest,
+    "average": _average,
+    "same": lambda op, given: given[0].reshape(op.shape),
+    "take": lambda op, given: given[0][op.settings["channels"]],
+    "pad": _pad,
+    "add": lambda op, given: given[0] + given[1] * op.settings["by"],
+    "times": lambda op, given: given[0] * given[1],
+    "join": lambda op, given: torch.cat(list(given)),
+    "softmax": lambda op, given: (torch.log_softmax if op.settings["log"] else torch.softmax)(
+        given[0], 0
+    ),
+}
