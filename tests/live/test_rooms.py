@@ -1,5 +1,6 @@
 """Every page of an atlas, as a server gives it out."""
 
+import json
 import re
 
 import pytest
@@ -24,8 +25,23 @@ def test_every_link_of_every_page_leads_somewhere(client: TestClient) -> None:
         if answer.headers["content-type"].startswith("text/html"):
             left += LINK.findall(answer.text)
     assert {"/net/", "/net/bench", "/assets/style.css", "/assets/bench.js"} <= seen
+    assert "/assets/site.js" in seen
     for kind in ("layer", "unit", "probe", "numbers"):
         assert any(path.startswith(f"/net/{kind}/") for path in seen), kind
+
+
+@pytest.mark.later
+def test_what_is_searched_in_leads_to_pages_of_the_server(client: TestClient) -> None:
+    assert 'data-index="/net/search.js"' in client.get("/net/").text
+    answer = client.get("/net/search.js")
+    assert answer.headers["content-type"].startswith("text/javascript")
+    index = json.loads(answer.text.partition("=")[2].rstrip(";\n"))
+    for layer in index["layers"]:
+        number = (layer["shown"] or [0])[0]
+        for path in (layer["page"], f"{layer['unit'][0]}{number}{layer['unit'][1]}"):
+            assert client.get(path).status_code == 200, path
+    assert index["layers"]
+    assert client.get("/none/search.js").status_code == 404
 
 
 def test_the_root_leads_to_the_first_atlas(client: TestClient) -> None:

@@ -1,4 +1,4 @@
-"""Findings with what they speak of as links: units, layers, and the units of a layer of one kind."""
+"""Findings with links to what they speak of: units, layers, and parts of a layer."""
 
 import re
 from collections.abc import Iterator, Sequence
