@@ -30,8 +30,8 @@ _SCRIPTS = (_NETWORK, "bench-engine.js", "bench-mailed.js", "bench.js")
 _METHODS = ("gradient", "gradient x input", "deconvnet", "guided")
 _MOST_IMAGES = 24
 _CANNOT = (
-    "This page runs the network itself, without a server. Maps by {others}, leading a picture to "
-    "another class and taking a unit apart need phosphene view."
+    "This page runs the network itself, without a server. For maps by {others}, to lead a picture "
+    "to another class, to take a unit apart or to imagine it, run phosphene view."
 )
 
 
