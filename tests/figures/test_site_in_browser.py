@@ -88,7 +88,7 @@ def test_pages_work_without_scripts(browser: object, digits_atlas: Path, tmp_pat
     context = browser.new_context(java_script_enabled=False, offline=True)
     page = context.new_page()
     page.goto(index.as_uri())
-    page.get_by_role("link", name="conv1").click()
+    page.get_by_role("link", name="conv1", exact=True).click()
     page.get_by_role("link", name="channel 0").click()
     assert page.get_by_role("heading", level=1).inner_text() == "conv1 channel 0"
     settings = page.locator("details").first

@@ -264,6 +264,17 @@ def test_an_image_of_the_data_is_brought(page: Any) -> None:
     )
 
 
+def test_units_are_found_from_the_bench(page: Any) -> None:
+    """Below the policy of the server, and without moving the picture by what is typed."""
+    page.keyboard.press("/")
+    page.locator("#search").press_sequentially("conv:1")
+    page.get_by_role("option").first.wait_for()
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/net/unit/conv/1")
+    page.keyboard.press("ArrowLeft")
+    page.wait_for_url("**/net/unit/conv/0")
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [390, 1440])
 def test_nothing_is_cut_or_broken(browser: Any, server: str, scheme: str, width: int) -> None:
