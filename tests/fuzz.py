@@ -42,7 +42,7 @@ SECONDS = 20.0
 """More than any variant takes, by far, also on a busy machine."""
 
 
-def small_atlas(path: Path) -> Path:
+def small_atlas(path: Path, fingerprint: str = "0f" * 16) -> Path:
     """One of everything that an atlas holds, with what the pages read."""
     made = np.random.default_rng(0)
     with Atlas.build(path) as atlas:
@@ -56,7 +56,7 @@ def small_atlas(path: Path) -> Path:
                     "input": input,
                     "labels": labels,
                     "parameters": 99,
-                    "fingerprint": "0f" * 16,
+                    "fingerprint": fingerprint,
                 },
             )
             job.document(

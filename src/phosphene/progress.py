@@ -140,6 +140,17 @@ def watching(watcher: Watcher | None) -> Iterator[None]:
         _audience.watcher = before
 
 
+@contextmanager
+def heard(listener: Listener) -> Iterator[None]:
+    """Blocks of this thread are told to `listener` meanwhile, whoever watches the others."""
+    block = _Block(listener)
+    _blocks.open.append(block)
+    try:
+        yield
+    finally:
+        _blocks.open.remove(block)
+
+
 def show_progress(shown: bool = True) -> None:
     """From now on long calls show a bar, in a terminal or a notebook; `False` ends that."""
     _audience.watcher = bar if shown else None

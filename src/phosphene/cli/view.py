@@ -22,6 +22,7 @@ from phosphene.live.application import live_app
 from phosphene.live.exhibits import Exhibit, named
 from phosphene.live.guard import LOOPBACK, Guard
 from phosphene.progress import watching
+from phosphene.study.consent import permit
 
 PORT = 8710
 """Where the page is unless something else is there already."""
@@ -78,10 +79,15 @@ def _exhibit(
     with Atlas.open(path) as atlas, blaming_damage(atlas):
         require_begun(atlas)
     try:
-        return Exhibit(name, path, about.network)
+        network = about.network
     except PhospheneError as error:
         warn(f"{path.name} is shown without its network: {error}")
         return Exhibit(name, path, missing=str(error))
+    if about.has_data:
+        with contextlib.suppress(PhospheneError):  # told to whoever asks about them
+            _ = about.data
+    about.permit = lambda spec, atlas: permit(spec, atlas, trust=False)  # nobody is asked later
+    return Exhibit(name, path, network, source=about)
 
 
 def _listening(host: str, port: int | None) -> socket.socket:

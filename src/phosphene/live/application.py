@@ -11,6 +11,7 @@ from phosphene.errors import PhospheneError, UnknownLayerError, UnknownUnitError
 from phosphene.live.api import api_routes
 from phosphene.live.exhibits import AbsentError, Exhibit, UnknownImageError
 from phosphene.live.gallery import Gallery
+from phosphene.live.job_routes import job_routes
 from phosphene.live.rooms import asset_routes, page_routes
 from phosphene.version import __version__
 
@@ -27,7 +28,9 @@ def live_app(exhibits: Sequence[Exhibit]) -> FastAPI:
 
     @asynccontextmanager
     async def running(_: FastAPI) -> AsyncIterator[None]:
+        gallery.jobs.take_up(exhibits)
         yield
+        gallery.jobs.close()
         gallery.desk.close()
         gallery.long.close()
 
@@ -47,6 +50,11 @@ def live_app(exhibits: Sequence[Exhibit]) -> FastAPI:
         told = [f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors()]
         return JSONResponse({"detail": "; ".join(told)}, 422)
 
-    for router in (api_routes(gallery), asset_routes(gallery), page_routes(gallery)):
+    for router in (
+        job_routes(gallery),
+        api_routes(gallery),
+        asset_routes(gallery),
+        page_routes(gallery),
+    ):
         app.include_router(router)
     return app

@@ -20,6 +20,7 @@ from phosphene.figures.site.pages import Pages
 from phosphene.figures.site.places import Place
 from phosphene.figures.views.atlas import AtlasView
 from phosphene.network import Network
+from phosphene.probes.subject import InMemory, Subject
 
 
 class UnknownImageError(AtlasError):
@@ -46,12 +47,20 @@ class Exhibit:
         path: its file.
         network: what answers on the bench; None where it is not there.
         missing: why it is not, and what to do about it.
+        source: the network with its data, for questions; the network alone where it is not given.
     """
 
     name: str
     path: Path
     network: Network | None = None
     missing: str = ""
+    source: Subject | None = None
+
+    @cached_property
+    def subject(self) -> Subject:
+        """What questions are put to; raises `AbsentError` where the network is not there."""
+        network = self.here
+        return self.source or InMemory(network)
 
     @contextmanager
     def pages(self, place: Place) -> Iterator[Pages]:

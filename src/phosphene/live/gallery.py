@@ -8,6 +8,7 @@ from fastapi.responses import HTMLResponse
 from phosphene.figures.site.pages import Pages
 from phosphene.live.desk import Desk
 from phosphene.live.exhibits import Exhibit
+from phosphene.live.jobs import Jobs
 from phosphene.live.served import Images, Served
 
 FRESH = {"cache-control": "no-cache"}
@@ -23,6 +24,7 @@ class Gallery:
     def __init__(self, exhibits: Sequence[Exhibit]) -> None:
         self.exhibits = {exhibit.name: exhibit for exhibit in exhibits}
         self.desk, self.long, self.images = Desk(), Desk(most=8), Images()
+        self.jobs = Jobs()
 
     def exhibit(self, name: str) -> Exhibit:
         """The exhibit of a name; 404 where there is none."""

@@ -11,12 +11,14 @@ from phosphene.figures.site.pages import Pages
 from phosphene.figures.site.places import figures_json, page_script, style_sheet
 from phosphene.figures.views.layer import LayerView
 from phosphene.live.api import Name, Number
+from phosphene.live.asking import asking_context
 from phosphene.live.bench import bench_context
 from phosphene.live.gallery import FRESH, Gallery
 from phosphene.live.served import Served
 
 _FOREVER = {"cache-control": "public, max-age=31536000, immutable"}
 _ASSETS = {"bench.js": "text/javascript", "bench.css": "text/css", "tours.js": "text/javascript"}
+_ASSETS |= {"ask.js": "text/javascript", "ask.css": "text/css"}
 _TEMPLATES = PackageLoader("phosphene.live")
 
 
@@ -41,6 +43,11 @@ def page_routes(gallery: Gallery) -> APIRouter:
     def bench(name: Name) -> Response:
         told = bench_context(gallery.exhibit(name), gallery.exhibits.values())
         return gallery.page(name, lambda pages: pages.other(_TEMPLATES, "bench.html", told))
+
+    @router.get("/{name}/ask")
+    def ask(name: Name) -> Response:
+        told = asking_context(gallery.exhibit(name))
+        return gallery.page(name, lambda pages: pages.other(_TEMPLATES, "ask.html", told))
 
     @router.get("/{name}/layer/{layer:path}")
     def layer(name: Name, layer: Name) -> Response:

@@ -124,14 +124,18 @@ def _remembered() -> dict[str, dict[str, str]]:
 
 
 def _notes() -> Path:
-    """`phosphene/trusted.json` where a person's programs keep such things, by the XDG standard."""
+    return state_folder() / "trusted.json"
+
+
+def state_folder() -> Path:
+    """`phosphene` where a person's programs keep their state, by the XDG standard."""
     named = os.environ.get("XDG_STATE_HOME", "")
     if os.name == "nt" and not named:
         named = os.environ.get("LOCALAPPDATA", "")
     # The standard has relative paths ignored; a home that is not known is no place to write to.
     home = Path(os.path.expanduser("~"))  # noqa: PTH111 - Path.home() raises where there is none
     base = Path(named) if os.path.isabs(named) else home / ".local" / "state"  # noqa: PTH117
-    return base / "phosphene" / "trusted.json"
+    return base / "phosphene"
 
 
 def _built_in(place: str, name: str) -> bool:

@@ -1,0 +1,98 @@
+"""Questions put from the page in a real browser: started, watched, cancelled, found again."""
+
+import os
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import uvicorn
+
+from figures.test_site_in_browser import CHROMIUM, OVERFLOWING, SCROLL_WIDTH, SWITCHES
+from fuzz import small_atlas
+from phosphene.live.application import live_app
+from phosphene.live.exhibits import Exhibit
+from phosphene.live.guard import Guard
+from phosphene.network import Network
+
+sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.slow,
+    pytest.mark.skipif(not Path(CHROMIUM).exists(), reason=f"no Chromium at {CHROMIUM}"),
+]
+
+
+@pytest.fixture
+def server(tmp_path: Path, network: Network, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    path = small_atlas(tmp_path / "net.atlas", network.fingerprint)
+    listening = socket.create_server(("127.0.0.1", 0))
+    app = Guard(live_app([Exhibit("net", path, network), Exhibit("bare", path, missing="give it")]))
+    running = uvicorn.Server(uvicorn.Config(app, log_level="warning"))
+    thread = threading.Thread(target=running.run, kwargs={"sockets": [listening]}, daemon=True)
+    thread.start()
+    while not running.started:
+        time.sleep(0.01)
+    yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+    running.should_exit = True
+    thread.join(10)
+    listening.close()
+
+
+@pytest.fixture
+def page(server: str) -> Iterator[Any]:
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=SWITCHES)
+        found, wrong = browser.new_page(viewport={"width": 390, "height": 844}), []
+        found.on("console", lambda said: wrong.append(said.text) if said.type == "error" else None)
+        found.on("pageerror", lambda error: wrong.append(str(error)))
+        found.goto(f"{server}/net/ask")
+        yield found
+        browser.close()
+        assert wrong == []
+
+
+def question(page: Any, kind: str, **options: str) -> None:
+    """Fill in a form by keys, and put it."""
+    form = page.locator(f"form[data-kind={kind}]")
+    if not form.is_visible():
+        page.locator("details", has=form).locator("summary").press("Enter")
+    for name, value in options.items():
+        form.locator(f"[name={name}]").fill(value)
+    form.get_by_role("button", name="Ask").press("Enter")
+
+
+def test_a_question_is_put_watched_cancelled_and_found_again_after_a_reload(page: Any) -> None:
+    question(page, "restarts", unit="cat", starts="500", steps="5000")
+    page.wait_for_selector("#jobs li[data-state=running] progress[value]")
+    page.reload()
+    page.wait_for_selector("#jobs li[data-state=running] progress[value]")
+    page.get_by_role("button", name="Cancel").press("Enter")
+    page.wait_for_selector("#jobs li[data-state=cancelled]")
+    assert "cancelled" in page.inner_text("#said")
+    question(page, "fool", towards="cat", steps="2")
+    page.click("#jobs li[data-state=finished] a")
+    page.wait_for_url("**/probe/fool-*")
+
+
+def test_the_page_fits_and_every_field_has_a_label(page: Any, server: str) -> None:
+    page.evaluate("() => document.querySelectorAll('details').forEach(one => one.open = true)")
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        for width in (390, 1440):
+            page.set_viewport_size({"width": width, "height": 900})
+            assert page.evaluate(SCROLL_WIDTH) <= width, page.evaluate(OVERFLOWING)
+            if folder := os.environ.get("SHOTS"):
+                page.screenshot(path=f"{folder}/ask-{scheme}-{width}.png")
+    unlabelled = (
+        "() => [...document.querySelectorAll('#ask input, #ask select')]"
+        ".filter(field => !field.labels.length).length"
+    )
+    assert page.evaluate(unlabelled) == 0
+    page.goto(f"{server}/bare/ask")
+    assert "give it" in page.inner_text("main")
