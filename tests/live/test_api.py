@@ -191,7 +191,7 @@ def test_the_api_describes_itself(client: TestClient) -> None:
     assert set(described["paths"]) == {
         *("/api/atlases", "/api/{name}/read", "/api/{name}/images/{number}"),
         *("/api/{name}/parts", "/api/{name}/moves", "/api/{name}/morph"),
-        "/api/{name}/imagine",
+        *("/api/{name}/imagine", "/api/{name}/jobs", "/api/{name}/jobs/{id}"),
     }
     assert (
         "conv2:17"

@@ -11,7 +11,7 @@ from phosphene.errors import PhospheneError, UnknownLayerError, UnknownUnitError
 from phosphene.live.api import api_routes
 from phosphene.live.exhibits import AbsentError, Exhibit, UnknownImageError
 from phosphene.live.gallery import Gallery
-from phosphene.live.job_routes import job_routes
+from phosphene.live.jobs_api import job_routes
 from phosphene.live.rooms import asset_routes, page_routes
 from phosphene.version import __version__
 

@@ -116,7 +116,7 @@ class Jobs:
         """Put again what an earlier server left unfinished; what cannot be put now is dropped."""
         for exhibit in exhibits:
             for noted in _noted(exhibit):
-                with suppress(PhospheneError, BusyError, KeyError, TypeError, AttributeError):
+                with suppress(PhospheneError, BusyError):
                     self.put(exhibit, noted["kind"], noted["options"])
 
     def close(self) -> None:
@@ -208,4 +208,14 @@ def _noted(exhibit: Exhibit) -> list[dict[str, Any]]:
         found = json.loads(_notes(exhibit).read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):
         return []
-    return found[: MOST_WAITING + 1] if isinstance(found, list) else []
+    if not isinstance(found, list):
+        return []
+    return [each for each in found[: MOST_WAITING + 1] if _is_note(each)]
+
+
+def _is_note(each: object) -> bool:
+    return (
+        isinstance(each, dict)
+        and isinstance(each.get("kind"), str)
+        and isinstance(each.get("options"), dict)
+    )

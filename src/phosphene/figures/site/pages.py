@@ -14,7 +14,7 @@ from phosphene.figures.site.searching import search_index
 from phosphene.figures.views.atlas import AtlasView
 from phosphene.figures.views.layer import LayerView
 from phosphene.figures.views.neighbours import Neighbours
-from phosphene.figures.views.roster import ListedLayer, roster
+from phosphene.figures.views.roster import ListedLayer, listed_layers
 from phosphene.version import __version__
 from phosphene.words import number, percent, plural
 
@@ -32,7 +32,7 @@ class Pages:
     @cached_property
     def roster(self) -> Sequence[ListedLayer]:
         """All units at a glance."""
-        return roster(self.view)
+        return listed_layers(self.view)
 
     def index(self) -> str:
         """What is searched in, as a script."""

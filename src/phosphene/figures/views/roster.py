@@ -45,7 +45,7 @@ class ListedLayer:
         return silent | {TWINS for u in self.units if u.twin is not None}
 
 
-def roster(view: AtlasView) -> tuple[ListedLayer, ...]:
+def listed_layers(view: AtlasView) -> tuple[ListedLayer, ...]:
     """All layers with the units that have a page."""
     return tuple(ListedLayer(record, tuple(_units(view, record))) for record in view.layers)
 
