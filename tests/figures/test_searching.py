@@ -24,7 +24,7 @@ from phosphene.figures.site.searching import search_index
 from phosphene.figures.site.told import Piece, findings_told, linked
 from phosphene.figures.views.atlas import AtlasView
 from phosphene.figures.views.names import Names
-from phosphene.figures.views.roster import Listed, ListedLayer, listed_layers, preferred_as
+from phosphene.figures.views.roster import Listed, ListedLayer, enrolled, preferred_as
 
 
 def layer(name: str, units: list[Listed], shape: tuple[int, ...] = (9, 7, 7)) -> ListedLayer:
@@ -130,7 +130,7 @@ def test_nothing_leads_to_a_part_without_units() -> None:
 def test_the_overview_tells_the_units_of_each_class(digits_atlas: Path) -> None:
     with Atlas.open(digits_atlas) as atlas:
         view = AtlasView(atlas)
-        layers = listed_layers(view)
+        layers = enrolled(view)
         told = dict(findings_told(view, layers))["units for a class"]
         units = {
             record.name: [
@@ -218,9 +218,9 @@ def test_a_unit_without_a_page_is_not_listed(tmp_path: Path) -> None:
             job.add(Document("network", network), Document("data", {"count": 5}))
             job.add(LayerRecord("conv", 0, "Conv2d", (2, 8, 8), 2, None, False, True))
             job.add(*(UnitRecord("conv", unit, *behaviour) for unit in range(2)))
-        assert listed_layers(AtlasView(atlas))[0].units == ()
+        assert enrolled(AtlasView(atlas))[0].units == ()
         with atlas.job("shown", "shown", "Show") as job:
             job.add(ImageRecord(3, None, None, None, np.zeros((1, 8, 8))))
             place = {"y": 1, "x": 1, "box": (0, 0, 3, 3)}
             job.add(ExampleRecord("conv", 0, 0, 3, 0.9, **place, guided=np.zeros((1, 3, 3))))
-        assert [u.unit for u in listed_layers(AtlasView(atlas))[0].units] == [0]
+        assert [u.unit for u in enrolled(AtlasView(atlas))[0].units] == [0]

@@ -38,7 +38,7 @@ def probe_context(view: AtlasView, probe: ProbeRecord) -> Context:
     }
 
 
-def layer_context(layer: LayerView, listed: ListedLayer, known: Neighbours) -> Context:
+def layer_context(layer: LayerView, known: Neighbours) -> Context:
     """All units of one layer."""
     view, atlas = layer.view, layer.view.atlas
     drawings, strongest = layer.main_drawings(), atlas.strongest(layer.name)
@@ -60,7 +60,7 @@ def layer_context(layer: LayerView, listed: ListedLayer, known: Neighbours) -> C
         "weights_channels": _weights_channels(layer, layer.units[0]) if layer.units else None,
         "silent": sum(record.firing_rate == 0 for record in layer.units),
         "twins": sum(record.twin is not None for record in layer.units),
-        "parts": listed.parts,
+        "parts": ListedLayer.of(layer).parts,
         # What none of the cards can tell.
         "lost": [
             lost.sentence

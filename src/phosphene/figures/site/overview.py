@@ -30,7 +30,7 @@ def overview_context(view: AtlasView, roster: Sequence[ListedLayer]) -> Context:
         "data": view.document("data"),
         "findings": findings_told(view, roster),
         "hero": _hero(layers),
-        "cards": [_card(layer, some) for layer, some in zip(layers, roster, strict=True)],
+        "cards": [_card(layer) for layer in layers],
         "evaluation": _evaluation(view),
         "probes": [(probe, Tile.sheet(probe.sheet)) for probe in view.probes],
         "skipped": atlas.skipped(),
@@ -44,7 +44,7 @@ def overview_context(view: AtlasView, roster: Sequence[ListedLayer]) -> Context:
     }
 
 
-def _card(layer: LayerView, listed: ListedLayer) -> Context:
+def _card(layer: LayerView) -> Context:
     drawn = layer.main_drawings().values()
     shown = [drawing.image for drawing in drawn if drawing.image is not None][:MOSAIC]
     tiles = [Tile.of(image) for image in shown]
@@ -55,7 +55,7 @@ def _card(layer: LayerView, listed: ListedLayer) -> Context:
         "widest": max((tile.fit(THUMBNAIL)[0] for tile in tiles), default=THUMBNAIL),
         "silent": sum(record.firing_rate == 0 for record in layer.units),
         "twins": sum(record.twin is not None for record in layer.units),
-        "parts": listed.parts,
+        "parts": ListedLayer.of(layer).parts,
     }
 
 

@@ -14,7 +14,7 @@ from phosphene.figures.site.searching import search_index
 from phosphene.figures.views.atlas import AtlasView
 from phosphene.figures.views.layer import LayerView
 from phosphene.figures.views.neighbours import Neighbours
-from phosphene.figures.views.roster import ListedLayer, listed_layers
+from phosphene.figures.views.roster import ListedLayer, enrolled
 from phosphene.version import __version__
 from phosphene.words import number, percent, plural
 
@@ -32,7 +32,7 @@ class Pages:
     @cached_property
     def roster(self) -> Sequence[ListedLayer]:
         """All units at a glance."""
-        return listed_layers(self.view)
+        return enrolled(self.view)
 
     def index(self) -> str:
         """What is searched in, as a script."""
@@ -44,7 +44,7 @@ class Pages:
 
     def layer(self, layer: LayerView) -> str:
         """All units of one layer."""
-        return self._page("layer.html", layer_context(layer, self._listed(layer), self.neighbours))
+        return self._page("layer.html", layer_context(layer, self.neighbours))
 
     def unit(self, layer: LayerView, record: UnitRecord) -> str:
         """Everything about one unit."""
@@ -58,9 +58,6 @@ class Pages:
     def other(self, source: BaseLoader, template: str, context: dict[str, Any]) -> str:
         """A page whose template is elsewhere, and stands on ours."""
         return self._rendered(_with(source).get_template(template), context)
-
-    def _listed(self, layer: LayerView) -> ListedLayer:
-        return self.roster[self.view.layers.index(layer.record)]
 
     def _page(self, template: str, context: dict[str, Any]) -> str:
         return self._rendered(_templates().get_template(template), context)

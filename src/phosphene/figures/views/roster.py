@@ -1,10 +1,11 @@
 """All units of an atlas at a glance: what they are sought by, without pictures and weights."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from phosphene.atlas import LayerRecord, UnitRecord
 from phosphene.figures.views.atlas import AtlasView
+from phosphene.figures.views.layer import LayerView
 from phosphene.words import class_name
 
 SILENT, TWINS = "show=silent", "show=twins"
@@ -29,6 +30,11 @@ class ListedLayer:
     record: LayerRecord
     units: Sequence[Listed]
 
+    @classmethod
+    def of(cls, layer: LayerView) -> "ListedLayer":
+        """A layer as it is listed."""
+        return cls(layer.record, tuple(map(_listed, layer.shown)))
+
     def selective_for(self, label: int) -> list[Listed]:
         """The units that fire and prefer a class of the data, the most selective first."""
         found = [
@@ -45,9 +51,9 @@ class ListedLayer:
         return silent | {TWINS for u in self.units if u.twin is not None}
 
 
-def listed_layers(view: AtlasView) -> tuple[ListedLayer, ...]:
+def enrolled(view: AtlasView) -> tuple[ListedLayer, ...]:
     """All layers with the units that have a page."""
-    return tuple(ListedLayer(record, tuple(_units(view, record))) for record in view.layers)
+    return tuple(ListedLayer.of(LayerView(view, record)) for record in view.layers)
 
 
 def preferred_as(view: AtlasView, unit: int) -> int | None:
@@ -61,11 +67,6 @@ def preferred_as(view: AtlasView, unit: int) -> int | None:
 def hidden(view: AtlasView, layers: Iterable[ListedLayer]) -> list[ListedLayer]:
     """All layers but that of the classes."""
     return [layer for layer in layers if layer.record.name != view.names.output]
-
-
-def _units(view: AtlasView, record: LayerRecord) -> Iterator[Listed]:
-    examined = view.atlas.examined(record.name)
-    return (_listed(u) for u in view.atlas.units(record.name) if u.unit in examined)
 
 
 def _listed(record: UnitRecord) -> Listed:
