@@ -26,6 +26,15 @@ def literal(value: int | float) -> str:
     return f"{value:g}"
 
 
+def rounded(value: int | float) -> float:
+    """A number with the three digits that `number` tells, for whoever writes it elsewhere.
+
+    >>> rounded(0.12345)
+    0.123
+    """
+    return float(f"{value:.3g}")
+
+
 def signed(value: int | float) -> str:
     """A number with its sign, where values go both ways.
 

@@ -11,6 +11,7 @@ from phosphene.figures.site.export import Bench
 from phosphene.live.exhibits import Exhibit
 from phosphene.live.mailed.files import bench_files
 from phosphene.live.mailed.traced import program_of
+from phosphene.words import number
 
 
 def bench_of(atlas: Path, model: str | None, trust: bool, told: Described) -> Bench:
@@ -28,6 +29,6 @@ def bench_of(atlas: Path, model: str | None, trust: bool, told: Described) -> Be
         ) from error
     say(
         f"The bench runs {len(program.ops)} operations with {program.parameters:,} numbers in "
-        f"single precision; run one by one here, its class scores differ by {off:.1g} at most"
+        f"single precision; run one by one here, its class scores differ by {number(off)} at most"
     )
     return partial(bench_files, Exhibit(atlas.stem, atlas, network), program)

@@ -12,7 +12,7 @@ from phosphene.atlas import ProbeRecord
 from phosphene.figures.site.places import Place
 from phosphene.figures.views.names import Names
 from phosphene.figures.views.roster import Listed, ListedLayer
-from phosphene.words import plural
+from phosphene.words import plural, rounded
 
 
 def search_index(
@@ -67,4 +67,4 @@ def _column(units: Sequence[Listed], value: Callable[[Listed], Any]) -> list[Any
 
 
 def _rounded(selectivity: float | None) -> float | None:
-    return None if selectivity is None else float(f"{selectivity:.3g}")
+    return None if selectivity is None else rounded(selectivity)
