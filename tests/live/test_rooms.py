@@ -63,11 +63,11 @@ def test_what_there_is_not_is_404(client: TestClient, path: str) -> None:
     assert answer.json()["detail"]
 
 
-def test_a_page_is_of_the_atlas_as_it_is_now(client: TestClient, exhibit: Exhibit) -> None:
-    before = client.get("/net/").text
+def test_the_overview_names_every_layer(client: TestClient, exhibit: Exhibit) -> None:
+    overview = client.get("/net/").text
     with Atlas.open(exhibit.path) as atlas:
         layers = [layer.name for layer in atlas.layers()]
-    assert all(layer in before for layer in layers)
+    assert all(layer in overview for layer in layers)
 
 
 def test_images_that_are_too_many_go_oldest_first() -> None:

@@ -141,5 +141,5 @@ def named(paths: Iterable[Path]) -> dict[str, Path]:
     return found
 
 
-RESERVED = frozenset({"api", "assets", "images", "docs", "openapi.json"})
+RESERVED = frozenset({"api", "assets", "images", "openapi.json"})
 """First parts of addresses that are no atlas."""

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 
 from fastapi import HTTPException
 from fastapi.responses import HTMLResponse
+from jinja2 import PackageLoader
 
 from phosphene.figures.site.pages import Pages
 from phosphene.live.desk import Desk
@@ -12,6 +13,9 @@ from phosphene.live.jobs import Jobs
 from phosphene.live.served import Images, Served
 
 FRESH = {"cache-control": "no-cache"}
+
+TEMPLATES = PackageLoader("phosphene.live")
+"""Of the pages that only a server has."""
 
 
 class Gallery:

@@ -4,7 +4,6 @@ from importlib.resources import files
 
 from fastapi import APIRouter, HTTPException
 from fastapi.responses import RedirectResponse, Response
-from jinja2 import PackageLoader
 
 from phosphene.atlas import ProbeRecord
 from phosphene.figures.site.pages import Pages
@@ -13,13 +12,12 @@ from phosphene.figures.views.layer import LayerView
 from phosphene.live.api import Name, Number
 from phosphene.live.asking import asking_context
 from phosphene.live.bench import bench_context
-from phosphene.live.gallery import FRESH, Gallery
+from phosphene.live.gallery import FRESH, TEMPLATES, Gallery
 from phosphene.live.served import Served
 
 _FOREVER = {"cache-control": "public, max-age=31536000, immutable"}
 _ASSETS = {"bench.js": "text/javascript", "bench.css": "text/css", "tours.js": "text/javascript"}
 _ASSETS |= {"ask.js": "text/javascript", "ask.css": "text/css"}
-_TEMPLATES = PackageLoader("phosphene.live")
 
 
 def page_routes(gallery: Gallery) -> APIRouter:
@@ -42,12 +40,12 @@ def page_routes(gallery: Gallery) -> APIRouter:
     @router.get("/{name}/bench")
     def bench(name: Name) -> Response:
         told = bench_context(gallery.exhibit(name), gallery.exhibits.values())
-        return gallery.page(name, lambda pages: pages.other(_TEMPLATES, "bench.html", told))
+        return gallery.page(name, lambda pages: pages.other(TEMPLATES, "bench.html", told))
 
     @router.get("/{name}/ask")
     def ask(name: Name) -> Response:
         told = asking_context(gallery.exhibit(name))
-        return gallery.page(name, lambda pages: pages.other(_TEMPLATES, "ask.html", told))
+        return gallery.page(name, lambda pages: pages.other(TEMPLATES, "ask.html", told))
 
     @router.get("/{name}/layer/{layer:path}")
     def layer(name: Name, layer: Name) -> Response:

@@ -363,9 +363,8 @@ function ask() {
 }
 
 
-/** A picture as the server takes it; of more channels than a canvas has, by its number. */
-const sent = (picture) =>
-  image !== null && !drawing ? `image:${image}` : picture.toDataURL("image/png");
+/** A picture as the server takes it; one of the data by its number, as it was kept. */
+const sent = (picture) => (image !== null ? `image:${image}` : picture.toDataURL("image/png"));
 
 async function send() {
   busy = true;
