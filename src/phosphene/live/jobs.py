@@ -149,8 +149,10 @@ class Jobs:
 
     def _end(self, job: Job, state: State, error: str = "") -> None:
         with self._lock:
-            job.error, job.state = error, state
-            self._note(job.exhibit)
+            job.error = error
+            if state != "waiting":  # else it stays noted
+                self._note(job.exhibit, ended=job)
+            job.state = state  # the last: whoever sees it finds all else done
 
     def _waiting(self) -> int:
         return sum(job.state == "waiting" for job in self._jobs.values())
@@ -160,12 +162,12 @@ class Jobs:
         for key in ended[:-MOST_ENDED]:
             del self._jobs[key]
 
-    def _note(self, exhibit: Exhibit) -> None:
+    def _note(self, exhibit: Exhibit, ended: Job | None = None) -> None:
         """Write down what is unfinished; that this fails is no harm but to the next server."""
         left = [
             {"kind": job.question.name, "options": job.options}
             for job in self.of(exhibit)
-            if job.state in ("waiting", "running") and not job.left.is_set()
+            if job is not ended and job.state in ("waiting", "running") and not job.left.is_set()
         ]
         path = _notes(exhibit)
         with suppress(OSError):
