@@ -33,7 +33,7 @@ from phosphene.errors import (
     InputError,
     NetworkError,
     ObjectiveError,
-    SpecError,
+    SettingError,
     UnknownUnitError,
 )
 from phosphene.evaluation import nearest_neighbours
@@ -399,7 +399,7 @@ def test_what_is_measured_may_be_given_as_it_is_at_hand(network: Network) -> Non
     assert torch.equal(near.images, same.images)
     assert near.images[0, 0] == 0
     assert misread(network, data, "0:5").span == misread(network, data, range(5)).span == range(5)
-    with pytest.raises(SpecError, match="slice 'first' is not from:to, such as 0:200"):
+    with pytest.raises(SettingError, match="slice 'first' is not from:to, such as 0:200"):
         misread(network, data, "first")
 
 

@@ -8,7 +8,7 @@ from scipy import ndimage
 from sklearn.datasets import load_sample_image
 from torch import Tensor
 
-from phosphene.errors import InputError, SpecError
+from phosphene.errors import InputError, SettingError
 from phosphene.streams import Streams
 from phosphene.transforms import (
     FILLS,
@@ -171,9 +171,9 @@ def test_what_is_no_transform_is_refused() -> None:
         RandomAffine(scale=(1.1, 0.9))
     with pytest.raises(InputError, match="no fill is called 'boarder'; nearest: border"):
         RandomAffine(fill="boarder")
-    with pytest.raises(SpecError, match="none of the kind 'shear'; there are: identity, affine"):
+    with pytest.raises(SettingError, match="none of the kind 'shear'; there are: identity, affine"):
         Transform.from_json({"transform": "shear"})
-    with pytest.raises(SpecError, match="RandomAffine has no 'sheer'; there are: shift, rotate"):
+    with pytest.raises(SettingError, match="RandomAffine has no 'sheer'; there are: shift, rotate"):
         Transform.from_json({"transform": "affine", "sheer": 1})
     assert set(FILLS) == {"zeros", "border", "reflection"}
 

@@ -16,7 +16,7 @@ import torch
 import phosphene
 import tiny
 from phosphene.canvas import Bounded, Chosen, Decoded, Description, Fourier, Maco, Pixels
-from phosphene.errors import InputError, ObjectiveError, PhospheneError, SpecError
+from phosphene.errors import InputError, ObjectiveError, PhospheneError, SettingError
 from phosphene.maximize import Optimizer, Recipe, Usual
 from phosphene.network import Input, Spec, fingerprint
 from phosphene.network.lenses import Lens
@@ -241,17 +241,19 @@ def test_a_damaged_document_is_read_or_told_of(sample: Value) -> None:
 
 
 def test_what_is_told_names_the_document_and_the_fault() -> None:
-    with pytest.raises(SpecError, match=r"\[1\] is no canvas"):
+    with pytest.raises(SettingError, match=r"\[1\] is no canvas"):
         Description.from_json([1])
-    with pytest.raises(SpecError, match=r"is no input: .*missing"):
+    with pytest.raises(SettingError, match=r"is no input: .*missing"):
         Input.from_json({"channels": 3})
-    with pytest.raises(SpecError, match=r"is no transform: scale is 'a'; expected float"):
+    with pytest.raises(SettingError, match=r"is no transform: scale is 'a'; expected float"):
         Transform.from_json({"transform": "affine", "scale": ["a", 1]})
-    with pytest.raises(SpecError, match=r"is no recipe: no aim is called 'nuron'; nearest: neuron"):
+    with pytest.raises(
+        SettingError, match=r"is no recipe: no aim is called 'nuron'; nearest: neuron"
+    ):
         Recipe.from_json({"aim": "nuron"})
-    with pytest.raises(SpecError, match=r"is no recipe: Recipe has no 'step'; nearest: steps"):
+    with pytest.raises(SettingError, match=r"is no recipe: Recipe has no 'step'; nearest: steps"):
         Recipe.from_json({"step": 3})
     with pytest.raises(InputError, match=r"a spread of -0.1; it is a number, 0 or more"):
         Description.from_json({"canvas": "fourier", "spread": -0.1})
-    with pytest.raises(SpecError, match=r"nan.*all of them are finite"):
+    with pytest.raises(SettingError, match=r"nan.*all of them are finite"):
         Input(1, (8, 8), mean=float("nan"))

@@ -10,6 +10,7 @@
     │   ├── UnknownLayerError    no layer of that name
     │   ├── UnknownUnitError     the layer has no such unit, or a unit that cannot be read
     │   └── RectifierError       a backward rule that cannot be applied faithfully
+    ├── SettingError             a setting, option or name of one that is none of the possible
     ├── MessageError             pictures that hide no readable message
     ├── ObjectiveError           an objective that does not fit its images or its JSON
     ├── DataError                data that cannot be read
@@ -56,6 +57,10 @@ class NetworkError(PhospheneError):
 
 class SpecError(NetworkError):
     """A model or data specification that cannot be resolved."""
+
+
+class SettingError(PhospheneError):
+    """A setting or option that is none of the possible values, or no setting at all."""
 
 
 class WeightsError(NetworkError):
@@ -155,13 +160,13 @@ def nearest(name: str, candidates: Iterable[str], count: int = 3, *, listing: bo
 
 
 @contextmanager
-def reading(value: object, what: str, error: type[PhospheneError] = SpecError) -> Iterator[None]:
+def reading(value: object, what: str, error: type[PhospheneError] = SettingError) -> Iterator[None]:
     """Whatever fails while `value` is read from JSON is told as that it is no `what`.
 
     >>> with reading([1], "canvas"):
     ...     dict([1])
     Traceback (most recent call last):
-    phosphene.errors.SpecError: [1] is no canvas: cannot convert dictionary update sequence ...
+    phosphene.errors.SettingError: [1] is no canvas: cannot convert dictionary update sequence ...
     """
     try:
         yield

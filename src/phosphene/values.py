@@ -13,7 +13,7 @@ from inspect import isabstract
 from types import NoneType, UnionType
 from typing import Any, ClassVar, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
-from phosphene.errors import PhospheneError, SpecError, nearest, reading
+from phosphene.errors import PhospheneError, SettingError, nearest, reading
 
 V = TypeVar("V", bound="Value")
 
@@ -49,7 +49,7 @@ class Value:
     """What the tag says of this member: the name of the class unless told."""
     called: ClassVar[str] = "value"
     """What a document ought to be, in the words of an error."""
-    error: ClassVar[type[PhospheneError]] = SpecError
+    error: ClassVar[type[PhospheneError]] = SettingError
     unsaid: ClassVar[tuple[str, ...]] = ()
     """The fields of which JSON says nothing while they have their default.
 

@@ -12,7 +12,7 @@ import modern
 import tiny
 from phosphene import Input, Network
 from phosphene.attribution import captum, gradient, integrated_gradients
-from phosphene.errors import InputError, SpecError, UnknownLayerError
+from phosphene.errors import InputError, SettingError, UnknownLayerError
 from phosphene.objectives import Channel, Logit
 
 
@@ -107,9 +107,9 @@ def test_smoothing_without_noise_changes_nothing(net: Network, some: Tensor) -> 
 @pytest.mark.parametrize(
     ("method", "layer", "error", "said"),
     [
-        ("GradCam", None, SpecError, r"no method 'GradCam'; .*GradCam"),
-        ("LayerGradCam", None, SpecError, r"is about a layer; give layer"),
-        ("Saliency", "3", SpecError, r"about the pictures; leave out layer='3'"),
+        ("GradCam", None, SettingError, r"no method 'GradCam'; .*GradCam"),
+        ("LayerGradCam", None, SettingError, r"is about a layer; give layer"),
+        ("Saliency", "3", SettingError, r"about the pictures; leave out layer='3'"),
         ("LayerGradCam", "33", UnknownLayerError, r"no layer '33'"),
         ("LayerActivation", "5", InputError, r"no maps; give a layer that has positions"),
     ],
@@ -132,7 +132,7 @@ def test_what_cannot_be_is_said(
 )
 def test_layers_that_captum_reads_otherwise_are_refused(layer: str, said: str) -> None:
     vit = Network(tiny.seeded(modern.ViT), Input(3, (16, 16)))
-    with pytest.raises(SpecError, match=said):
+    with pytest.raises(SettingError, match=said):
         captum(vit, tiny.pictures(vit), Logit(1), "LayerGradCam", layer=layer)
 
 
@@ -145,5 +145,5 @@ def test_without_captum_the_remedy_is_named(
     net: Network, some: Tensor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "captum.attr", None)
-    with pytest.raises(SpecError, match=r"pip install 'phosphene\[captum\]'"):
+    with pytest.raises(SettingError, match=r"pip install 'phosphene\[captum\]'"):
         captum(net, some, Logit(1), "Saliency")

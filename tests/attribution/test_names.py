@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 import tiny
 from phosphene.attribution import METHODS, called, captum, method
-from phosphene.errors import RectifierError, SpecError
+from phosphene.errors import RectifierError, SettingError
 from phosphene.network import Input, Network
 from phosphene.objectives import Channel, Logit
 
@@ -107,20 +107,20 @@ def test_chance_is_the_same_each_time_and_stays_in_there(net: Network, some: Ten
     ],
 )
 def test_what_is_no_method_is_said_with_the_nearest(name: str, said: str) -> None:
-    with pytest.raises(SpecError, match=said):
+    with pytest.raises(SettingError, match=said):
         method(name)
 
 
 def test_what_captum_refuses_is_said(net: Network, some: Tensor) -> None:
     windows = method("captum:Occlusion(sliding_window_shapes=(3, 4))")
-    with pytest.raises(SpecError, match=r"Captum's Occlusion refuses with .*\(3, 4\)"):
+    with pytest.raises(SettingError, match=r"Captum's Occlusion refuses with .*\(3, 4\)"):
         windows(net, some, Logit(1))
     behind = method('captum:LayerGradCam(layer="1")')
-    with pytest.raises(SpecError, match=r"does not depend on the layer .* comes before it"):
+    with pytest.raises(SettingError, match=r"does not depend on the layer .* comes before it"):
         behind(net, some, Channel("0", 1))
 
 
 def test_without_captum_its_methods_name_the_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "captum.attr", None)
-    with pytest.raises(SpecError, match=r"pip install 'phosphene\[captum\]'"):
+    with pytest.raises(SettingError, match=r"pip install 'phosphene\[captum\]'"):
         method("captum:Occlusion")

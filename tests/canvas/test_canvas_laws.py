@@ -20,7 +20,7 @@ from phosphene.canvas import (
 )
 from phosphene.canvas.live import Canvas
 from phosphene.canvas.squash import to_logits
-from phosphene.errors import ChannelError, InputError, SizeError, SpecError
+from phosphene.errors import ChannelError, InputError, SettingError, SizeError
 from phosphene.streams import Streams
 
 KINDS = [kind() for kind in Description.named().values()]
@@ -293,10 +293,10 @@ def test_what_fits_nothing_is_refused() -> None:
     with pytest.raises(InputError, match="a black picture has no phase"):
         Maco(start="black")
     with pytest.raises(
-        SpecError, match="is no canvas: there is none of the kind 'fourrier'; nearest: fourier"
+        SettingError, match="is no canvas: there is none of the kind 'fourrier'; nearest: fourier"
     ):
         Description.from_json({"canvas": "fourrier"})
-    with pytest.raises(SpecError, match="sprad"):
+    with pytest.raises(SettingError, match="sprad"):
         Description.from_json({"canvas": "fourier", "sprad": 1})
     shape, streams = (1, 4, 4), seeded("a", "b")
     with pytest.raises(ChannelError, match="have 3 channels; the canvas has 1"):

@@ -11,7 +11,7 @@ import tiny
 from laws import unchanged
 from phosphene.canvas import Autoencoder, Decoded, Description
 from phosphene.canvas.squash import to_logits, to_pictures
-from phosphene.errors import ChannelError, InputError, SizeError, SpecError
+from phosphene.errors import ChannelError, InputError, SettingError, SizeError
 from phosphene.streams import Streams
 
 SHAPE = (2, 9, 7)
@@ -125,14 +125,14 @@ def test_the_decoder_is_named_and_not_held_in_json() -> None:
     assert Decoded(decoder=other, reach=1.5) != canvas
     assert Decoded(decoder=decoder) != canvas
     with pytest.raises(
-        SpecError, match=rf"by the decoder {decoder.fingerprint}; {other.fingerprint}"
+        SettingError, match=rf"by the decoder {decoder.fingerprint}; {other.fingerprint}"
     ):
         Decoded.from_json(value, other)
-    with pytest.raises(SpecError, match="'maco' is no decoded canvas; read it with Description"):
+    with pytest.raises(SettingError, match="'maco' is no decoded canvas; read it with Description"):
         Decoded.from_json({"canvas": "maco"}, decoder)
-    with pytest.raises(SpecError, match="rech"):
+    with pytest.raises(SettingError, match="rech"):
         Decoded.from_json(value | {"rech": 1}, decoder)
-    with pytest.raises(SpecError, match=r"needs its decoder; read it with Decoded\.from_json"):
+    with pytest.raises(SettingError, match=r"needs its decoder; read it with Decoded\.from_json"):
         Description.from_json(value)
 
 

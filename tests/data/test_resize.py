@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 
 from phosphene.data import ImageFolder, load_data, read_image, resize_of
-from phosphene.errors import SpecError, UnreadableImageError
+from phosphene.errors import SettingError, UnreadableImageError
 
 
 def saved(folder: Path, height: int, width: int, name: str = "a.png") -> torch.Tensor:
@@ -68,7 +68,7 @@ def test_ways_are_different_data(tmp_path: Path) -> None:
 
 
 def test_what_is_no_way(tmp_path: Path) -> None:
-    with pytest.raises(SpecError, match="'0' is neither"):
+    with pytest.raises(SettingError, match="'0' is neither"):
         resize_of("0")
-    with pytest.raises(SpecError, match="--resize pad is for folders of image files; digits"):
+    with pytest.raises(SettingError, match="--resize pad is for folders of image files; digits"):
         load_data("digits", 1, (28, 28), resize="pad")

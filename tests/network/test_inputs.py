@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 import tiny
 from phosphene.attribution import gradient
-from phosphene.errors import ChannelError, InputError, SizeError, SpecError
+from phosphene.errors import ChannelError, InputError, SettingError, SizeError
 from phosphene.network import Input, Network
 from phosphene.objectives import Channel, Logit
 
@@ -59,7 +59,7 @@ def test_inputs_survive_json() -> None:
     ],
 )
 def test_impossible_inputs_are_refused(settings: dict, says: str) -> None:
-    with pytest.raises(SpecError, match=says):
+    with pytest.raises(SettingError, match=says):
         Input(**settings)
 
 
@@ -75,7 +75,7 @@ def test_impossible_inputs_are_refused(settings: dict, says: str) -> None:
     ],
 )
 def test_what_is_no_size_is_refused(size: object, says: str) -> None:
-    with pytest.raises(SpecError, match=says):
+    with pytest.raises(SettingError, match=says):
         Input(channels=1, size=size)
 
 
@@ -209,5 +209,5 @@ def test_the_usual_order_leaves_no_trace() -> None:
 
 @pytest.mark.parametrize("order", ["gbr", (0, 0, 1), (0, 1)])
 def test_an_order_that_is_none(order: str | tuple[int, ...]) -> None:
-    with pytest.raises(SpecError, match="order"):
+    with pytest.raises(SettingError, match="order"):
         Input(3, (4, 5), order=order)

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 import tiny
 from phosphene.attribution import captum, gradient, guided
 from phosphene.data import ArrayDataset, batches
-from phosphene.errors import SpecError, UnknownLayerError, UnknownUnitError
+from phosphene.errors import SettingError, UnknownLayerError, UnknownUnitError
 from phosphene.maximize import Recipe, draw
 from phosphene.network import Input, Lens, Network, load_network, remembered, replace
 from phosphene.objectives import Channel, Direction, Logit
@@ -212,26 +212,26 @@ class TestRefusals:
             tiny.network("rectified").with_lens("pca", "conv3", torch.eye(6))
 
     def test_directions_of_another_space(self) -> None:
-        with pytest.raises(SpecError, match=r"of 5 numbers.*'conv2'.*6 units"):
+        with pytest.raises(SettingError, match=r"of 5 numbers.*'conv2'.*6 units"):
             tiny.network("rectified").with_lens("pca", "conv2", torch.eye(5))
 
     def test_a_second_lens_of_the_name(self) -> None:
-        with pytest.raises(SpecError, match=r"'conv2\[some\]' already"):
+        with pytest.raises(SettingError, match=r"'conv2\[some\]' already"):
             seen_through("rectified", "conv2").with_lens("some", "conv2", torch.eye(6))
 
     @pytest.mark.parametrize("name", ["", "a]", "a:1"])
     def test_names_that_cannot_be_addressed(self, name: str) -> None:
-        with pytest.raises(SpecError, match="names no lens"):
+        with pytest.raises(SettingError, match="names no lens"):
             Lens.along(name, "conv2", torch.eye(2))
 
     @pytest.mark.parametrize("value", [0.0, float("nan")])
     def test_directions_that_point_nowhere(self, value: float) -> None:
-        with pytest.raises(SpecError, match="all zeros or not finite"):
+        with pytest.raises(SettingError, match="all zeros or not finite"):
             Lens.along("pca", "conv2", torch.tensor([[1.0, 0.0], [value, 0.0]]))
 
     def test_captum_cannot_look_through_it(self) -> None:
         through = seen_through("rectified", "conv2")
-        with pytest.raises(SpecError, match="choose a layer that gives back maps"):
+        with pytest.raises(SettingError, match="choose a layer that gives back maps"):
             captum(through, tiny.pictures(through), Logit(0), "LayerGradCam", layer="conv2[some]")
 
 

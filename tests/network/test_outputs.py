@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 import tiny
 from phosphene.attribution import gradient
-from phosphene.errors import NetworkError, SpecError, UnknownLayerError
+from phosphene.errors import NetworkError, SettingError, UnknownLayerError
 from phosphene.maximize import Recipe, draw
 from phosphene.network import Input, Network
 from phosphene.objectives import Channel, Logit, LogProbability, Probability
@@ -126,7 +126,7 @@ def test_labels_tell_which_of_two_heads_is_meant() -> None:
 def test_an_output_that_is_not_there() -> None:
     with pytest.raises(UnknownLayerError, match="no output 'colours'; nearest"):
         _ = two_heads(output="colours").logits
-    with pytest.raises(SpecError, match=r"'conv' has the shape \(6, 6, 6\)"):
+    with pytest.raises(SettingError, match=r"'conv' has the shape \(6, 6, 6\)"):
         _ = two_heads(output="conv").logits
 
 
@@ -224,7 +224,7 @@ def test_features_may_be_said_to_be_none() -> None:
     ],
 )
 def test_a_task_that_cannot_be(task: Any, classes: int, words: str) -> None:
-    with pytest.raises(SpecError, match=words):
+    with pytest.raises(SettingError, match=words):
         _ = made(lambda f, z: z, classes, task=task).reading
 
 

@@ -18,7 +18,7 @@ from phosphene.cli.probe import probe
 from phosphene.cli.questions import asked as commands
 from phosphene.data import SOURCES, ArrayDataset
 from phosphene.data.sources import Source
-from phosphene.errors import SpecError
+from phosphene.errors import SettingError
 from phosphene.figures import export_site
 from phosphene.maximize import Recipe
 from phosphene.network import Input, Network
@@ -175,7 +175,7 @@ def test_the_docs_list_every_probe() -> None:
     ],
 )
 def test_a_mistake_is_told_in_words(name: str, given: dict[str, Any], said: str) -> None:
-    with pytest.raises(SpecError, match=said.replace(".", r"\.")):
+    with pytest.raises(SettingError, match=said.replace(".", r"\.")):
         named(name, **given)
 
 
@@ -195,7 +195,7 @@ def test_a_network_is_asked_by_name_or_by_value() -> None:
     by_name = ask(NET, "errors", data=DATA, part="0:6")
     by_value = ask(NET, named("errors", part="0:6"), data=DATA)
     assert by_name.summary == by_value.summary
-    with pytest.raises(SpecError, match="give data="):
+    with pytest.raises(SettingError, match="give data="):
         ask(NET, "errors")
 
 
@@ -203,7 +203,7 @@ def test_the_first_picture_of_a_class_is_morphed() -> None:
     subject = InMemory(NET, DATA)
     found = named("morph", origin="dog", towards="cup")
     assert found.key(subject) == named("morph", image=1, towards="cup").key(subject)
-    with pytest.raises(SpecError, match="leave out --image 3"):
+    with pytest.raises(SettingError, match="leave out --image 3"):
         named("morph", origin="dog", image=3).title(subject)
 
 

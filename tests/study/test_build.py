@@ -21,7 +21,7 @@ from phosphene.canvas import Fourier
 from phosphene.data import batches, digits
 from phosphene.errors import (
     AtlasMismatchError,
-    SpecError,
+    SettingError,
     StorageError,
     UnknownLayerError,
 )
@@ -156,7 +156,7 @@ def test_workers_change_nothing_but_the_time(tmp_path, study):
     alone = finished(study, tmp_path / "alone.atlas")
     helped = replace(study, settings=replace(study.settings, workers=2))
     assert finished(helped, tmp_path / "helped.atlas") == alone
-    with pytest.raises(SpecError, match=r"-1 workers; expected 0"):
+    with pytest.raises(SettingError, match=r"-1 workers; expected 0"):
         Settings(workers=-1)
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from phosphene.atlas import Atlas
-from phosphene.errors import SpecError, UnknownLayerError, UnknownUnitError
+from phosphene.errors import SettingError, UnknownLayerError, UnknownUnitError
 from phosphene.figures import export_site, layer_sheet
 from phosphene.study import Study, build, plan
 from phosphene.study.chosen import choose_units
@@ -32,8 +32,8 @@ def test_choices_are_units_spans_and_patterns(study):
     [
         ("conv9:1", UnknownLayerError, "there are: 0, 3, 6"),
         ("6:10", UnknownUnitError, "units 0 to 9"),
-        ("6:4-2", SpecError, "write 6:2-4"),
-        ("6", SpecError, "conv2:0-9"),
+        ("6:4-2", SettingError, "write 6:2-4"),
+        ("6", SettingError, "conv2:0-9"),
     ],
 )
 def test_what_chooses_nothing_is_refused(study, choice, error, said):

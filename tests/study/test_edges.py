@@ -10,7 +10,7 @@ import torch
 from markup import Page
 from phosphene.atlas import Atlas
 from phosphene.circuits import general_edges
-from phosphene.errors import AtlasMismatchError, SpecError, UnknownUnitError
+from phosphene.errors import AtlasMismatchError, SettingError, UnknownUnitError
 from phosphene.figures import export_site
 from phosphene.study import Settings, Study, build, plan
 from phosphene.study.edges import nearest_fed
@@ -67,7 +67,7 @@ def test_edges_come_from_the_nearest_studied_layers(study: Study) -> None:
     assert nearest_fed(study, "6", {"0"}) == ("0",)
     assert nearest_fed(study, "0", {"3", "6"}) == ()
     assert not [job for job in plan(of(study, edges=0)) if job.kind == "edges"]
-    with pytest.raises(SpecError, match="-1 edges of each unit"):
+    with pytest.raises(SettingError, match="-1 edges of each unit"):
         Settings(edges=-1)
 
 

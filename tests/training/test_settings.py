@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.utils.data import Dataset, TensorDataset
 
 from phosphene.data import ArrayDataset, digits
-from phosphene.errors import DataError, SpecError, WeightsError
+from phosphene.errors import DataError, SettingError, WeightsError
 from phosphene.network import Input, Network
 from phosphene.training import (
     Training,
@@ -142,7 +142,7 @@ class TestOptimizer:
 
     def test_arguments_that_are_none(self) -> None:
         for name in ("roh", "lr", "params"):
-            with pytest.raises(SpecError, match=f"Adadelta has no argument '{name}'; .*rho"):
+            with pytest.raises(SettingError, match=f"Adadelta has no argument '{name}'; .*rho"):
                 Training("Adadelta", arguments={name: 1.0})
 
     def test_recipes_are_values(self) -> None:

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.utils.data import TensorDataset
 
 from phosphene.data import Unreadable, digits
-from phosphene.errors import DataError, SpecError, WeightsError
+from phosphene.errors import DataError, SettingError, WeightsError
 from phosphene.network import Input, Network, load_weights
 from phosphene.training import Training, TrainingStep, seeded, train
 from phosphene.training import loop as training
@@ -303,7 +303,7 @@ class TestRefusals:
 
     def test_optimizers_that_are_none(self) -> None:
         for name in ("Adm", "lr_scheduler", "Optimizer", "LBFGS"):
-            with pytest.raises(SpecError, match=f"no optimiser '{name}'; .*Ada"):
+            with pytest.raises(SettingError, match=f"no optimiser '{name}'; .*Ada"):
                 Training(name)
 
     def test_unreadable_pictures_are_passed_over(self, tmp_path: Path) -> None:

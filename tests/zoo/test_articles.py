@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from cells import crossed, some
 from phosphene.data import ArrayDataset, digits, mnist
-from phosphene.errors import DataError, SpecError
+from phosphene.errors import DataError, SettingError
 from phosphene.network import Input, Network, load_network
 from phosphene.training import accuracy, seeded, train
 from phosphene.zoo import (
@@ -93,7 +93,7 @@ def test_each_is_a_factory_by_name(name: str) -> None:
 def test_pictures_too_small(make: Callable[..., nn.Module], smallest: int, message: str) -> None:
     shape = (1, smallest, smallest + 6)
     assert make(shape, 4)(torch.rand(1, *shape)).shape == (1, 4)
-    with pytest.raises(SpecError, match=message):
+    with pytest.raises(SettingError, match=message):
         make((1, smallest - 1, smallest + 5), 4)
 
 

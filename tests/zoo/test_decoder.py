@@ -10,7 +10,7 @@ from torch.utils.data import TensorDataset
 
 from phosphene.canvas import Decoded
 from phosphene.data import digits
-from phosphene.errors import DataError, SizeError, SpecError, WeightsError
+from phosphene.errors import DataError, SettingError, SizeError, WeightsError
 from phosphene.streams import Streams
 from phosphene.training import Training, seeded
 from phosphene.training import loop as training
@@ -118,9 +118,9 @@ def test_pictures_that_do_not_fit_are_refused(data: TensorDataset, tmp_path: Pat
         list(train_decoder(small((2, 10, 7)), data, tmp_path / "w", RECIPE))
     with pytest.raises(DataError, match="no pictures"):
         list(train_decoder(small(), TensorDataset(torch.rand(0, *SHAPE)), tmp_path / "w", RECIPE))
-    with pytest.raises(SpecError, match="0 codes"):
+    with pytest.raises(SettingError, match="0 codes"):
         VariationalAutoencoder(SHAPE, 0)
-    with pytest.raises(SpecError, match=r"widths \(\)"):
+    with pytest.raises(SettingError, match=r"widths \(\)"):
         VariationalAutoencoder(SHAPE, 4, ())
 
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from phosphene.errors import SpecError
+from phosphene.errors import SettingError
 from phosphene.network import Input, Network
 from phosphene.training import seeded
 from phosphene.zoo import hvass
@@ -64,7 +64,7 @@ def test_any_shape(
 
 
 def test_more_poolings_than_halvings() -> None:
-    with pytest.raises(SpecError, match="4 poolings by 2 leave nothing of a picture of 28 x 8"):
+    with pytest.raises(SettingError, match="4 poolings by 2 leave nothing of a picture of 28 x 8"):
         hvass((1, 28, 8), widths=(2, 2, 2, 2))
     assert hvass((1, 28, 8), widths=(2, 2, 2))(torch.rand(1, 1, 28, 8)).shape == (1, 10)
 

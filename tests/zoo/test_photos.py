@@ -11,7 +11,7 @@ from torch import nn
 from cells import crossed
 from phosphene.cli.demonstration import CLASSES, photos_study
 from phosphene.data import ImageFolder, batches
-from phosphene.errors import SpecError, WeightsError
+from phosphene.errors import SettingError, SpecError, WeightsError
 from phosphene.network import Input, Network
 from phosphene.probes import reactions
 from phosphene.units import Unit
@@ -129,7 +129,7 @@ def test_photographs_are_there_and_unlabelled() -> None:
     assert len(data) > 100
     assert data[0].picture.shape == (3, 32, 32)
     assert {data[i].label for i in range(len(data))} == {None}
-    with pytest.raises(SpecError, match="nearest: chelsea"):
+    with pytest.raises(SettingError, match="nearest: chelsea"):
         pictured("chelsey", (32, 32))
 
 

@@ -12,7 +12,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from phosphene.attribution.gradients import Maps
-from phosphene.errors import InputError, SpecError, nearest
+from phosphene.errors import InputError, SettingError, nearest
 from phosphene.network import Network, frozen
 from phosphene.objectives import Term
 
@@ -44,7 +44,7 @@ def captum(
     normalisation. Note that its backward rules act on ReLU modules only; ours act on all.
 
     Raises:
-        SpecError: Captum is not installed; it has no such method or setting; one, or a layer, is
+        SettingError: Captum is not installed; it has no such method or setting; one, or a layer, is
             missing or too much; Captum itself refuses.
         UnknownLayerError: with the nearest names.
         InputError: pictures outside [0, 1]; a map that is no picture.
@@ -86,22 +86,23 @@ def check_settings(method: str, settings: Mapping[str, Any]) -> None:
     """Whether Captum's `method` can be asked with `settings`, `layer` and `smooth` among them.
 
     Raises:
-        SpecError: Captum is not installed; what it does not know or does not get, with the nearest.
+        SettingError: Captum is not installed; what it does not know, with the nearest, or does
+            not get.
     """
     kind = _method(method)
     made, asked = (dict(inspect.signature(part).parameters) for part in (kind, kind.attribute))
     known = {n: p for n, p in (made | asked).items() if n not in _OURS and p.kind != p.VAR_KEYWORD}
     if "layer" in settings and "layer" not in known:
-        raise SpecError(f"{method} is about the pictures; leave out layer={settings['layer']!r}")
+        raise SettingError(f"{method} is about the pictures; leave out layer={settings['layer']!r}")
     for name in settings:
         if name not in {*known, "smooth"}:
-            raise SpecError(f"{method} has no setting {name!r}; {nearest(name, known)}")
+            raise SettingError(f"{method} has no setting {name!r}; {nearest(name, known)}")
     needed = {n for n, p in known.items() if p.default is p.empty}
     missing = needed - settings.keys() - _usual(method, (1, 1, 1)).keys()
     if "layer" in missing:
-        raise SpecError(f"{method} is about a layer; give layer='conv1', say")
+        raise SettingError(f"{method} is about a layer; give layer='conv1', say")
     if missing:
-        raise SpecError(f"{method} needs {', '.join(sorted(missing))}, which is not given")
+        raise SettingError(f"{method} needs {', '.join(sorted(missing))}, which is not given")
 
 
 def _usual(method: str, shape: tuple[int, ...]) -> dict[str, Any]:
@@ -139,11 +140,11 @@ def _attribute(
         maps: Tensor = around.attribute(leaf, **(smooth or {}), **settings)
     except (AssertionError, TypeError, ValueError) as error:  # ours are of other kinds
         name = type(asked).__name__
-        raise SpecError(f"Captum's {name} refuses with {settings}: {error}") from error
+        raise SettingError(f"Captum's {name} refuses with {settings}: {error}") from error
     except RuntimeError as error:
         if "not have been used" not in str(error):
             raise
-        raise SpecError(
+        raise SettingError(
             f"the unit does not depend on the layer that Captum's {type(asked).__name__} was asked "
             "about; give one that comes before it"
         ) from error
@@ -154,7 +155,7 @@ def _attr() -> ModuleType:
     try:
         return importlib.import_module("captum.attr")
     except ImportError as error:
-        raise SpecError(
+        raise SettingError(
             "this method is Captum's, which is not installed: pip install 'phosphene[captum]'"
         ) from error
 
@@ -167,7 +168,7 @@ def _method(name: str) -> Any:
         if isinstance(kind, type) and hasattr(kind, "attribute")
     }
     if name not in methods:
-        raise SpecError(f"Captum has no method {name!r}; {nearest(name, methods)}")
+        raise SettingError(f"Captum has no method {name!r}; {nearest(name, methods)}")
     return methods[name]
 
 
@@ -175,12 +176,12 @@ def _module(network: Network, layer: str) -> nn.Module:
     """The module whose output a layer's values are."""
     site = network.layer(layer).site
     if site.call is not None:
-        raise SpecError(
+        raise SettingError(
             f"layer {site.name!r} is one of several calls of one module, which Captum cannot tell "
             "apart"
         )
     if site.keys or site.layout.kind not in {"maps", "vector"}:
-        raise SpecError(
+        raise SettingError(
             f"the values of layer {site.name!r} are a part of what its module gives back, or lie "
             "there otherwise than maps (tokens, channels last), which Captum cannot read; "
             "choose a layer that gives back maps"

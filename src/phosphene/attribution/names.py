@@ -11,7 +11,7 @@ from torch import Tensor
 
 from phosphene.attribution.from_captum import captum, check_settings
 from phosphene.attribution.gradients import METHODS, Attribution, Maps
-from phosphene.errors import SpecError, nearest
+from phosphene.errors import SettingError, nearest
 from phosphene.network import Network
 from phosphene.objectives import Term
 
@@ -31,7 +31,7 @@ def method(text: str) -> Attribution:
     Hyphens stand for spaces. Whatever chance there is in a method is the same each time.
 
     Raises:
-        SpecError: no such method or setting, with the nearest; Captum is not installed.
+        SettingError: no such method or setting, with the nearest; Captum is not installed.
 
     >>> method("guided").__name__
     'guided'
@@ -43,7 +43,7 @@ def method(text: str) -> Attribution:
         return partial(_captum, name, settings)
     known = _plain(text)
     if known not in METHODS:
-        raise SpecError(
+        raise SettingError(
             f"no attribution method {text!r}; {nearest(known, METHODS, listing=True)}. "
             "Captum's have names such as captum:Occlusion"
         )
@@ -77,7 +77,7 @@ def _call(text: str) -> tuple[str, dict[str, Any]]:
     except (SyntaxError, ValueError):
         call = None
     if call is None or not isinstance(call.func, ast.Name) or call.args:
-        raise SpecError(
+        raise SettingError(
             f"{text!r} cannot be read; expected a name of Captum's with settings, such as "
             'captum:LayerGradCam(layer="conv2")'
         )

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from phosphene.canvas.description import Description
 from phosphene.canvas.live import Canvas
 from phosphene.canvas.spectrum import Spectrum
-from phosphene.errors import ChannelError, InputError, SizeError, SpecError, reading
+from phosphene.errors import ChannelError, InputError, SettingError, SizeError, reading
 from phosphene.network import fingerprint, frozen
 from phosphene.streams import Streams
 
@@ -158,14 +158,14 @@ class Decoded(Description):
 
     @classmethod
     def from_json(cls, value: Any, decoder: Autoencoder | None = None) -> "Decoded":
-        """The inverse of `to_json`; raises `SpecError` when `decoder` is not the one it names."""
+        """The inverse of `to_json`; raises `SettingError` when it names another `decoder`."""
         with reading(value, cls.called):
             told = dict(value)
             kind, named = told.pop(cls.tag, None), told.get("decoder")
             if kind != cls.kind:
-                raise SpecError(f"{kind!r} is no {cls.kind} canvas; read it with Description")
+                raise SettingError(f"{kind!r} is no {cls.kind} canvas; read it with Description")
             if decoder is not None and named != decoder.fingerprint:
-                raise SpecError(
+                raise SettingError(
                     f"the canvas was drawn on by the decoder {named}; {decoder.fingerprint} was "
                     "given. Load the weights it had then"
                 )
@@ -175,7 +175,7 @@ class Decoded(Description):
     def read(cls, told: Mapping[str, Any]) -> "Decoded":
         """A canvas of the decoder that is among the fields; see `Value.read`."""
         if not isinstance(told.get("decoder"), Autoencoder):
-            raise SpecError(
+            raise SettingError(
                 "a decoded canvas needs its decoder; read it with Decoded.from_json(value, decoder)"
             )
         return super().read(told)

@@ -19,7 +19,7 @@ from phosphene.cli.output import (
     warn,
     write_new,
 )
-from phosphene.errors import SpecError
+from phosphene.errors import SettingError
 from phosphene.probes.question import Question
 from phosphene.results import Result, sheet
 from phosphene.study.asking import Kept, keep, put
@@ -56,7 +56,7 @@ def answer(
     """Put the question, keep the answer in an atlas, and tell it; also as a `graph`."""
     check_picture(out)
     if graph is not None and graph.suffix not in {".graphml", ".json"}:
-        raise SpecError(f"--graph {graph} is no graph file; end it in .graphml or .json")
+        raise SettingError(f"--graph {graph} is no graph file; end it in .graphml or .json")
     _ = subject.network  # whoever has to be asked for consent is asked before the bar
     if question.rests_on_data(subject):
         _ = subject.data

@@ -19,7 +19,7 @@ from phosphene.cli.following import tell_reading
 from phosphene.cli.output import say, warn
 from phosphene.cli.plausible import warn_implausible
 from phosphene.data import load_data, resize_of
-from phosphene.errors import SpecError
+from phosphene.errors import SettingError
 from phosphene.progress import follow
 from phosphene.study import CHANNELS, NEURONS, Settings, Study, build, decided
 from phosphene.study.consent import remember
@@ -95,7 +95,7 @@ def build_command(
     Every job is kept as it ends. Stopped and started again, the build goes on where it was.
     """
     if steps < 1:
-        raise SpecError(f"--steps {steps}: a picture is drawn in steps; at least 1 is needed")
+        raise SettingError(f"--steps {steps}: a picture is drawn in steps; at least 1 is needed")
     held = Description.from_json({"canvas": canvas})
     network = told.network(model, options.device(device))
     if alarm := untrained(model, network, told.weights):
@@ -136,7 +136,7 @@ def _data(model: str, weights: Path | None, given: str | None) -> str:
     """The data to study: what was given, else what the weights say they were trained on."""
     known = trained(weights or model)
     if given is None and (known is None or known.data is None):
-        raise SpecError("a study needs pictures: give --data digits, mnist:FOLDER, or a folder")
+        raise SettingError("a study needs pictures: give --data digits, mnist:FOLDER, or a folder")
     if given is not None:
         return given
     told = str(known.data if known else "")

@@ -12,7 +12,7 @@ from torch.utils.data import Dataset
 
 from phosphene.data import ArrayDataset, ImageDataset
 from phosphene.data.names import read_names
-from phosphene.errors import SpecError
+from phosphene.errors import SettingError
 from phosphene.network.loading.catalogue import DEFAULT
 from phosphene.probes.retraining import pictures_of
 from phosphene.probes.texts import numbers
@@ -32,9 +32,9 @@ def device(name: str) -> torch.device:
     if name == "auto":
         name = next((n for n in ("cuda", "mps") if there[n]), "cpu")
     if name not in there:
-        raise SpecError(f"no device {name!r}; choose one of {', '.join(DEVICES)}")
+        raise SettingError(f"no device {name!r}; choose one of {', '.join(DEVICES)}")
     if not there[name]:
-        raise SpecError(f"this machine has no {name} that PyTorch can use; try --device auto")
+        raise SettingError(f"this machine has no {name} that PyTorch can use; try --device auto")
     return torch.device(name)
 
 
@@ -70,7 +70,7 @@ def _bounds(text: str) -> tuple[float, float]:
     """The lowest and the highest value of an input."""
     found = numbers(text, "--range", "0,1 or 0,255")
     if len(found) != 2 or found[0] >= found[1]:
-        raise SpecError(
+        raise SettingError(
             f"--range {text!r} is not a lowest and a highest value, such as 0,1 or 0,255"
         )
     return found[0], found[1]
@@ -80,7 +80,7 @@ def task(name: str | None) -> Task | None:
     """A task by its name."""
     found = next((known for known in TASKS if known == name), None)
     if name is not None and found is None:
-        raise SpecError(f"--task {name!r}: choose one of {', '.join(TASKS)}")
+        raise SettingError(f"--task {name!r}: choose one of {', '.join(TASKS)}")
     return found
 
 
@@ -97,7 +97,9 @@ def shape(text: str) -> tuple[int, int, int]:
     """
     match = re.fullmatch(r"(\d+)x(\d+)x(\d+)", text)
     if match is None:
-        raise SpecError(f"--input {text!r} is not channels x height x width, for example 3x224x224")
+        raise SettingError(
+            f"--input {text!r} is not channels x height x width, for example 3x224x224"
+        )
     return int(match[1]), int(match[2]), int(match[3])
 
 
@@ -111,7 +113,7 @@ def size(text: str | None) -> tuple[int, int] | None:
         return None
     match = re.fullmatch(r"([1-9]\d*)(?:x([1-9]\d*))?", text)
     if match is None:
-        raise SpecError(f"--size {text!r} is not height x width, for example 128 or 160x224")
+        raise SettingError(f"--size {text!r} is not height x width, for example 128 or 160x224")
     return int(match[1]), int(match[2] or match[1])
 
 
@@ -144,5 +146,7 @@ def labels(text: str | None) -> tuple[str, ...]:
         if Path(text).is_file():
             return read_names(Path(text))
     if "," not in text:
-        raise SpecError(f"--labels {text!r} is no file; give a file or names separated by commas")
+        raise SettingError(
+            f"--labels {text!r} is no file; give a file or names separated by commas"
+        )
     return tuple(part.strip() for part in text.split(","))

@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from phosphene.errors import SpecError
+from phosphene.errors import SettingError
 
 console = Console()
 errors = Console(stderr=True)
@@ -56,7 +56,7 @@ def check_picture(path: Path | None) -> None:
     if path is None:
         return
     if path.suffix.lower() not in SUFFIXES:
-        raise SpecError(f"--out {path} is no picture file; end it in .png")
+        raise SettingError(f"--out {path} is no picture file; end it in .png")
     path.parent.mkdir(parents=True, exist_ok=True)
 
 

@@ -10,7 +10,7 @@ import typer
 from phosphene.cli import messages
 from phosphene.cli.arguments import Device, Seed
 from phosphene.cli.described import Described, describes
-from phosphene.errors import SpecError
+from phosphene.errors import SettingError
 from phosphene.probes.options import Option
 from phosphene.probes.question import HIDE, forms
 
@@ -152,7 +152,7 @@ def chosen(probe: str, option: Option, values: dict[str, Any], flagged: str | No
     """A layer that was given once, as an argument or by its flag."""
     given = [text for text in (values[option.name], flagged) if text is not None]
     if len(given) != 1:
-        raise SpecError(
+        raise SettingError(
             f"{probe} is about one layer; name it once: "
             f"phosphene probe {probe} ATLAS {given[0] if given else 'conv2'}"
         )

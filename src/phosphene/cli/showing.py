@@ -14,7 +14,7 @@ from phosphene.cli.arguments import Device
 from phosphene.cli.checking import tell_damage
 from phosphene.cli.described import Described, describes
 from phosphene.cli.output import check_picture, console, in_characters, in_format, say, write_new
-from phosphene.errors import SpecError, UnknownUnitError
+from phosphene.errors import SettingError, UnknownUnitError
 from phosphene.figures import layer_sheet, unit_sheet
 from phosphene.figures.site.folder import slug
 from phosphene.figures.views.atlas import AtlasView
@@ -70,7 +70,7 @@ def show(
         _looking(atlas, units, image, methods or (), model, trust, device, out, told)
         return
     if methods:
-        raise SpecError("--method says how to look at a picture; give --image cat.png too")
+        raise SettingError("--method says how to look at a picture; give --image cat.png too")
     for name in units:
         path = out or Path(f"{_as_file(name)}.png")
         if out is not None and len(units) > 1:

@@ -16,7 +16,7 @@ from phosphene.cli.answering import source
 from phosphene.cli.arguments import Device
 from phosphene.cli.described import Described, describes
 from phosphene.cli.output import console, say, warn
-from phosphene.errors import PhospheneError, SpecError
+from phosphene.errors import PhospheneError, SettingError
 from phosphene.figures.views.atlas import require_begun
 from phosphene.live.application import live_app
 from phosphene.live.exhibits import Exhibit, named
@@ -94,7 +94,7 @@ def _listening(host: str, port: int | None) -> socket.socket:
     """A socket at the port, or at any that is free where none was named.
 
     Raises:
-        SpecError: that port is taken, or this machine has no such address.
+        SettingError: that port is taken, or this machine has no such address.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     for tried in (PORT, 0) if port is None else (port,):
@@ -102,7 +102,7 @@ def _listening(host: str, port: int | None) -> socket.socket:
             return socket.create_server((host, tried), family=family)
         except OSError as error:
             failed = error
-    raise SpecError(
+    raise SettingError(
         f"cannot listen at {escape(host)}, port {port}: {failed.strerror or failed}; "
         "leave out --port for any that is free"
     )

@@ -6,7 +6,7 @@ from typing import Literal, get_args
 import numpy as np
 from PIL import Image
 
-from phosphene.errors import SpecError, UnreadableImageError
+from phosphene.errors import SettingError, UnreadableImageError
 
 Way = Literal["squash", "pad", "none"]
 
@@ -33,7 +33,7 @@ def resize_of(text: str | None) -> Resize | None:
         return way
     if text.isdecimal() and int(text) > 0:
         return int(text)
-    raise SpecError(
+    raise SettingError(
         f"--resize {text!r} is neither the length of the short side before a centre crop, "
         f"such as 256, nor one of {', '.join(WAYS)}"
     )

@@ -10,7 +10,7 @@ from torch.utils.data import Dataset
 from phosphene.data.folder import ImageFolder
 from phosphene.data.resize import Resize
 from phosphene.data.sources import SOURCES, Wanted, named
-from phosphene.errors import DataError, InputError, SpecError, nearest
+from phosphene.errors import DataError, InputError, SettingError, SpecError, nearest
 from phosphene.network import find_factory
 
 SPLIT_FOLDERS = {
@@ -39,7 +39,8 @@ def load_data(
     `resize` says how image files come to `size`, see `read_image`; other data has ways of its own.
 
     A split in `spec` goes before `split`. Raises `SpecError` for a text that names no data,
-    `InputError` without channels and size, and `DataError` for data that cannot be read.
+    `SettingError` for a way to size that other data has no use for, `InputError` without channels
+    and size, and `DataError` for data that cannot be read.
 
     >>> data = load_data("digits", channels=3, size=(32, 32))
     >>> data.name, tuple(data[0].picture.shape)
@@ -53,7 +54,7 @@ def load_data(
         )
     folder = bool(spec) and Path(spec).is_dir()
     if resize is not None and not folder:
-        raise SpecError(
+        raise SettingError(
             f"--resize {resize} is for folders of image files; {spec} brings its pictures to size "
             "by itself"
         )

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from phosphene.errors import SpecError, nearest
+from phosphene.errors import SettingError, nearest
 from phosphene.live.exhibits import Exhibit
 from phosphene.probes.options import Option
 from phosphene.probes.question import Question, forms, named
@@ -37,13 +37,13 @@ def asked(kind: str, options: Mapping[str, Any]) -> Question:
     """The question of a request, which names no file.
 
     Raises:
-        SpecError: there is no such question or option, or a value is none of its kind, or a file.
+        SettingError: no such question or option, or a value that is none of its kind, or a file.
     """
     known = forms()
     if kind not in known:
-        raise SpecError(f"no probe {kind!r:.80}; {nearest(kind, known, listing=True)}")
+        raise SettingError(f"no probe {kind!r:.80}; {nearest(kind, known, listing=True)}")
     if told := refused(known[kind]):
-        raise SpecError(told)
+        raise SettingError(told)
     fields = {field["name"]: Option.from_json(field) for field in known[kind]["fields"]}
     for name, value in options.items():
         if name in fields:
@@ -54,19 +54,21 @@ def asked(kind: str, options: Mapping[str, Any]) -> Question:
 def _require_no_file(option: Option, value: Any) -> None:
     several = value if isinstance(value, list) else [value]
     if any(isinstance(one, list | dict) or len(str(one)) > MOST_TEXT for one in several):
-        raise SpecError(f"{option.name}: expected text of at most {MOST_TEXT} characters, or lists")
+        raise SettingError(
+            f"{option.name}: expected text of at most {MOST_TEXT} characters, or lists"
+        )
     if value is None or value in ("", []):
         return
     if option.kind not in OPEN:
-        raise SpecError(f"{option.name}: files are named on the command line alone")
+        raise SettingError(f"{option.name}: files are named on the command line alone")
     if option.kind == "image" and not (
         isinstance(value, int | str)
         and (str(value) in option.choices or _NUMBER.fullmatch(str(value)))
     ):
         known = ", or ".join(["the number of a picture in the data", *option.choices])
-        raise SpecError(f"{option.name}: {str(value)!r:.80} is no picture here; give {known}")
+        raise SettingError(f"{option.name}: {str(value)!r:.80} is no picture here; give {known}")
     if option.kind in ("count", "number") and isinstance(value, int | float) and value > MOST:
-        raise SpecError(f"{option.name}: {value} is more than {MOST:,}")
+        raise SettingError(f"{option.name}: {value} is more than {MOST:,}")
 
 
 def asking_context(exhibit: Exhibit) -> dict[str, Any]:

@@ -181,7 +181,7 @@ def key_of(exhibit: Exhibit, question: Question) -> str:
     """The key of a question's answer in the atlas, as `keep` has it.
 
     Raises:
-        AtlasMismatchError, SpecError, DataError: it cannot be put to this exhibit.
+        AtlasMismatchError, SettingError, DataError: it cannot be put to this exhibit.
     """
     subject = exhibit.subject
     with Atlas.open(exhibit.path) as atlas:

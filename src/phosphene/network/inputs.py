@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from phosphene.errors import ChannelError, InputError, SpecError
+from phosphene.errors import ChannelError, InputError, SettingError
 from phosphene.values import Value
 from phosphene.words import literal
 
@@ -45,11 +45,11 @@ class Input(Value):
         """Turn single numbers into one per channel and refuse what cannot be an input."""
         if not (isinstance(self.size, tuple | list) and len(self.size) == 2):
             side = self.size if isinstance(self.size, int) else 28
-            raise SpecError(
+            raise SettingError(
                 f"{self.size!r} is no size; give (height, width), such as ({side}, {side})"
             )
         if self.channels < 1 or min(self.size) < 1:
-            raise SpecError(
+            raise SettingError(
                 f"an input of {self} pixels cannot be; channels and size are at least 1"
             )
         for field in ("mean", "std"):
@@ -58,16 +58,16 @@ class Input(Value):
             if len(values) == 1:
                 values *= self.channels
             if len(values) != self.channels:
-                raise SpecError(
+                raise SettingError(
                     f"{field} has {len(values)} numbers for {self.channels} channels; "
                     "give one, or one per channel"
                 )
             object.__setattr__(self, field, tuple(float(v) for v in values))
         numbers = (*self.mean, *self.std, *self.value_range)  # type: ignore[misc]
         if not all(map(isfinite, numbers)):
-            raise SpecError(f"{numbers} are its mean, std and range; all of them are finite")
+            raise SettingError(f"{numbers} are its mean, std and range; all of them are finite")
         if not all(self.std):  # type: ignore[arg-type]
-            raise SpecError(f"std {self.std} has a zero; a deviation is positive")
+            raise SettingError(f"std {self.std} has a zero; a deviation is positive")
         object.__setattr__(self, "size", (int(self.size[0]), int(self.size[1])))
         object.__setattr__(self, "order", _order(self.order, self.channels))
 
@@ -162,11 +162,13 @@ def _order(order: str | tuple[int, ...], channels: int) -> tuple[int, ...]:
     if isinstance(order, str):
         named = {"": (), "rgb": (0, 1, 2), "bgr": (2, 1, 0)}.get(order.lower())
         if named is None:
-            raise SpecError(f"order {order!r} is neither 'rgb' nor 'bgr', nor numbers of channels")
+            raise SettingError(
+                f"order {order!r} is neither 'rgb' nor 'bgr', nor numbers of channels"
+            )
         order = named
     order = tuple(int(c) for c in order)
     if order and sorted(order) != list(range(channels)):
-        raise SpecError(
+        raise SettingError(
             f"order {order} is no order of {channels} channels; each of 0 to {channels - 1} once"
         )
     return () if order == tuple(range(channels)) else order

@@ -13,7 +13,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from phosphene.errors import SpecError, UnknownLayerError, nearest
+from phosphene.errors import SettingError, UnknownLayerError, nearest
 from phosphene.network.discovery.layers import Layer
 from phosphene.network.layouts import Grid, copied, unit_axis
 from phosphene.network.sites import Site
@@ -27,7 +27,7 @@ class Lens(Value):
     Directions are taken as they are long. `name` stands in the brackets of the layer's address.
 
     Raises:
-        SpecError: a name with brackets or colons; rows of unequal length, of zeros, not finite.
+        SettingError: a name with brackets or colons; rows of unequal length, of zeros, not finite.
     """
 
     name: str
@@ -38,15 +38,15 @@ class Lens(Value):
     def __post_init__(self) -> None:
         """Refuse what makes no layer."""
         if not self.name or set(self.name) & set("[]:@"):
-            raise SpecError(f"{self.name!r} names no lens; a name such as pca, without []:@")
+            raise SettingError(f"{self.name!r} names no lens; a name such as pca, without []:@")
         lengths = {len(row) for row in self.directions}
         if len(lengths) != 1 or 0 in lengths:
-            raise SpecError(
+            raise SettingError(
                 f"the directions of lens {self.name!r} have {sorted(lengths)} numbers; give a row "
                 "for each, as long as the layer has units"
             )
         if not (self.matrix.isfinite().all() and self.matrix.any(1).all()):
-            raise SpecError(f"a direction of lens {self.name!r} is all zeros or not finite")
+            raise SettingError(f"a direction of lens {self.name!r} is all zeros or not finite")
 
     @classmethod
     def along(cls, name: str, of: str, directions: Float[Tensor, "k c"]) -> "Lens":
@@ -85,7 +85,7 @@ class Lens(Value):
 
         Raises:
             UnknownLayerError: the layer it is of is missing, with the nearest.
-            SpecError: it does not fit, or is there already.
+            SettingError: it does not fit, or is there already.
         """
         base = layers.get(self.of)
         if base is None:
@@ -93,11 +93,11 @@ class Lens(Value):
                 f"there is no layer {self.of!r} for lens {self.name!r}; {nearest(self.of, layers)}"
             )
         if self.address in layers:
-            raise SpecError(
+            raise SettingError(
                 f"there is a layer {self.address!r} already; give the lens another name"
             )
         if base.units != self.matrix.shape[1]:
-            raise SpecError(
+            raise SettingError(
                 f"directions of {self.matrix.shape[1]} numbers were given for layer {self.of!r}, "
                 f"which has {base.units} units"
             )

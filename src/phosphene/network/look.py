@@ -43,7 +43,7 @@ def look_at(
     Raises:
         NetworkError: it does not run on its own size, has no layer, or is no function of a picture.
         WeightsError: what it gives back is infinite, as buffers of it are.
-        SpecError, UnknownLayerError: `output` or `task` do not fit it.
+        SettingError, UnknownLayerError: `output` or `task` do not fit it.
     """
     with torch.inference_mode(False), frozen(module), steady(module):
         pictures = trial_pictures(input.shape).to(place_of(module))

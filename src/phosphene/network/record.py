@@ -130,7 +130,7 @@ class Network(Outputs, Onward):
 
         Raises:
             UnknownLayerError: no layer `of`, with the nearest.
-            SpecError: the directions don't fit the layer, or it has a lens of that name.
+            SettingError: the directions don't fit the layer, or it has a lens of that name.
 
         >>> network = Network(nn.Conv2d(1, 4, 3), Input(1, (8, 8))).with_lens(
         ...     "sums", of="output", directions=torch.ones(2, 4)

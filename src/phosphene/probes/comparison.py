@@ -11,7 +11,7 @@ from torch.utils.data import Dataset
 
 from phosphene.canvas import Spectrum
 from phosphene.data import batches
-from phosphene.errors import DataError, NetworkError, SpecError
+from phosphene.errors import DataError, NetworkError, SettingError
 from phosphene.maximize import Recipe
 from phosphene.network import Network
 from phosphene.probes import options, retraining
@@ -173,7 +173,7 @@ class Varying(Question):
     def networks(self, subject: Subject) -> dict[str, Network]:
         """The network itself and its variants, which are trained where they are not there."""
         if not self.variant:
-            raise SpecError(
+            raise SettingError(
                 "no variant was given; give --variant 'widths=8,18 dense=64', or several"
             )
         told = self.train_on, self.network, self.folder, self.training_steps, self.learning_rate
@@ -192,6 +192,8 @@ def _assignments(text: str) -> dict[str, str | None]:
     for part in text.split():
         name, equals, value = part.partition("=")
         if not equals or not value:
-            raise SpecError(f"--variant {text!r} is not name=value, such as 'widths=8,18 dense=64'")
+            raise SettingError(
+                f"--variant {text!r} is not name=value, such as 'widths=8,18 dense=64'"
+            )
         found[name] = value
     return found

@@ -100,7 +100,7 @@ def misread(
 
     Raises:
         NetworkError: the network does not classify.
-        SpecError: a span that is no such text.
+        SettingError: a span that is no such text.
         DataError: a span outside the data, or one without any labelled picture; a label that the
             network has no class for.
 

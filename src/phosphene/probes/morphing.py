@@ -14,7 +14,7 @@ from torch.utils.data import Dataset
 from phosphene.canvas import Pixels
 from phosphene.data import batches
 from phosphene.data.dataset import length
-from phosphene.errors import InputError, NetworkError, SpecError
+from phosphene.errors import InputError, NetworkError, SettingError
 from phosphene.maximize import Optimizer, ascend
 from phosphene.network import Network
 from phosphene.objectives import LogProbability
@@ -298,7 +298,9 @@ class Morphing(Question):
         if self.origin is None:
             return self.image or "0"
         if self.image is not None:
-            raise SpecError(f"--from {self.origin} finds a picture; leave out --image {self.image}")
+            raise SettingError(
+                f"--from {self.origin} finds a picture; leave out --image {self.image}"
+            )
         return str(subject.first_of(self.origin))
 
     def _targets(self, subject: Subject) -> tuple[int, ...]:

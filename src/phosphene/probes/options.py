@@ -6,7 +6,7 @@ from dataclasses import MISSING, dataclass, field
 from pathlib import PurePath
 from typing import Any, Literal
 
-from phosphene.errors import SpecError, nearest
+from phosphene.errors import SettingError, nearest
 from phosphene.words import literal, printable
 
 Kind = Literal[
@@ -46,13 +46,13 @@ class Option:
         return self.kind in MANY
 
     def cleaned(self, value: Any) -> Any:
-        """`value` as the question keeps it, a plain text or number; `SpecError` where it is none.
+        """`value` as a question keeps it, a plain text or number; `SettingError` where it is none.
 
         Units, paths and numbers of classes become texts, and lists of them one text with commas.
         """
         if value is None or (self.many and not value):
             if self.required:
-                raise SpecError(f"{self.flag} is missing: {self.help[0].lower()}{self.help[1:]}")
+                raise SettingError(f"{self.flag} is missing: {self.help[0].lower()}{self.help[1:]}")
             return self.default
         if self.kind == "switch":
             return bool(value)
@@ -67,15 +67,15 @@ class Option:
         text = ",".join(map(str, value)) if listed else str(value)
         if self.kind == "choice" and text not in self.choices:
             told = self.unknown.format(name=self.name, value=text)
-            raise SpecError(f"{told}; {nearest(text, self.choices)}")
+            raise SettingError(f"{told}; {nearest(text, self.choices)}")
         return text
 
     def _number(self, value: Any) -> int | float:
         whole = self.kind == "count"
         if not isinstance(value, int | float) or (whole and value != int(value)):
-            raise SpecError(f"{self.flag} {printable(value)!r} is no {'whole ' * whole}number")
+            raise SettingError(f"{self.flag} {printable(value)!r} is no {'whole ' * whole}number")
         if not math.isfinite(value) or (self.least is not None and value < self.least):
-            raise SpecError(
+            raise SettingError(
                 f"{self.flag} {literal(value)}: expected at least {literal(self.least or 0)}"
             )
         return int(value) if whole else float(value)

@@ -17,7 +17,7 @@ from dataclasses import MISSING, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
-from phosphene.errors import SpecError, nearest
+from phosphene.errors import SettingError, nearest
 from phosphene.probes.options import Option, plain
 from phosphene.results import Result
 
@@ -59,7 +59,7 @@ class Question(ABC):
         _KNOWN[name] = cls
 
     def __post_init__(self) -> None:
-        """Bring what was given into the form of its option; raises `SpecError` where it is none."""
+        """Bring what was given into the form of its option; `SettingError` where it is none."""
         for each in self.options():
             object.__setattr__(self, each.name, each.cleaned(getattr(self, each.name)))
 
@@ -68,12 +68,14 @@ class Question(ABC):
         """The question with these options, in any form that an option takes.
 
         Raises:
-            SpecError: there is no such option, one is missing, or a value is none of its kind.
+            SettingError: there is no such option, one is missing, or a value is none of its kind.
         """
         known = {each.name: each for each in cls.options()}
         for given in values:
             if given not in known:
-                raise SpecError(f"probe {cls.name}: no option {given!r}; {nearest(given, known)}")
+                raise SettingError(
+                    f"probe {cls.name}: no option {given!r}; {nearest(given, known)}"
+                )
         missing = {name: None for name, each in known.items() if each.required}
         found = {name: known[name].cleaned(value) for name, value in (missing | values).items()}
         return cls(**found)
@@ -147,7 +149,7 @@ class Question(ABC):
 
     @staticmethod
     def from_json(value: Mapping[str, Any]) -> "Question":
-        """The inverse of `to_json`; raises `SpecError` for what is no question."""
+        """The inverse of `to_json`; raises `SettingError` for what is no question."""
         return named(str(value.get("probe")), **{k: v for k, v in value.items() if k != "probe"})
 
 
@@ -180,10 +182,10 @@ def forms_text() -> str:
 
 
 def named(name: str, **options: Any) -> Question:
-    """The question called `name` with these options; raises `SpecError` with the nearest."""
+    """The question called `name` with these options; raises `SettingError` with the nearest."""
     known = questions()
     if name not in known:
-        raise SpecError(f"no probe {name!r}; {nearest(name, known, listing=True)}")
+        raise SettingError(f"no probe {name!r}; {nearest(name, known, listing=True)}")
     return known[name].of(**options)
 
 

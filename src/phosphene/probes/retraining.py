@@ -9,7 +9,7 @@ from typing import Any
 from torch.utils.data import Dataset
 
 from phosphene.data import ArrayDataset, ImageDataset, load_data
-from phosphene.errors import SpecError, nearest
+from phosphene.errors import SettingError, nearest
 from phosphene.network import Network
 from phosphene.probes import options
 from phosphene.probes.subject import Subject
@@ -103,28 +103,30 @@ def decoder(
 
 
 def required(data: str | None) -> str:
-    """The name of data to train on; raises `SpecError` where none was given."""
+    """The name of data to train on; raises `SettingError` where none was given."""
     if data is None:
-        raise SpecError("training needs pictures: give --train digits, mnist:FOLDER or a folder")
+        raise SettingError("training needs pictures: give --train digits, mnist:FOLDER or a folder")
     return data
 
 
 def article_called(name: str) -> Article:
-    """The article whose network has that name; raises `SpecError` with the nearest."""
+    """The article whose network has that name; raises `SettingError` with the nearest."""
     if name not in ARTICLES:
-        raise SpecError(f"no network {name!r}; {nearest(name, ARTICLES, listing=True)}")
+        raise SettingError(f"no network {name!r}; {nearest(name, ARTICLES, listing=True)}")
     return ARTICLES[name]
 
 
 def pictures_of(dataset: Dataset[Any], names: str | None, article: Article) -> ImageDataset:
     """Pictures of the classes that are named, else of the article's, else of all there are."""
     if not isinstance(dataset, ImageDataset) or not dataset.classes:
-        raise SpecError("training needs data with classes: one folder for each, or digits or MNIST")
+        raise SettingError(
+            "training needs data with classes: one folder for each, or digits or MNIST"
+        )
     chosen = tuple(names.split(",")) if names else article.classes
     if chosen == dataset.classes or (not names and not set(chosen) <= set(dataset.classes)):
         return dataset
     if not isinstance(dataset, ArrayDataset):
-        raise SpecError(f"--classes {','.join(chosen)} of a folder: leave out the other folders")
+        raise SettingError(f"--classes {','.join(chosen)} of a folder: leave out the other folders")
     return dataset.subset(chosen)
 
 
@@ -135,7 +137,7 @@ def factory_settings(factory: Callable[..., Any], **given: str | None) -> dict[s
         if text is None:
             continue
         if name not in known:
-            raise SpecError(f"--{name} does not go with {factory.__name__}, which has none")
+            raise SettingError(f"--{name} does not go with {factory.__name__}, which has none")
         counts = tuple(int(number) for number in numbers(text, f"--{name}", "16,36"))
         settings[name] = counts[0] if isinstance(known[name].default, int) else counts
     return settings

@@ -10,7 +10,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from phosphene.data import Batch
-from phosphene.errors import DataError, SpecError
+from phosphene.errors import DataError, SettingError
 from phosphene.network import Network
 from phosphene.probes import options
 from phosphene.probes.moves import Family, Fill, rotations, scalings, shifts
@@ -295,10 +295,10 @@ class Moving(Question):
 
     def _picture(self, subject: Subject) -> tuple[Tensor, int]:
         if self.part is not None:
-            raise SpecError(f"--slice {self.part} is about the data; leave it out with --image")
+            raise SettingError(f"--slice {self.part} is about the data; leave it out with --image")
         picture, known = subject.picture(str(self.image))
         chosen = subject.classes(self.label)
         label = chosen[0] if chosen else known
         if label is None:
-            raise SpecError(f"the class of {self.image} is not known; give it with --label")
+            raise SettingError(f"the class of {self.image} is not known; give it with --label")
         return picture, label

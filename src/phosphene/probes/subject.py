@@ -16,7 +16,7 @@ from phosphene.canvas import Spectrum
 from phosphene.data import Batch, Example, Resize, batches, read, read_image
 from phosphene.data.dataset import length
 from phosphene.data.ground import border
-from phosphene.errors import DataError, SpecError
+from phosphene.errors import DataError, SettingError
 from phosphene.network import Network, load_weights
 from phosphene.probes.texts import file_hash, span
 from phosphene.progress import tell
@@ -48,7 +48,7 @@ class Subject(ABC):
     @property
     @abstractmethod
     def data(self) -> Dataset[Any]:
-        """The pictures asked about; raises `SpecError` where there are none."""
+        """The pictures asked about; raises `SettingError` where there are none."""
 
     @property
     @abstractmethod
@@ -180,7 +180,9 @@ class InMemory(Subject):
     def data(self) -> Dataset[Any]:
         """The pictures asked about."""
         if self._data is None:
-            raise SpecError("this probe needs pictures; give data=digits('test'), or any dataset")
+            raise SettingError(
+                "this probe needs pictures; give data=digits('test'), or any dataset"
+            )
         return self._data
 
     @property

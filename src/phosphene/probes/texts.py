@@ -4,7 +4,7 @@ import hashlib
 import re
 from pathlib import Path
 
-from phosphene.errors import DataError, SpecError
+from phosphene.errors import DataError, SettingError
 
 
 def span(text: str | None, count: int) -> range:
@@ -17,7 +17,7 @@ def span(text: str | None, count: int) -> range:
         return range(count)
     match = re.fullmatch(r"(\d*):(\d*)", text) if isinstance(text, str) else None
     if match is None:
-        raise SpecError(f"slice {text!r} is not from:to, such as 0:200")
+        raise SettingError(f"slice {text!r} is not from:to, such as 0:200")
     return range(int(match[1] or 0), min(count, int(match[2] or count)))
 
 
@@ -33,4 +33,6 @@ def numbers(text: str, option: str, example: str = "0.485,0.456") -> tuple[float
     try:
         return tuple(float(part) for part in text.split(","))
     except ValueError:
-        raise SpecError(f"{option} {text!r} is not a list of numbers such as {example}") from None
+        raise SettingError(
+            f"{option} {text!r} is not a list of numbers such as {example}"
+        ) from None

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from phosphene.canvas import Spectrum
 from phosphene.data import Batch, batches
-from phosphene.errors import InputError, NetworkError, SpecError
+from phosphene.errors import InputError, NetworkError, SettingError
 from phosphene.maximize import Optimizer, Recipe, batch_size, draw
 from phosphene.network import Network
 from phosphene.probes import options, retraining
@@ -236,7 +236,7 @@ class Transferring(Question):
         def made(network: Network) -> tuple[Tensor, Sequence[int]]:
             pictures, targets = maker(network)
             if not len(pictures):
-                raise SpecError(
+                raise SettingError(
                     f"none of the pictures made for {network.name} reached p = {self.confidence}; "
                     "give a lower --confidence, or train longer"
                 )
@@ -252,7 +252,7 @@ class Transferring(Question):
         others = [subject.named(weights) for weights in self.also]
         others += [trainer.trained(subject, s, f"{self.network}-seed{s}") for s in seeds]
         if not others:
-            raise SpecError(
+            raise SettingError(
                 "transfer needs other networks: give --also WEIGHTS, or --seeds 5 --train DATA"
             )
         return others

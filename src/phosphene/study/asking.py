@@ -67,7 +67,7 @@ def ask(
     `ask(network, "fool", towards="3,7")`.
 
     Raises:
-        SpecError: no such question or option; there is no such atlas or network.
+        SettingError: no such question or option; there is no such atlas or network.
         ConsentError: the atlas names code that nobody trusted.
         AtlasMismatchError: `data` or weights of another network than the atlas is about.
     """

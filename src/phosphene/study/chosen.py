@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 
-from phosphene.errors import SpecError, UnknownLayerError, UnknownUnitError, nearest
+from phosphene.errors import SettingError, UnknownLayerError, UnknownUnitError, nearest
 from phosphene.network import Layer
 
 _CHOICE = re.compile(r"(?P<layer>.+):(?P<first>\d+)(?:-(?P<last>\d+))?")
@@ -19,7 +19,7 @@ def choose_units(layers: Sequence[Layer], choices: Sequence[str]) -> Mapping[str
     the layer does where the layer is wild.
 
     Raises:
-        SpecError: a text that is no such choice.
+        SettingError: a text that is no such choice.
         UnknownLayerError: none of `layers` has that name, with the nearest.
         UnknownUnitError: the layer has no such unit.
     """
@@ -56,11 +56,13 @@ def matches(name: str, pattern: str) -> bool:
 def _parsed(choice: str) -> tuple[str, int, int]:
     match = _CHOICE.fullmatch(choice.strip())
     if match is None:
-        raise SpecError(
+        raise SettingError(
             f"{choice!r} chooses no units; write layer:unit or layer:first-last, "
             "such as conv2:17 or conv2:0-9"
         )
     first, last = int(match["first"]), int(match["last"] or match["first"])
     if last < first:
-        raise SpecError(f"{choice!r} ends before it begins; write {match['layer']}:{last}-{first}")
+        raise SettingError(
+            f"{choice!r} ends before it begins; write {match['layer']}:{last}-{first}"
+        )
     return match["layer"], first, last

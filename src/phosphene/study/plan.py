@@ -10,7 +10,7 @@ from torch.utils.data import Dataset
 from phosphene.circuits.general import K
 from phosphene.data import fingerprint
 from phosphene.data.dataset import length
-from phosphene.errors import SpecError, UnknownLayerError, nearest
+from phosphene.errors import SettingError, UnknownLayerError, nearest
 from phosphene.maximize import Recipe, batch_size
 from phosphene.network import Layer, Network
 from phosphene.study.chosen import choose_units, matches
@@ -47,7 +47,7 @@ class Settings(Value):
     edges: int = K
 
     def __post_init__(self) -> None:
-        """Refuse to keep no examples, and counts below zero; raises `SpecError`.
+        """Refuse to keep no examples, and counts below zero; raises `SettingError`.
 
         One layer, and one choice of units, may be given as it is.
         """
@@ -55,13 +55,15 @@ class Settings(Value):
             if isinstance(one := getattr(self, name), str):
                 object.__setattr__(self, name, (one,))
         if self.workers < 0:
-            raise SpecError(f"{self.workers} workers; expected 0, to read in this process, or more")
+            raise SettingError(
+                f"{self.workers} workers; expected 0, to read in this process, or more"
+            )
         if self.edges < 0:
-            raise SpecError(
+            raise SettingError(
                 f"{self.edges} edges of each unit; expected 0, to measure none, or more"
             )
         if self.examples < 1 or self.batch < 1:
-            raise SpecError(
+            raise SettingError(
                 f"{self.examples} examples in batches of {self.batch}; both are at least 1"
             )
 

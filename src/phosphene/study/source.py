@@ -15,7 +15,7 @@ from torch.utils.data import Dataset
 
 from phosphene.atlas import Atlas
 from phosphene.data import Resize, load_data, resize_of
-from phosphene.errors import SpecError, TruncatedAtlasError
+from phosphene.errors import SettingError, SpecError, TruncatedAtlasError
 from phosphene.network import Input, Lens, Network
 from phosphene.network.loading.catalogue import DEFAULT
 from phosphene.probes.subject import Subject
@@ -135,7 +135,9 @@ class Source(Subject):
     def data(self) -> Dataset[Any]:
         """The pictures asked about."""
         if not self.has_data:
-            raise SpecError("this probe needs pictures; give --data digits, mnist:FOLDER, a folder")
+            raise SettingError(
+                "this probe needs pictures; give --data digits, mnist:FOLDER, a folder"
+            )
         recorded = self.known.get("source", {}).get("data") == self.source["data"]
         named = found_data(self.source["data"], self.atlas if recorded else None, self.source)
         self._permit("data", named)

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import torch
 from torch import nn
 
-from phosphene.errors import SpecError, nearest
+from phosphene.errors import SettingError, nearest
 from phosphene.transforms import RandomAffine
 from phosphene.values import Value
 
@@ -27,7 +27,7 @@ class Training(Value):
 
     `epochs`, where given, takes the place of `steps`. `arguments` are the optimiser's others, by
     name; `decay` multiplies the learning rate after every epoch; `augment` changes every picture
-    anew at each step. Raises `SpecError` for an optimiser or an argument that is none, with the
+    anew at each step. Raises `SettingError` for an optimiser or an argument that is none, with the
     nearest names.
 
     >>> recipe = Training("Adadelta", 1.0, batch=100, epochs=8, arguments={"rho": 0.95})
@@ -50,13 +50,13 @@ class Training(Value):
     def __post_init__(self) -> None:
         """Refuse names that are no optimiser's."""
         if self.optimizer not in _OPTIMIZERS:
-            raise SpecError(
+            raise SettingError(
                 f"no optimiser {self.optimizer!r}; {nearest(self.optimizer, _OPTIMIZERS)}"
             )
         known = list(signature(_OPTIMIZERS[self.optimizer]).parameters)[2:]  # past params and lr
         for name in self.arguments:
             if name not in known:
-                raise SpecError(
+                raise SettingError(
                     f"{self.optimizer} has no argument {name!r}; {nearest(name, known)}"
                 )
 

@@ -14,7 +14,7 @@ from torch.utils.data import Dataset
 
 from phosphene.canvas import Autoencoder
 from phosphene.data.dataset import length
-from phosphene.errors import SizeError, SpecError
+from phosphene.errors import SettingError, SizeError
 from phosphene.streams import derived
 from phosphene.training import Training
 from phosphene.training.feed import Feed
@@ -32,7 +32,7 @@ class VariationalAutoencoder(Autoencoder):
     The encoder gives mean and log-variance of each code; `encode` gives the mean.
 
     Raises:
-        SpecError: no codes at all, or no widths.
+        SettingError: no codes at all, or no widths.
 
     *Source:* Kingma & Welling 2013, "Auto-Encoding Variational Bayes" (arXiv 1312.6114), whose
     networks are dense; Odena et al. 2016, "Deconvolution and Checkerboard Artifacts", Distill.
@@ -47,7 +47,9 @@ class VariationalAutoencoder(Autoencoder):
         self, shape: tuple[int, int, int], codes: int = 16, widths: Sequence[int] = (32, 64)
     ) -> None:
         if codes < 1 or not widths:
-            raise SpecError(f"{codes} codes after widths {widths}; expected at least one of each")
+            raise SettingError(
+                f"{codes} codes after widths {widths}; expected at least one of each"
+            )
         super().__init__(shape, codes)
         sizes = [shape[1:]]
         for _ in widths:

@@ -38,7 +38,7 @@ def bruner(
     """Convolutions of 5x5 'same' with ReLU and max-pooling by 2, dense layers, dropout, logits.
 
     Raises:
-        SpecError: more poolings than the picture has halvings.
+        SettingError: more poolings than the picture has halvings.
 
     *Source:* Bruner, "Interpretability of neural networks", after TensorFlow's "Deep MNIST for
     experts": dropout keeps half; weights start normal with deviation 0.1, cut off at two

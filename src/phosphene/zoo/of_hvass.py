@@ -19,7 +19,7 @@ def hvass(
     hidden dense layers `fc1`, …; the last dense layer gives the logits.
 
     Raises:
-        SpecError: more poolings than the picture has halvings.
+        SettingError: more poolings than the picture has halvings.
 
     *Source:* Magnus Erik Hvass Pedersen, TensorFlow Tutorial 13-B, "Visual Analysis (MNIST)".
     Weights start Glorot-uniform and biases at zero, as `tf.layers` has them.

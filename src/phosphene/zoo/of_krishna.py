@@ -19,7 +19,7 @@ def krishna(
     The last layer gives logits; the article's softmax is taken by the loss and by `Network`.
 
     Raises:
-        SpecError: nothing is left of the picture before the last pooling.
+        SettingError: nothing is left of the picture before the last pooling.
 
     *Source:* Krishna, "What does your neural network really look for?" (2016). Weights start
     Glorot-uniform with ReLU gain √2, biases at zero.

@@ -14,7 +14,7 @@ from PIL import Image
 from torch import Tensor
 
 from phosphene.data import ArrayDataset, read_image
-from phosphene.errors import SpecError, nearest
+from phosphene.errors import SettingError, SpecError, nearest
 from phosphene.network import Input, Network
 from phosphene.training import seeded
 from phosphene.words import plural
@@ -73,11 +73,12 @@ def pictured(name: str, size: tuple[int, int]) -> Float[Tensor, "3 h w"]:
     """One of the photographs as a whole, by the name of its file, as a network is shown it.
 
     Raises:
-        SpecError: there is none of that name, with the nearest; or its package is not installed.
+        SettingError: there is none of that name, with the nearest.
+        SpecError: its package is not installed.
     """
     paths = {path.stem: path for path in _photographs()}
     if name not in paths:
-        raise SpecError(f"no photograph {name!r}; {nearest(name, paths)}")
+        raise SettingError(f"no photograph {name!r}; {nearest(name, paths)}")
     return read_image(paths[name], 3, size)
 
 

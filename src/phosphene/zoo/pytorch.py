@@ -4,7 +4,7 @@ from collections import OrderedDict
 
 from torch import nn
 
-from phosphene.errors import SpecError
+from phosphene.errors import SettingError
 
 
 def pytorch_example(
@@ -19,7 +19,7 @@ def pytorch_example(
     state_dict of either fits the other. The output is log p.
 
     Raises:
-        SpecError: a picture smaller than 6 x 6.
+        SettingError: a picture smaller than 6 x 6.
 
     *Source:* `mnist/main.py` of the repository pytorch/examples; PyTorch's own initialisation.
 
@@ -28,7 +28,7 @@ def pytorch_example(
     """
     channels, height, width = shape
     if min(height, width) < 6:
-        raise SpecError(
+        raise SettingError(
             f"two convolutions of 3x3 and a pooling by 2 leave nothing of a picture of "
             f"{height} x {width}; give at least 6 x 6"
         )

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 
 from torch import Tensor, nn
 
-from phosphene.errors import SpecError
+from phosphene.errors import SettingError
 
 KERNEL = 5
 
@@ -25,7 +25,7 @@ def stack(
     dense layers. `dropout` is the chance with which a feature is left out before the logits.
 
     Raises:
-        SpecError: nothing is left of the picture before the last pooling.
+        SettingError: nothing is left of the picture before the last pooling.
     """
     channels, height, width = shape
     layers: OrderedDict[str, nn.Module] = OrderedDict()
@@ -37,7 +37,7 @@ def stack(
         channels, height, width = out, (height - lost) // 2, (width - lost) // 2
         if min(height, width) < 1:
             unpadded = f"{len(widths)} unpadded convolutions of {KERNEL} x {KERNEL} and "
-            raise SpecError(
+            raise SettingError(
                 f"{unpadded if lost else ''}{len(widths)} poolings by 2 leave nothing of a picture "
                 f"of {shape[1]} x {shape[2]}; give fewer convolutions or a larger picture"
             )

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from safetensors import SafetensorError, safe_open
 
-from phosphene.errors import SpecError, WeightsError, nearest
+from phosphene.errors import SettingError, WeightsError, nearest
 from phosphene.network import Input, Network, load_weights
 from phosphene.training.checkpoint import ABOUT, told
 from phosphene.values import Value
@@ -50,5 +50,5 @@ def read_trained(path: str | Path) -> Trained | None:
     try:
         with safe_open(path, framework="pt") as file:
             return Trained.from_json(told(file.metadata() or {})[ABOUT])
-    except (SafetensorError, OSError, LookupError, ValueError, SpecError):
+    except (SafetensorError, OSError, LookupError, ValueError, SettingError):
         return None  # another's file, or one from before files knew

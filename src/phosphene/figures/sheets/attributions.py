@@ -60,7 +60,7 @@ def attributions_sheet(
         UnknownLayerError, UnknownUnitError: with the nearest names.
         InputError, ChannelError, SizeError: the picture does not fit, or a survey without `data`.
         AtlasError: the atlas does not keep the layer.
-        SpecError: no such method.
+        SettingError: no such method.
 
     *Source:* Cogswell 2016, "How do you recognize this cat?"; Zeiler & Fergus 2013, fig. 2.
     """

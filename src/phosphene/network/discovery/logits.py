@@ -14,7 +14,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from phosphene.errors import SpecError, UnknownLayerError, nearest
+from phosphene.errors import SettingError, UnknownLayerError, nearest
 from phosphene.network.discovery.layers import Discovery, Layer
 from phosphene.network.layouts import TWO_SHARES, TWO_SIDED
 from phosphene.network.sites import OUTPUT, Key, tensors
@@ -127,11 +127,11 @@ def read_output(
     The reading of a `binary` output is of its one score; see `two_sided`.
 
     Raises:
-        SpecError: no such task, or one that does not go with the number of outputs.
+        SettingError: no such task, or one that does not go with the number of outputs.
         UnknownLayerError: no such output, with the nearest names.
     """
     if task is not None and task not in TASKS:
-        raise SpecError(f"no task {task!r}; choose one of {', '.join(TASKS)}")
+        raise SettingError(f"no task {task!r}; choose one of {', '.join(TASKS)}")
     if task == "none":
         return Unread("was said to give back no classes (task 'none')")
     if output is not None:
@@ -176,7 +176,7 @@ def _named(found: Discovery, output: str) -> str:
     for name in (output, f"{OUTPUT}[{output}]"):
         if name in found.layers:
             if len(found.layers[name].shape) != 1:
-                raise SpecError(
+                raise SettingError(
                     f"output {output!r} has the shape {found.layers[name].shape} for each picture; "
                     "class scores are a vector"
                 )
@@ -243,12 +243,12 @@ def _read(
 
 def _check_units(task: Task, end: str, units: int) -> None:
     if task == "softmax" and units == 1:
-        raise SpecError(
+        raise SettingError(
             f"task 'softmax' for the one output of {end}, whose softmax is always 1; "
             "say 'binary' for one of two classes, 'sigmoid' for one label"
         )
     if task == "binary" and units != 1:
-        raise SpecError(
+        raise SettingError(
             f"task 'binary' for the {units} outputs of {end}; it is for one score that tells two "
             "classes apart. Say 'softmax' for one class of several, 'sigmoid' for labels"
         )
