@@ -25,6 +25,13 @@ def test_a_network_shows_its_layers_and_a_survey_what_it_saw() -> None:
     assert "<td>1</td><td>2</td><td>1</td><td>9</td>" in survey._repr_html_()
 
 
+def test_data_say_what_they_are() -> None:
+    dark = torch.zeros(2, 1, 4, 4, dtype=torch.uint8)
+    pair = ArrayDataset(dark, torch.tensor([0, 1]), name="pair", classes=["dark", "light"])
+    assert repr(pair) == "<ArrayDataset pair: 2 pictures of 2 classes>"
+    assert repr(ArrayDataset(dark[:1], name="one")) == "<ArrayDataset one: 1 picture>"
+
+
 def test_an_atlas_shows_its_findings(tmp_path: Path) -> None:
     with Atlas.build(tmp_path / "a.atlas") as atlas, atlas.job("k", "kind", "title") as job:
         job.add(Finding(0, "dead", "40 < 50 never fire", {}))

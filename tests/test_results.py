@@ -4,6 +4,7 @@ import io
 import json
 from collections.abc import Callable
 from functools import wraps
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from cells import some
 from phosphene import Input, Network, PhospheneError, results, sheet
 from phosphene.circuits import circuit, edges, measure, parts, wholes, why
 from phosphene.data import ArrayDataset, Batch
+from phosphene.errors import SettingError
 from phosphene.maximize import Recipe, draw
 from phosphene.probes import (
     FlipRates,
@@ -114,6 +116,14 @@ def test_an_answer_tells_itself_in_words_json_and_a_picture(
     (figure,) = drawn
     assert np.array_equal(np.asarray(image), np.asarray(figure))
     assert (image.width // 2, image.height // 2) == (shown["width"], shown["height"])
+
+
+def test_a_result_saves_its_figure(tmp_path: Path) -> None:
+    answer = ANSWERS["moves"]()
+    path = answer.save(tmp_path / "figure.png")
+    assert np.array_equal(np.asarray(Image.open(path)), np.asarray(sheet(answer)))
+    with pytest.raises(SettingError, match=r"figure\.gif is no picture file; end it in \.png"):
+        answer.save(tmp_path / "figure.gif")
 
 
 def test_what_has_no_figure_says_what_has() -> None:

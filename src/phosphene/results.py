@@ -11,23 +11,33 @@ from collections.abc import Iterable, Sequence
 from functools import cache, singledispatch
 from html import escape
 from importlib import import_module
+from pathlib import Path
 from pkgutil import iter_modules
 from typing import Any
 
 from PIL import Image
 
-from phosphene.errors import PhospheneError
+from phosphene.errors import PhospheneError, SettingError
+
+SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".pdf"})
+"""Of files of pictures."""
 
 
 class Displayed:
-    """Shows itself in a notebook as the figure that `sheet` draws of it."""
+    """Shows itself in a notebook as the figure that `sheet` draws of it, and saves that."""
+
+    def save(self, path: str | Path) -> Path:
+        """Write the figure; `path` ends in .png, .jpg, .webp or .pdf, else `SettingError`."""
+        path = Path(path)
+        if path.suffix.lower() not in SUFFIXES:
+            raise SettingError(f"{path} is no picture file; end it in .png")
+        path.write_bytes(in_format(sheet(self), path.suffix))
+        return path
 
     def _repr_png_(self) -> tuple[bytes, dict[str, int]]:
         image = sheet(self)
-        buffer = io.BytesIO()
-        image.save(buffer, format="PNG")
         # Sheets have twice as many pixels as a screen shows, so that print and zoom stay sharp.
-        return buffer.getvalue(), {"width": image.width // 2, "height": image.height // 2}
+        return in_format(image, ".png"), {"width": image.width // 2, "height": image.height // 2}
 
 
 class Result(Displayed, ABC):
@@ -49,6 +59,13 @@ class Result(Displayed, ABC):
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}: {self.summary}>"
+
+
+def in_format(image: Image.Image, suffix: str) -> bytes:
+    """A picture as a file of the kind that `suffix`, such as `.png`, stands for."""
+    buffer = io.BytesIO()
+    image.save(buffer, format=Image.registered_extensions()[suffix.lower()])
+    return buffer.getvalue()
 
 
 def html_table(title: str, header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:

@@ -14,14 +14,13 @@ from phosphene.cli.output import (
     check_picture,
     console,
     in_characters,
-    in_format,
     say,
     warn,
     write_new,
 )
 from phosphene.errors import SettingError
 from phosphene.probes.question import Question
-from phosphene.results import Result, sheet
+from phosphene.results import Result, in_format, sheet
 from phosphene.study.asking import Kept, keep, put
 from phosphene.study.source import Source, find_source
 

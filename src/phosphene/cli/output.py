@@ -1,6 +1,5 @@
 """What the commands print: lines and small pictures made of characters."""
 
-import io
 from pathlib import Path
 
 import numpy as np
@@ -11,11 +10,11 @@ from rich.table import Table
 from rich.text import Text
 
 from phosphene.errors import SettingError
+from phosphene.results import SUFFIXES
 
 console = Console()
 errors = Console(stderr=True)
 
-SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".pdf"}
 _WIDE = 10_000
 
 
@@ -58,13 +57,6 @@ def check_picture(path: Path | None) -> None:
     if path.suffix.lower() not in SUFFIXES:
         raise SettingError(f"--out {path} is no picture file; end it in .png")
     path.parent.mkdir(parents=True, exist_ok=True)
-
-
-def in_format(image: Image.Image, suffix: str) -> bytes:
-    """A picture as a file of the kind that `suffix`, such as `.png`, stands for."""
-    buffer = io.BytesIO()
-    image.save(buffer, format=Image.registered_extensions()[suffix.lower()])
-    return buffer.getvalue()
 
 
 def in_characters(image: Image.Image, width: int = 56) -> Text:

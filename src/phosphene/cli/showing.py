@@ -13,13 +13,14 @@ from phosphene.atlas import Atlas
 from phosphene.cli.arguments import Device
 from phosphene.cli.checking import tell_damage
 from phosphene.cli.described import Described, describes
-from phosphene.cli.output import check_picture, console, in_characters, in_format, say, write_new
+from phosphene.cli.output import check_picture, console, in_characters, say, write_new
 from phosphene.errors import SettingError, UnknownUnitError
 from phosphene.figures import layer_sheet, unit_sheet
 from phosphene.figures.site.folder import slug
 from phosphene.figures.views.atlas import AtlasView
 from phosphene.figures.views.names import Names
 from phosphene.naming import class_called, nearest_class
+from phosphene.results import in_format
 from phosphene.units import Unit
 from phosphene.words import NO_BREAK, number, percent
 

@@ -13,6 +13,7 @@ from torch.utils.data import Dataset
 
 from phosphene.data.example import Example, Unreadable, read
 from phosphene.errors import DataError, nearest
+from phosphene.words import plural
 
 SAMPLED = 32
 """How many items stand for a dataset that has no fingerprint of its own."""
@@ -38,6 +39,10 @@ class ImageDataset(Dataset[Example | Unreadable], ABC):
     @abstractmethod
     def fingerprint(self) -> str:
         """A hash that changes when the pictures or their labels do."""
+
+    def __repr__(self) -> str:
+        classes = f" of {plural(len(self.classes), 'class', 'classes')}" if self.classes else ""
+        return f"<{type(self).__name__} {self.name}: {plural(len(self), 'picture')}{classes}>"
 
 
 class ArrayDataset(ImageDataset):
