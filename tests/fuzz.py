@@ -42,8 +42,10 @@ SECONDS = 20.0
 """More than any variant takes, by far, also on a busy machine."""
 
 
-def small_atlas(path: Path, fingerprint: str = "0f" * 16) -> Path:
-    """One of everything that an atlas holds, with what the pages read."""
+def small_atlas(
+    path: Path, fingerprint: str = "0f" * 16, image: tuple[int, int, int] = (3, 9, 9)
+) -> Path:
+    """One of everything that an atlas holds, with what the pages read; images are `c h w`."""
     made = np.random.default_rng(0)
     with Atlas.build(path) as atlas:
         with atlas.job("describe", "describe", "Describe") as job:
@@ -78,7 +80,7 @@ def small_atlas(path: Path, fingerprint: str = "0f" * 16) -> Path:
             job.document("source", {"model": "os:getcwd", "data": "digits"})
             job.add(Skipped("broken.jpg", "truncated"), Finding(0, "units", "All fire.", {"n": 3}))
             job.add(
-                *(ImageRecord(i, i % 3, 1, 0.75, made.random((3, 9, 9))) for i in range(4)),
+                *(ImageRecord(i, i % 3, 1, 0.75, made.random(image)) for i in range(4)),
             )
             for position, name in enumerate(("conv", "fc")):
                 shape = (UNITS, 4, 4) if name == "conv" else (UNITS,)

@@ -58,7 +58,7 @@ class Upside(Halves):
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     labels = ("left", "right", "top", "bottom")
     network = Network(tiny.seeded(Halves).eval(), Input(1, (16, 16)), labels, name="Halves")
-    path = small_atlas(tmp_path_factory.mktemp("live") / "net.atlas")
+    path = small_atlas(tmp_path_factory.mktemp("live") / "net.atlas", image=(1, 16, 16))
     listening = socket.create_server(("127.0.0.1", 0))
     other = Network(tiny.seeded(Upside).eval(), Input(1, (16, 16)), labels, name="Upside")
     exhibits = [
@@ -262,6 +262,8 @@ def test_an_image_of_the_data_is_brought(page: Any) -> None:
     page.wait_for_function(
         "() => document.getElementById('status').textContent.includes('of the data')"
     )
+    page.wait_for_load_state("networkidle")
+    assert "%" in page.inner_text("#bars")
 
 
 def test_units_are_found_from_the_bench(page: Any) -> None:
