@@ -88,3 +88,65 @@ def test_what_is_not_finite_is_no_picture(value: float) -> None:
     for encode in (codec.encode_picture, codec.encode_signed, codec.quantise):
         with pytest.raises(AtlasError, match="NaN or infinity"):
             encode(values)
+
+
+def photograph(side: int = 96) -> np.ndarray:
+    """Smooth colours with some noise: what no PNG holds in few bytes."""
+    across = np.linspace(0, 1, side)
+    smooth = np.stack([np.outer(across, across), np.outer(1 - across, across), 0 * np.eye(side)])
+    return np.clip(0.8 * smooth + 0.2 * random(3, side, side), 0, 1)
+
+
+@pytest.mark.parametrize("quality", [codec.DRAWN, codec.PHOTOGRAPH])
+def test_large_pictures_in_colour_are_kept_as_the_eye_sees_them(quality: int) -> None:
+    picture = photograph()
+    blob = codec.encode_picture(picture, quality)
+    with Image.open(io.BytesIO(blob)) as image:
+        assert (image.format, image.mode) == ("AVIF", "RGB")
+    error = codec.decode_picture(blob) - codec.quantise(picture)
+    assert len(blob) < 0.7 * len(codec._png(codec._to_bytes(picture)))
+    assert 10 * np.log10(1 / np.mean(error**2)) > (33 if quality == codec.DRAWN else 38)
+    assert blob == codec.encode_picture(picture, quality)
+
+
+def test_large_pictures_of_other_channels_stay_exact() -> None:
+    for channels in (1, 2, 4):
+        picture = random(channels, 96, 96)
+        back = codec.decode_picture(codec.encode_picture(picture))
+        assert np.array_equal(back, codec.quantise(picture))
+
+
+def test_without_avif_large_pictures_are_exact(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(codec.features, "check", lambda name: name != "avif")
+    picture = photograph()
+    assert np.array_equal(
+        codec.decode_picture(codec.encode_picture(picture)), codec.quantise(picture)
+    )
+
+
+@pytest.mark.parametrize("scale", [1e-30, 1.0, 1e30])
+def test_large_maps_in_colour_have_fewer_levels(scale: float) -> None:
+    values = (random(3, 90, 80) - 0.5) ** 3 * scale
+    values[:, 40:] = 0
+    blob = codec.encode_signed(values)
+    with Image.open(io.BytesIO(blob)) as image:
+        assert image.format == "WEBP"
+    back = codec.decode_signed(blob)
+    largest = np.abs(values).max()
+    assert np.abs(back - values).max() <= largest / (2 * codec.FEW) * (1 + 1e-5)
+    assert (back[:, 40:] == 0).all()
+    assert np.abs(back).max() == pytest.approx(largest, rel=1e-6)
+    assert len(blob) < 0.6 * len(codec._png(codec._levels(values / largest, codec.LEVELS)))
+
+
+def test_maps_larger_than_a_webp_file_may_be_are_png_files() -> None:
+    values = np.zeros((3, 2, 2**14), np.float32)
+    values[0] = random(2, 2**14)
+    assert np.abs(codec.decode_signed(codec.encode_signed(values)) - values).max() < 1 / 200
+
+
+def test_what_is_kept_is_what_is_read() -> None:
+    picture = photograph()
+    kept = codec.as_kept(picture)
+    assert np.array_equal(kept, codec.decode_picture(codec.encode_picture(picture)))
+    assert not np.array_equal(kept, codec.quantise(picture))

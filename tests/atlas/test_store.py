@@ -24,9 +24,9 @@ from phosphene.atlas import (
     Skipped,
     UnitRecord,
     job_key,
-    quantise,
     verify,
 )
+from phosphene.atlas.codec import quantise
 from phosphene.errors import AtlasError, UnknownLayerError, UnknownUnitError
 
 

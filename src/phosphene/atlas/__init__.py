@@ -1,7 +1,7 @@
 """The atlas: everything found out about one network, in one file."""
 
 from phosphene.atlas.claims import claim, claimed
-from phosphene.atlas.codec import quantise
+from phosphene.atlas.codec import as_kept
 from phosphene.atlas.damage import Damage
 from phosphene.atlas.made import UnitEdge
 from phosphene.atlas.records import (
@@ -39,12 +39,12 @@ __all__ = [
     "UnitEdge",
     "UnitRecord",
     "Verdict",
+    "as_kept",
     "blaming_damage",
     "claim",
     "claimed",
     "drop_damaged",
     "expecting",
     "job_key",
-    "quantise",
     "verify",
 ]

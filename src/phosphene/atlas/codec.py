@@ -1,8 +1,12 @@
 """Arrays to the bytes an atlas stores, and back.
 
-Pictures and signed maps become PNG files that any viewer opens: grey for one channel, RGB for
-three, otherwise the channels one below the other in grey. What a PNG cannot say, the number of
-channels and a signed map's scale, stands in its text chunks, so a blob explains itself.
+Pictures and signed maps become files that any viewer opens: grey for one channel, RGB for three,
+otherwise the channels one below the other in grey. What such a file cannot say, the number of
+channels and a signed map's scale and levels, stands in its notes, so a blob explains itself.
+
+Small ones are PNG files, exact to 8 bits. Of a study of thousands of units nearly all bytes are
+large pictures in colour: those are AVIF files with all their colour, at what the eye can tell, and
+large maps in colour are lossless WebP files in fewer levels. Older atlases have PNG files alone.
 """
 
 import io
@@ -13,7 +17,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, UInt8
 from numpy import ndarray
-from PIL import Image
+from PIL import Image, features
 from PIL.PngImagePlugin import PngInfo
 
 from phosphene.errors import AtlasError
@@ -21,11 +25,21 @@ from phosphene.errors import AtlasError
 MOST_BYTES = 2**30
 """More than any array that is stored has; a damaged one may claim anything."""
 
+SMALL = 4096
+"""Bytes of a PNG file up to which it is kept as it is."""
+
+LEVELS, FEW = 127, 15
+"""Levels on either side of zero: of a map, and of a large one in colour."""
+
+DRAWN, PHOTOGRAPH = 90, 95
+"""Quality of large pictures in colour, 1 to 100: drawn ones, and photographs."""
+
 _PNG = b"\x89PNG\r\n\x1a\n"
+_FORMATS = ("PNG", "WEBP", "AVIF")
 
 
 def quantise(picture: Float[ndarray, "c h w"]) -> Float[ndarray, "c h w"]:
-    """The picture a reader will get back: float32 in [0, 1], rounded to steps of 1/255.
+    """A picture as a screen shows it: float32 in [0, 1], rounded to steps of 1/255.
 
     >>> quantise(np.array([[[0.0, 0.501, 1.2]]])).tolist()
     [[[0.0, 0.501960813999176, 1.0]]]
@@ -33,33 +47,58 @@ def quantise(picture: Float[ndarray, "c h w"]) -> Float[ndarray, "c h w"]:
     return _to_bytes(picture).astype(np.float32) / 255
 
 
-def encode_picture(picture: Float[ndarray, "c h w"]) -> bytes:
-    """A picture in [0, 1] as an 8-bit PNG; raises `AtlasError` when it holds NaN or infinity."""
-    return _encode(_to_bytes(picture))
+def encode_picture(picture: Float[ndarray, "c h w"], quality: int = DRAWN) -> bytes:
+    """A picture in [0, 1], 8 bits a value: exact where small or not in colour, else at `quality`.
+
+    Raises `AtlasError` when it holds NaN or infinity.
+    """
+    values = _to_bytes(picture)
+    exact = _png(values)
+    if len(exact) <= SMALL or len(values) != 3 or not features.check("avif"):
+        return exact
+    buffer = io.BytesIO()
+    Image.fromarray(_stacked(values)).save(
+        buffer, "AVIF", quality=quality, subsampling="4:4:4", speed=8, max_threads=1
+    )
+    return buffer.getvalue()
 
 
 def decode_picture(blob: bytes) -> Float[ndarray, "c h w"]:
-    """The inverse of `encode_picture`: exactly `quantise` of what went in."""
+    """The inverse of `encode_picture`: exactly `quantise` of what went in, or what the eye sees."""
     values, _ = _decode(blob)
     return values.astype(np.float32) / 255
 
 
-def encode_signed(values: Float[ndarray, "c h w"]) -> bytes:
-    """A signed map as a PNG, byte = 128 + round(127 v / max|v|), so that zero stays exactly zero.
+def as_kept(picture: Float[ndarray, "c h w"]) -> Float[ndarray, "c h w"]:
+    """The drawn picture that a reader will get back."""
+    return decode_picture(encode_picture(picture))
 
-    Raises `AtlasError` when it holds NaN or infinity.
+
+def encode_signed(values: Float[ndarray, "c h w"]) -> bytes:
+    """A signed map, byte = 128 + round(n v / max|v|), so that zero stays exactly zero.
+
+    n is 127, and 15 for large maps in colour. Raises `AtlasError` when it holds NaN or infinity.
     """
     _require_finite(values)
     scale = float(np.abs(values).max())
     # Divided first: 127 * v would overflow for the largest floats.
     share = values / scale if scale > 0 else np.zeros_like(values)
-    return _encode((128 + np.rint(127 * share)).astype(np.uint8), scale)
+    exact = _png(_levels(share, LEVELS), scale=repr(scale))
+    if len(exact) <= SMALL or len(values) != 3 or not _webp_holds(values):
+        return exact
+    buffer = io.BytesIO()
+    notes = json.dumps({"scale": scale, "levels": FEW}).encode()
+    Image.fromarray(_stacked(_levels(share, FEW))).save(
+        buffer, "WEBP", lossless=True, quality=75, method=4, exact=True, xmp=notes
+    )
+    return buffer.getvalue()
 
 
 def decode_signed(blob: bytes) -> Float[ndarray, "c h w"]:
-    """The inverse of `encode_signed`, to within max|v| / 254."""
-    values, scale = _decode(blob)
-    return ((values.astype(np.float64) - 128) / 127 * scale).astype(np.float32)
+    """The inverse of `encode_signed`, to within max|v| / 2n."""
+    values, notes = _decode(blob)
+    scale, levels = float(notes["scale"]), int(notes.get("levels", LEVELS))
+    return ((values.astype(np.float64) - 128) / levels * scale).astype(np.float32)
 
 
 def encode_exact(values: Float[ndarray, "..."]) -> bytes:
@@ -135,25 +174,42 @@ def _require_finite(values: Float[ndarray, "..."]) -> None:
         )
 
 
-def _encode(values: UInt8[ndarray, "c h w"], scale: float | None = None) -> bytes:
-    channels, _, width = values.shape
-    stacked = values.transpose(1, 2, 0) if channels == 3 else values.reshape(-1, width)
-    notes = PngInfo()
-    notes.add_text("channels", str(channels))
-    if scale is not None:
-        notes.add_text("scale", repr(scale))
+def _levels(share: Float[ndarray, "c h w"], levels: int) -> UInt8[ndarray, "c h w"]:
+    found: ndarray = (128 + np.rint(levels * share)).astype(np.uint8)
+    return found
+
+
+def _stacked(values: UInt8[ndarray, "c h w"]) -> UInt8[ndarray, "h w 3"] | UInt8[ndarray, "h2 w"]:
+    """Channels as a file of an image has them: three as colours, others one below the other."""
+    if len(values) == 3:
+        return np.ascontiguousarray(values.transpose(1, 2, 0))
+    return np.ascontiguousarray(values.reshape(-1, values.shape[-1]))
+
+
+def _png(values: UInt8[ndarray, "c h w"], **notes: str) -> bytes:
+    told = PngInfo()
+    for name, text in ({"channels": str(len(values))} | notes).items():
+        told.add_text(name, text)
     buffer = io.BytesIO()
-    Image.fromarray(np.ascontiguousarray(stacked)).save(buffer, format="PNG", pnginfo=notes)
+    Image.fromarray(_stacked(values)).save(buffer, format="PNG", pnginfo=told)
     return buffer.getvalue()
 
 
-def _decode(blob: bytes) -> tuple[UInt8[ndarray, "c h w"], float]:
-    with Image.open(io.BytesIO(blob), formats=["PNG"]) as image:
+def _webp_holds(values: Float[ndarray, "c h w"]) -> bool:
+    return max(values.shape[1:]) < 2**14  # the most pixels that a side may have there
+
+
+def _decode(blob: bytes) -> tuple[UInt8[ndarray, "c h w"], dict[str, Any]]:
+    """The values of a file, and its notes."""
+    if blob[4:12] == b"ftypavif" and not features.check("avif"):
+        raise AtlasError("a picture in AVIF, which this Pillow cannot read: pip install -U pillow")
+    with Image.open(io.BytesIO(blob), formats=_FORMATS) as image:
+        notes: dict[str, Any] = json.loads(image.info.get("xmp", "{}"))
+        notes = {"channels": 3} | image.info | notes if image.format != "PNG" else image.info
         values: UInt8[ndarray, "..."] = np.asarray(image)
-        channels = int(image.info["channels"])
-        scale = float(image.info.get("scale", 1))
+        channels = int(notes["channels"])
     if values.dtype != np.uint8 or values.ndim != (3 if channels == 3 else 2):
         raise AtlasError(f"a picture of {channels} channels stored as {values.shape}")
     if channels == 3:
-        return values.transpose(2, 0, 1), scale
-    return values.reshape(channels, -1, values.shape[1]), scale
+        return values.transpose(2, 0, 1), notes
+    return values.reshape(channels, -1, values.shape[1]), notes

@@ -13,7 +13,7 @@ from jaxtyping import Float
 from numpy import ndarray
 from PIL import Image
 
-from phosphene.atlas.table import EXACT, GREY, PICTURE, SIGNED, TABLES, Table, stored
+from phosphene.atlas.table import EXACT, GREY, PHOTOGRAPH, PICTURE, SIGNED, TABLES, Table, stored
 from phosphene.errors import AtlasError
 
 R = TypeVar("R")
@@ -146,7 +146,7 @@ class ImageRecord(Record):
 
 
 IMAGES = stored(
-    "images", ImageRecord, "image", title="image {image}", shared=True, picture=PICTURE, format=1
+    "images", ImageRecord, "image", title="image {image}", shared=True, picture=PHOTOGRAPH, format=1
 )
 
 

@@ -6,6 +6,7 @@ jobs may refer to one image, and none must lose it when another is run again. Re
 at the end of a transaction, where a job writes its own row.
 
 Since format 3 every row carries the checksum of what was written; rows from before have none.
+Since format 4 large pictures and maps in colour are AVIF and WebP files, which before were PNG.
 """
 
 from typing import Any
@@ -15,7 +16,7 @@ from phosphene.atlas.checksums import CHECKSUM
 from phosphene.atlas.table import TABLES, Table
 
 APPLICATION_ID = 0x5048_4F53  # "PHOS", at byte 68 of every atlas file
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
 UNCHECKED = """
 CREATE TABLE unchecked (
@@ -57,7 +58,7 @@ CHECKSUMS = UNCHECKED + "".join(
     for table in _of(1) + _of(2)
 )
 
-UPGRADES = {1: PROBES, 2: CHECKSUMS}
+UPGRADES = {1: PROBES, 2: CHECKSUMS, 3: ""}
 """What an atlas of each earlier version lacks to be one of the next."""
 
 

@@ -1,6 +1,6 @@
 """Draw what units look for, a whole layer in one batch."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from math import prod
 from typing import Any
@@ -86,6 +86,7 @@ def draw(
     spectrum: Spectrum | None = None,
     usual: Usual | None = None,
     starts: Float[Tensor, "units c h w"] | None = None,
+    kept: Callable[[Tensor], Tensor] | None = None,
 ) -> Drawings:
     """Draw `units`, each layer's in one batch: one or several, as `phosphene.spellings` reads them.
 
@@ -93,7 +94,8 @@ def draw(
     `usual` for it: see `chosen`. `steps` go before the recipe's.
     A unit that stays silent is tried again: from other noise, with gradients that pass straight
     through closed rectifiers, and from a real picture if `starts` has one for each unit. What a
-    unit gets does not depend on the others of the batch.
+    unit gets does not depend on the others of the batch. Where pictures `c h w` will be `kept` with
+    less than they hold, units are told to answer what they do to what is left.
 
     Raises:
         UnknownLayerError, UnknownUnitError: with the nearest names.
@@ -109,7 +111,7 @@ def draw(
     found: dict[Unit, Drawing] = {}
     for layer in counted(list(dict.fromkeys(unit.layer for unit in wanted))):
         places = [i for i, unit in enumerate(wanted) if unit.layer == layer]
-        easel = _Easel(network, chosen(network, layer, recipe, spectrum, usual), seed)
+        easel = _Easel(network, chosen(network, layer, recipe, spectrum, usual), seed, kept)
         found |= _drawn(
             easel, [wanted[i] for i in places], None if starts is None else starts[places]
         )
@@ -174,6 +176,7 @@ class _Easel:
     network: Network
     choice: Choice
     seed: int
+    kept: Callable[[Tensor], Tensor] | None
 
     def objective(self, units: Sequence[Unit], attempt: _Attempt) -> Term:
         if attempt.as_chosen or self.choice.recipe.aim == "neuron":
@@ -205,7 +208,7 @@ class _Easel:
         """The pictures as a screen shows them, and what their units answer to just those."""
         shown, objective = on_screen(pictures), self.objective(units, attempt)
         layer = self.choice.layer
-        recording = self.network.record(shown, [layer])
+        recording = self.network.record(self._left(shown), [layer])
         if isinstance(objective, Neuron):
             answers = objective(recording)
         else:
@@ -230,6 +233,16 @@ class _Easel:
             )
             for i, (unit, value) in enumerate(zip(units, answers.tolist(), strict=True))
         ]
+
+    def _left(self, shown: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
+        """What is left of the pictures, each in its surroundings, where they are kept."""
+        if self.kept is None:
+            return shown
+        top, left, bottom, right = self.choice.patch.box
+        found = shown.clone()
+        for one in found:
+            one[:, top:bottom, left:right] = self.kept(one[:, top:bottom, left:right].cpu())
+        return found
 
 
 def _of(unit: Unit, objective: Term) -> Term:

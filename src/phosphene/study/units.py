@@ -11,7 +11,7 @@ from jaxtyping import Float
 from numpy import ndarray
 from torch import Tensor
 
-from phosphene.atlas import Atlas, ExampleRecord, JobWriter, PictureRecord
+from phosphene.atlas import Atlas, ExampleRecord, JobWriter, PictureRecord, as_kept
 from phosphene.attribution import gradient
 from phosphene.canvas import Spectrum
 from phosphene.errors import NetworkError, ObjectiveError, RectifierError
@@ -140,6 +140,7 @@ class Pictures(UnitsJob):
             spectrum=Spectrum.from_arrays(atlas.arrays("spectrum")),
             usual=Usual.from_json(atlas.document("usual")),
             starts=starts,
+            kept=_as_kept,
         )
         writer.add(
             *(self._record(drawing, top["values"][drawing.unit.index][0]) for drawing in drawings)
@@ -170,6 +171,10 @@ def named(units: Sequence[int]) -> dict[str, list[int]]:
     if isinstance(units, range):
         return {"units": [units.start, units.stop]}
     return {"chosen": list(units)}
+
+
+def _as_kept(picture: Float[Tensor, "c h w"]) -> Float[Tensor, "c h w"]:
+    return torch.from_numpy(as_kept(picture.numpy()))
 
 
 def _alpha(drawing: Drawing) -> Float[ndarray, "h2 w2"] | None:
