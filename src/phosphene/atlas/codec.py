@@ -196,7 +196,7 @@ def _png(values: UInt8[ndarray, "c h w"], **notes: str) -> bytes:
 
 
 def _webp_holds(values: Float[ndarray, "c h w"]) -> bool:
-    return max(values.shape[1:]) < 2**14  # the most pixels that a side may have there
+    return bool(max(values.shape[1:]) < 2**14)  # the most pixels that a side may have there
 
 
 def _decode(blob: bytes) -> tuple[UInt8[ndarray, "c h w"], dict[str, Any]]:
@@ -204,8 +204,9 @@ def _decode(blob: bytes) -> tuple[UInt8[ndarray, "c h w"], dict[str, Any]]:
     if blob[4:12] == b"ftypavif" and not features.check("avif"):
         raise AtlasError("a picture in AVIF, which this Pillow cannot read: pip install -U pillow")
     with Image.open(io.BytesIO(blob), formats=_FORMATS) as image:
-        notes: dict[str, Any] = json.loads(image.info.get("xmp", "{}"))
-        notes = {"channels": 3} | image.info | notes if image.format != "PNG" else image.info
+        notes: dict[Any, Any] = image.info
+        if image.format != "PNG":
+            notes = {"channels": 3} | json.loads(notes.get("xmp", "{}"))
         values: UInt8[ndarray, "..."] = np.asarray(image)
         channels = int(notes["channels"])
     if values.dtype != np.uint8 or values.ndim != (3 if channels == 3 else 2):
