@@ -1,6 +1,7 @@
 """Jobs: kept whole or not at all, replaced, dropped, with provenance and a fingerprint."""
 
 import dataclasses
+import io
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from phosphene.atlas import (
     ArrayRecord,
@@ -462,3 +464,17 @@ def test_keys_are_stable() -> None:
         job_key("pass", {"k": 9, "layers": ("a", "b")}, 0, "n", "e"),
     ]
     assert len({key, *others}) == 6
+
+
+def test_files_are_unpacked_when_they_are_looked_at(path: Path) -> None:
+    fill(path, *every_record())
+    with Atlas.open(path) as atlas:
+        (picture,) = atlas.pictures("conv1", 0)
+    assert "picture" not in vars(picture)
+    with Image.open(io.BytesIO(picture.file("picture"))) as image:
+        assert image.size == a_picture().picture.shape[:0:-1]
+    assert np.array_equal(picture.picture, quantise(a_picture().picture))
+    assert picture.file("canvas") is None
+    assert a_picture().file("picture") is None
+    with pytest.raises(AttributeError, match="PictureRecord has no 'colour'"):
+        picture.colour  # noqa: B018

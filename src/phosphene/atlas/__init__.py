@@ -14,11 +14,11 @@ from phosphene.atlas.records import (
     LayerRecord,
     PictureRecord,
     ProbeRecord,
-    Record,
     Skipped,
     UnitRecord,
 )
 from phosphene.atlas.store import Atlas, JobWriter, job_key
+from phosphene.atlas.table import Record
 from phosphene.atlas.verdict import Verdict, blaming_damage, drop_damaged, expecting, verify
 
 __all__ = [

@@ -28,8 +28,11 @@ MOST_BYTES = 2**30
 SMALL = 4096
 """Bytes of a PNG file up to which it is kept as it is."""
 
-LEVELS, FEW = 127, 15
-"""Levels on either side of zero: of a map, and of a large one in colour."""
+STRONGEST = 127
+"""How far from 128, which is zero, the strongest value of a map is kept."""
+
+FEW, APART = 15, 8
+"""Levels on either side of zero of a large map in colour, and how far apart they are kept."""
 
 DRAWN, PHOTOGRAPH = 90, 95
 """Quality of large pictures in colour, 1 to 100: drawn ones, and photographs."""
@@ -75,20 +78,21 @@ def as_kept(picture: Float[ndarray, "c h w"]) -> Float[ndarray, "c h w"]:
 
 
 def encode_signed(values: Float[ndarray, "c h w"]) -> bytes:
-    """A signed map, byte = 128 + round(n v / max|v|), so that zero stays exactly zero.
+    """A signed map, byte = 128 + k round(n v / max|v|), so that zero stays exactly zero.
 
-    n is 127, and 15 for large maps in colour. Raises `AtlasError` when it holds NaN or infinity.
+    n is 127 and k is 1, but of large maps in colour n is 15 and k is 8. Raises `AtlasError` when it
+    holds NaN or infinity.
     """
     _require_finite(values)
     scale = float(np.abs(values).max())
     # Divided first: 127 * v would overflow for the largest floats.
     share = values / scale if scale > 0 else np.zeros_like(values)
-    exact = _png(_levels(share, LEVELS), scale=repr(scale))
+    exact = _png(_levels(share, STRONGEST), scale=repr(scale))
     if len(exact) <= SMALL or len(values) != 3 or not _webp_holds(values):
         return exact
     buffer = io.BytesIO()
-    notes = json.dumps({"scale": scale, "levels": FEW}).encode()
-    Image.fromarray(_stacked(_levels(share, FEW))).save(
+    notes = json.dumps({"scale": scale, "strongest": FEW * APART}).encode()
+    Image.fromarray(_stacked(_levels(share, FEW, APART))).save(
         buffer, "WEBP", lossless=True, quality=75, method=4, exact=True, xmp=notes
     )
     return buffer.getvalue()
@@ -97,8 +101,8 @@ def encode_signed(values: Float[ndarray, "c h w"]) -> bytes:
 def decode_signed(blob: bytes) -> Float[ndarray, "c h w"]:
     """The inverse of `encode_signed`, to within max|v| / 2n."""
     values, notes = _decode(blob)
-    scale, levels = float(notes["scale"]), int(notes.get("levels", LEVELS))
-    return ((values.astype(np.float64) - 128) / levels * scale).astype(np.float32)
+    scale, strongest = float(notes["scale"]), int(notes.get("strongest", STRONGEST))
+    return ((values.astype(np.float64) - 128) / strongest * scale).astype(np.float32)
 
 
 def encode_exact(values: Float[ndarray, "..."]) -> bytes:
@@ -174,8 +178,8 @@ def _require_finite(values: Float[ndarray, "..."]) -> None:
         )
 
 
-def _levels(share: Float[ndarray, "c h w"], levels: int) -> UInt8[ndarray, "c h w"]:
-    found: ndarray = (128 + np.rint(levels * share)).astype(np.uint8)
+def _levels(share: Float[ndarray, "c h w"], levels: int, apart: int = 1) -> UInt8[ndarray, "c h w"]:
+    found: ndarray = (128 + apart * np.rint(levels * share)).astype(np.uint8)
     return found
 
 

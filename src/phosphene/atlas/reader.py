@@ -38,13 +38,13 @@ from phosphene.atlas.records import (
     LayerRecord,
     PictureRecord,
     ProbeRecord,
-    Record,
     Skipped,
     UnitRecord,
     artefacts,
     table_of,
 )
 from phosphene.atlas.rows import Rows
+from phosphene.atlas.table import Record
 from phosphene.errors import (
     AtlasError,
     UnknownLayerError,

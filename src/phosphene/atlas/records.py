@@ -13,14 +13,20 @@ from jaxtyping import Float
 from numpy import ndarray
 from PIL import Image
 
-from phosphene.atlas.table import EXACT, GREY, PHOTOGRAPH, PICTURE, SIGNED, TABLES, Table, stored
+from phosphene.atlas.table import (
+    EXACT,
+    GREY,
+    PHOTOGRAPH,
+    PICTURE,
+    SIGNED,
+    TABLES,
+    Record,
+    Table,
+    stored,
+)
 from phosphene.errors import AtlasError
 
 R = TypeVar("R")
-
-
-class Record:
-    """What a job can add to an atlas: a frozen dataclass that has a table."""
 
 
 @dataclass(frozen=True)

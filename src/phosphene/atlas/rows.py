@@ -121,7 +121,7 @@ class Rows:
         reason = self._wrong(table, row) if early else CHANGED * (not table.sound(row))
         if not reason:
             try:
-                return table.read(row[len(table.owner) : -1])
+                return table.read(row[len(table.owner) : -1], whole=early)
             except Exception as error:  # damaged bytes may fail in any way
                 reason = f"{UNCHECKED} ({printable(error):.100})"
         return self._note(of_row(table, number, row, reason))

@@ -18,7 +18,8 @@ from phosphene.atlas.codec import canonical_json
 from phosphene.atlas.connections import Connect, close_to_single_file, connect_to_write, to_read
 from phosphene.atlas.files import check, create, translated
 from phosphene.atlas.reader import Reader
-from phosphene.atlas.records import JOBS, ArrayRecord, Document, Job, Record, table_of
+from phosphene.atlas.records import JOBS, ArrayRecord, Document, Job, table_of
+from phosphene.atlas.table import Record
 from phosphene.errors import AtlasError
 from phosphene.results import html_table
 from phosphene.version import __version__

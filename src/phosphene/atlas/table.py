@@ -9,7 +9,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, Field, dataclass, fields
 from functools import cached_property, partial
-from typing import Any, Generic, Literal, TypeVar, get_args, get_origin
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, get_args, get_origin
 
 from phosphene.atlas import codec
 from phosphene.atlas.checksums import CHECKSUM, checksum
@@ -28,11 +28,15 @@ def _same(value: Any) -> Any:
 
 @dataclass(frozen=True)
 class Codec:
-    """How a field is stored, and the column's type; None is always stored as NULL."""
+    """How a field is stored, and the column's type; None is always stored as NULL.
+
+    A `file` is one that stands by itself, and is unpacked when it is first looked at.
+    """
 
     type: str
     encode: Callable[[Any], str | int | float | bytes] = _same
     decode: Callable[[Any], Any] = _same
+    file: bool = False
 
 
 _JSON = Codec("TEXT", codec.canonical_json, json.loads)
@@ -48,17 +52,43 @@ _BY_TYPE: Mapping[Any, Codec] = {
     tuple: _TUPLE,
     Any: _JSON,
 }
-PICTURE = Codec("BLOB", codec.encode_picture, codec.decode_picture)
+PICTURE = Codec("BLOB", codec.encode_picture, codec.decode_picture, file=True)
 PHOTOGRAPH = Codec(
-    "BLOB", partial(codec.encode_picture, quality=codec.PHOTOGRAPH), codec.decode_picture
+    "BLOB",
+    partial(codec.encode_picture, quality=codec.PHOTOGRAPH),
+    codec.decode_picture,
+    file=True,
 )
 GREY = Codec(
     "BLOB",
     lambda map_: codec.encode_picture(map_[None]),
     lambda blob: codec.decode_picture(blob)[0],
 )
-SIGNED = Codec("BLOB", codec.encode_signed, codec.decode_signed)
+SIGNED = Codec("BLOB", codec.encode_signed, codec.decode_signed, file=True)
 EXACT = Codec("BLOB", codec.encode_exact, codec.decode_exact)
+
+
+class Record:
+    """What a job can add to an atlas: a frozen dataclass that has a table.
+
+    Files of images are unpacked when they are first looked at: a page of a thousand units is made
+    without, since browsers take the files themselves.
+    """
+
+    def file(self, name: str) -> bytes | None:
+        """The field `name` as the file that an atlas has of it; None for what is of no atlas."""
+        packed: dict[str, tuple[Codec, bytes]] = vars(self).get("_packed", {})
+        return packed[name][1] if name in packed else None
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            packed = vars(self).get("_packed", {})
+            if name not in packed:
+                raise AttributeError(f"{type(self).__name__} has no {name!r}")
+            codec, content = packed[name]
+            object.__setattr__(self, name, codec.decode(content))
+            return vars(self)[name]
 
 
 @dataclass(frozen=True)
@@ -183,10 +213,17 @@ class Table(Generic[R]):
         cells = dict(zip((*self.owner, *self.columns), values, strict=True))
         return bool(written == checksum(self.name, cells))
 
-    def read(self, row: Sequence[Any]) -> R:
-        """The record of a row holding `columns`."""
-        cells = zip(self.parts, row, strict=True)
-        return self.record(*(part.decode(value) for part, value in cells))
+    def read(self, row: Sequence[Any], *, whole: bool = True) -> R:
+        """The record of a row holding `columns`; files that are not read `whole` stay packed."""
+        record = object.__new__(self.record)
+        packed: dict[str, tuple[Codec, bytes]] = {}
+        for part, field, value in zip(self.parts, fields(self.record), row, strict=True):  # type: ignore[arg-type]
+            if part.codec.file and value is not None:
+                packed[field.name] = part.codec, value
+            if whole or field.name not in packed:
+                object.__setattr__(record, field.name, part.decode(value))
+        object.__setattr__(record, "_packed", packed)
+        return record
 
     def identity(self, record: R) -> dict[str, Any]:
         """The key columns of a record and their values."""
