@@ -2,11 +2,13 @@
 
 import json
 import re
+from functools import partial
 
 import pytest
 from fastapi.testclient import TestClient
 
 from phosphene.atlas import Atlas
+from phosphene.figures.ink.tile import Tile
 from phosphene.live.exhibits import Exhibit
 from phosphene.live.served import Images
 
@@ -71,8 +73,8 @@ def test_the_overview_names_every_layer(client: TestClient, exhibit: Exhibit) ->
 
 
 def test_images_that_are_too_many_go_oldest_first() -> None:
-    images = Images(most=10)
-    first, second = images.put(b"12345"), images.put(b"67890")
-    assert images.put(b"12345") == first  # seen again: younger than the second
-    third = images.put(b"abcde")
+    images, some = Images(most=10), partial(Tile, width=1, height=1)
+    first, second = images.put(some(b"12345")), images.put(some(b"67890"))
+    assert images.put(some(b"12345")) == first  # seen again: younger than the second
+    third = images.put(some(b"abcde"))
     assert [images.get(name) for name in (first, second, third)] == [b"12345", None, b"abcde"]

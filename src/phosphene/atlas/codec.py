@@ -77,6 +77,14 @@ def as_kept(picture: Float[ndarray, "c h w"]) -> Float[ndarray, "c h w"]:
     return decode_picture(encode_picture(picture))
 
 
+def shape_of(blob: bytes) -> tuple[int, int, int]:
+    """Channels, height and width of what a file holds, told by its head alone."""
+    with Image.open(io.BytesIO(blob), formats=_FORMATS) as image:
+        channels = int(_notes(image)["channels"])
+        height = image.height if channels == 3 else image.height // channels
+        return channels, height, image.width
+
+
 def encode_signed(values: Float[ndarray, "c h w"]) -> bytes:
     """A signed map, byte = 128 + k round(n v / max|v|), so that zero stays exactly zero.
 
@@ -103,6 +111,12 @@ def decode_signed(blob: bytes) -> Float[ndarray, "c h w"]:
     values, notes = _decode(blob)
     scale, strongest = float(notes["scale"]), int(notes.get("strongest", STRONGEST))
     return ((values.astype(np.float64) - 128) / strongest * scale).astype(np.float32)
+
+
+def farthest(blob: bytes) -> int:
+    """How far from 128, which is zero, a map's file has the strongest value."""
+    with Image.open(io.BytesIO(blob), formats=_FORMATS) as image:
+        return int(_notes(image).get("strongest", STRONGEST))
 
 
 def encode_exact(values: Float[ndarray, "..."]) -> bytes:
@@ -199,6 +213,11 @@ def _png(values: UInt8[ndarray, "c h w"], **notes: str) -> bytes:
     return buffer.getvalue()
 
 
+def _notes(image: Image.Image) -> dict[Any, Any]:
+    told: dict[Any, Any] = image.info
+    return told if image.format == "PNG" else {"channels": 3} | json.loads(told.get("xmp", "{}"))
+
+
 def _webp_holds(values: Float[ndarray, "c h w"]) -> bool:
     return bool(max(values.shape[1:]) < 2**14)  # the most pixels that a side may have there
 
@@ -208,9 +227,7 @@ def _decode(blob: bytes) -> tuple[UInt8[ndarray, "c h w"], dict[str, Any]]:
     if blob[4:12] == b"ftypavif" and not features.check("avif"):
         raise AtlasError("a picture in AVIF, which this Pillow cannot read: pip install -U pillow")
     with Image.open(io.BytesIO(blob), formats=_FORMATS) as image:
-        notes: dict[Any, Any] = image.info
-        if image.format != "PNG":
-            notes = {"channels": 3} | json.loads(notes.get("xmp", "{}"))
+        notes = _notes(image)
         values: UInt8[ndarray, "..."] = np.asarray(image)
         channels = int(notes["channels"])
     if values.dtype != np.uint8 or values.ndim != (3 if channels == 3 else 2):

@@ -13,6 +13,7 @@ from jaxtyping import Float
 from numpy import ndarray
 from PIL import Image
 
+from phosphene.atlas.codec import shape_of
 from phosphene.atlas.table import (
     EXACT,
     GREY,
@@ -149,6 +150,12 @@ class ImageRecord(Record):
     predicted: int | None
     probability: float | None
     picture: Float[ndarray, "c h w"]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Channels, height and width of the picture, which stays packed."""
+        file = self.file("picture")
+        return self.picture.shape if file is None else shape_of(file)
 
 
 IMAGES = stored(

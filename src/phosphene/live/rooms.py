@@ -90,12 +90,12 @@ def asset_routes(gallery: Gallery) -> APIRouter:
         content = files("phosphene.live").joinpath(f"static/{file}").read_bytes()
         return Response(content, media_type=_ASSETS[file], headers=FRESH)
 
-    @router.get("/images/{digest}.png")
-    def image(digest: Name) -> Response:
-        png = gallery.images.get(digest)
-        if png is None:
+    @router.get("/images/{name}")
+    def image(name: Name) -> Response:
+        file = gallery.images.get(name)
+        if file is None:
             raise HTTPException(404, "this image has gone; open its page again")
-        return Response(png, media_type="image/png", headers=_FOREVER)
+        return Response(file, media_type=f"image/{name.rpartition('.')[2]}", headers=_FOREVER)
 
     return router
 

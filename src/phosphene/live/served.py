@@ -14,20 +14,21 @@ MOST_BYTES = 2**28
 
 
 class Images:
-    """PNG files under names made of their content."""
+    """Image files under names made of their content."""
 
     def __init__(self, most: int = MOST_BYTES) -> None:
         self._most, self._bytes = most, 0
         self._held: OrderedDict[str, bytes] = OrderedDict()
         self._lock = Lock()
 
-    def put(self, png: bytes) -> str:
+    def put(self, tile: Tile) -> str:
         """Hold an image; its name."""
-        name = hashlib.blake2b(png, digest_size=16).hexdigest()
+        file = tile.file
+        name = f"{hashlib.blake2b(file, digest_size=16).hexdigest()}.{tile.suffix}"
         with self._lock:
             if name not in self._held:
-                self._held[name] = png
-                self._bytes += len(png)
+                self._held[name] = file
+                self._bytes += len(file)
             self._held.move_to_end(name)
             while self._bytes > self._most and len(self._held) > 1:
                 self._bytes -= len(self._held.popitem(last=False)[1])
@@ -83,8 +84,4 @@ class Served:
 
     def image(self, tile: Tile) -> str:
         """A few kilobytes inline, anything larger by itself."""
-        return (
-            tile.uri
-            if len(tile.png) <= INLINE_BYTES
-            else f"/images/{self.images.put(tile.png)}.png"
-        )
+        return tile.uri if len(tile.file) <= INLINE_BYTES else f"/images/{self.images.put(tile)}"

@@ -1,20 +1,33 @@
 """An image as a page or a sheet shows it: its file, and how large it is to be."""
 
+import io
 import struct
 from dataclasses import dataclass
 
+from PIL import Image
+
 from phosphene.figures.ink.png import AnyImage, data_uri, png_bytes
+from phosphene.units import Box
 
 PHOTO_PIXELS = 64
 
 
 @dataclass(frozen=True)
 class Tile:
-    """A PNG file and how many pixels it has on a page."""
+    """A file of an image, and how many of its pixels a page shows.
 
-    png: bytes
+    `part` is the box that is shown where it is not all of the file, which has `whole` rows and
+    columns; what lies beyond them stays empty. `contrast` is by how much a page spreads its values
+    from the middle grey.
+    """
+
+    file: bytes
     width: int
     height: int
+    media: str = "image/png"
+    part: Box | None = None
+    whole: tuple[int, int] = (0, 0)
+    contrast: float = 1.0
 
     @classmethod
     def of(cls, image: AnyImage) -> "Tile":
@@ -28,15 +41,46 @@ class Tile:
         (width, height) = struct.unpack_from(">II", png, 16)  # the first chunk of every PNG
         return cls(png, width // 2, height // 2)
 
+    @classmethod
+    def stored(cls, file: bytes, part: Box | None = None) -> "Tile | None":
+        """A picture as an atlas keeps it, or a part of it, without unpacking it.
+
+        None where its channels lie one below the other: such a file is no picture to look at.
+        """
+        with Image.open(io.BytesIO(file), formats=("PNG", "WEBP", "AVIF")) as image:
+            (width, height), media = image.size, Image.MIME[str(image.format)]
+            if int(image.info.get("channels", 3)) not in {1, 3}:
+                return None
+        if part is None:
+            return cls(file, width, height, media)
+        top, left, bottom, right = part
+        return cls(file, right - left, bottom - top, media, part, (height, width))
+
+    @property
+    def suffix(self) -> str:
+        """That of the file's name."""
+        return self.media.removeprefix("image/")
+
     @property
     def uri(self) -> str:
         """The image as the text of a `src`."""
-        return data_uri(self.png)
+        return data_uri(self.file, self.media)
 
     @property
     def photo(self) -> bool:
         """Large enough to be scaled smoothly; below that every pixel is kept crisp."""
         return max(self.width, self.height) >= PHOTO_PIXELS
+
+    @property
+    def placed(self) -> dict[str, float]:
+        """Of a part: how wide the whole is and where it begins, in percent of what is shown."""
+        assert self.part is not None, "asked of parts alone"
+        top, left, _, _ = self.part
+        return {
+            "width": 100 * self.whole[1] / self.width,
+            "left": -100 * left / self.width,
+            "top": -100 * top / self.height,
+        }
 
     def fit(self, target: int) -> tuple[int, int]:
         """Width and height on the page, at most `target` unless a pixel would be lost.

@@ -13,7 +13,7 @@ from phosphene.figures.views.atlas import AtlasView
 from phosphene.figures.views.drawings import Drawing
 from phosphene.figures.views.layer import LayerView
 from phosphene.figures.views.neighbours import Neighbours
-from phosphene.figures.views.patches import Patch, Seen, seen
+from phosphene.figures.views.patches import Patch, Seen, seen, whole_tile
 from phosphene.figures.views.responses import fired
 from phosphene.figures.views.roster import ListedLayer, hidden, preferred_as
 from phosphene.figures.views.sentences import about_real, about_unit, cost_and_layout, not_shown
@@ -93,7 +93,7 @@ def unit_context(
         "map_rule": layer.map_rule(record.unit),
         "lost": {"examples": found.lost, "pictures": layer.lost(record.unit, "pictures")},
         "drawings": [
-            {"drawing": drawing, "tile": _tile(drawing.image), "mask": _tile(drawing.alpha)}
+            {"drawing": drawing, "tile": drawing.tile, "mask": _tile(drawing.alpha)}
             for drawing in drawings
         ],
         **edges_context(known, layer.name, record.unit),
@@ -124,9 +124,9 @@ def _card(layer: LayerView, record: UnitRecord, drawing: Drawing | None, found: 
         "record": record,
         "weights": _tile(layer.weights_image(record)),
         "drawing": drawing,
-        "drawn": _tile(drawing.image) if drawing else None,
+        "drawn": drawing.tile if drawing else None,
         "patch": patch,
-        "real": _tile(patch.crop) if patch else None,
+        "real": patch.tile if patch else None,
         "lost": layer.lost(record.unit, "pictures")
         or layer.lost(record.unit, "examples")
         or found.lost,
@@ -148,13 +148,13 @@ def _selective(
 
 def _patch(patch: Patch) -> Context:
     """A patch with its tiles; the box on the whole image as percentages of its sides."""
-    height, width = patch.whole.shape[:2]
+    _, height, width = patch.image.shape
     top, left, bottom, right = patch.box
     return {
         "patch": patch,
-        "real": _tile(patch.crop if patch.cut else patch.whole),
-        "guided": _tile(patch.guided),
-        "whole": _tile(patch.whole) if patch.cut else None,
+        "real": patch.tile,
+        "guided": patch.map_tile,
+        "whole": whole_tile(patch.image) if patch.cut else None,
         "frame": {
             "top": 100 * top / height,
             "left": 100 * left / width,

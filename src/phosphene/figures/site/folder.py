@@ -18,7 +18,7 @@ MADE_BY = "/* made by phosphene */"
 _OUR_PAGE = re.compile(r"(layer|unit|probe)-.+\.html|bench\.html")
 _OUR_SCRIPT = re.compile(r"bench(-[a-z]+)?\.(js|css)")
 _OUR_NUMBERS = re.compile(r"probe-.+\.json")
-_OUR_IMAGE = re.compile(r"[0-9a-f]{32}\.png")
+_OUR_IMAGE = re.compile(r"[0-9a-f]{32}\.(png|webp|avif)")
 
 
 class SiteFolder:
@@ -52,18 +52,18 @@ class SiteFolder:
             raise _unwritable(self.folder, error) from error
         return path
 
-    def image(self, png: bytes) -> str:
+    def image(self, file: bytes, suffix: str = "png") -> str:
         """Put an image into `img/`, each once, under a name made of its content."""
-        name = f"img/{hashlib.blake2b(png, digest_size=16).hexdigest()}.png"
+        name = f"img/{hashlib.blake2b(file, digest_size=16).hexdigest()}.{suffix}"
         if self.folder / name not in self.written:
-            self.write(name, png)
+            self.write(name, file)
         return name
 
     def remove_stale(self) -> None:
         """Remove what an earlier export wrote and this one did not: pages, and what they show."""
         pages = [p for p in self.folder.glob("*.html") if _OUR_PAGE.fullmatch(p.name)]
         numbers = [p for p in self.folder.glob("*.json") if _OUR_NUMBERS.fullmatch(p.name)]
-        images = [p for p in self.folder.glob("img/*.png") if _OUR_IMAGE.fullmatch(p.name)]
+        images = [p for p in self.folder.glob("img/*") if _OUR_IMAGE.fullmatch(p.name)]
         scripts = [p for p in self.folder.glob("bench*") if _OUR_SCRIPT.fullmatch(p.name)]
         for path in {*pages, *numbers, *images, *scripts} - self.written:
             if path.suffix not in {".html", ".js", ".css"} or _is_ours(path):

@@ -53,7 +53,7 @@ def _edge(known: Neighbours, down: bool, edge: UnitEdge, share: float) -> Contex
         "unit": unit,
         "name": thumb.name,
         "shown": thumb.shown,
-        "thumb": {"drawn": _tile(thumb.drawn), "real": _tile(thumb.real)},
+        "thumb": {"drawn": thumb.drawn, "real": thumb.real},
         "told": f"{'holds it down' if edge.score < 0 else 'adds'} {signed(edge.score)}"
         if down
         else f"{'is held down' if edge.score < 0 else 'gains'} {signed(edge.score)}",

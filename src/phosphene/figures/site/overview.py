@@ -1,16 +1,17 @@
 """What the overview of an atlas is told."""
 
 from collections.abc import Iterable, Sequence
+from itertools import islice
 from typing import Any
 
 import numpy as np
 
-from phosphene.figures.ink.palette import picture_to_image
 from phosphene.figures.ink.tile import Tile
 from phosphene.figures.site.charts import confusion_table
 from phosphene.figures.site.told import findings_told
 from phosphene.figures.views.atlas import AtlasView
 from phosphene.figures.views.layer import LayerView
+from phosphene.figures.views.patches import whole_tile
 from phosphene.figures.views.roster import ListedLayer
 from phosphene.figures.views.sentences import not_shown
 
@@ -46,8 +47,8 @@ def overview_context(view: AtlasView, roster: Sequence[ListedLayer]) -> Context:
 
 def _card(layer: LayerView) -> Context:
     drawn = layer.main_drawings().values()
-    shown = [drawing.image for drawing in drawn if drawing.image is not None][:MOSAIC]
-    tiles = [Tile.of(image) for image in shown]
+    woken = (tile for drawing in drawn if (tile := drawing.tile) is not None)
+    tiles = list(islice(woken, MOSAIC))
     return {
         "layer": layer.record,
         "not_shown": not_shown(layer),
@@ -64,10 +65,10 @@ def _hero(layers: Iterable[LayerView]) -> list[Context]:
     for layer in layers:
         if layer.name == layer.view.names.output:
             drawings = layer.main_drawings().items()
-            drawn = [(unit, found.image) for unit, found in drawings if found.image is not None]
+            drawn = [(unit, found) for unit, found in drawings if not found.record.silent]
             return [
-                {"tile": Tile.of(image), "layer": layer.record, "unit": unit}
-                for unit, image in drawn[:: max(1, -(-len(drawn) // HERO))]
+                {"tile": found.tile, "layer": layer.record, "unit": unit}
+                for unit, found in drawn[:: max(1, -(-len(drawn) // HERO))]
             ]
     return []
 
@@ -91,11 +92,7 @@ def _evaluation(view: AtlasView) -> Context | None:
 
 def _images(view: AtlasView, indices: Iterable[int]) -> list[Context]:
     found = (view.image(index) for index in indices)
-    return [
-        {"image": image, "tile": Tile.of(picture_to_image(image.picture))}
-        for image in found
-        if image is not None
-    ]
+    return [{"image": image, "tile": whole_tile(image)} for image in found if image is not None]
 
 
 def _unlabelled(view: AtlasView) -> int:

@@ -147,7 +147,9 @@ class InFolder:
 
     def image(self, tile: Tile) -> str:
         """A few kilobytes inline, anything larger in `img/`."""
-        return tile.uri if len(tile.png) <= INLINE_BYTES else self.folder.image(tile.png)
+        if len(tile.file) <= INLINE_BYTES:
+            return tile.uri
+        return self.folder.image(tile.file, tile.suffix)
 
 
 def style_sheet() -> bytes:

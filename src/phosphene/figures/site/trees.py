@@ -5,7 +5,6 @@ from typing import Any
 
 from phosphene.errors import PhospheneError
 from phosphene.figures.ink.branches import Placed, placed
-from phosphene.figures.ink.tile import Tile
 from phosphene.figures.views.atlas import AtlasView
 from phosphene.figures.views.layer import LayerView
 from phosphene.units import Unit
@@ -41,13 +40,13 @@ def _node(node: Placed[Told], layers: Mapping[str, LayerView]) -> dict[str, Any]
     part = node.node
     page = _page(part, layers)
     drawings = layers[page[0]].drawings(page[1]) if page else []
-    image = next((each.image for each in drawings if each.image is not None), None)
+    tile = next((each.tile for each in drawings if each.tile is not None), None)
     return {
         "x": node.level * PITCH,
         "y": round(node.row * ROW),
         "name": part["name"],
         "page": page,
-        "tile": None if image is None else Tile.of(image),
+        "tile": tile,
         "lines": _lines(part),
     }
 

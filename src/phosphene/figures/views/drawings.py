@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -13,21 +14,19 @@ from phosphene.atlas import Job, LayerRecord, PictureRecord
 from phosphene.figures.ink.captions import ratio, strength
 from phosphene.figures.ink.palette import faded, picture_to_image
 from phosphene.figures.ink.png import AnyImage
+from phosphene.figures.ink.tile import Tile
 from phosphene.figures.views.atlas import AtlasView
 from phosphene.words import number
 
 
 @dataclass(frozen=True)
 class Drawing:
-    """One synthetic picture; `image` is None where the unit could not be woken.
+    """One synthetic picture; `image` and `tile` are None where the unit could not be woken.
 
     `ratio` is its activation by that of the strongest real image, None where there is none.
-    `alpha` is how opaque its places are, white on transparent, and `faded` the picture with it.
     """
 
-    image: AnyImage | None
-    alpha: UInt8[ndarray, "h2 w2 2"] | None
-    faded: UInt8[ndarray, "h w 4"] | None
+    record: PictureRecord
     title: str
     canvas: str
     activation: str
@@ -37,16 +36,38 @@ class Drawing:
     attempts: Sequence[str]
     settings: Mapping[str, str]
 
+    @cached_property
+    def image(self) -> AnyImage | None:
+        """The picture."""
+        return None if self.record.silent else picture_to_image(self.record.picture)
+
+    @cached_property
+    def tile(self) -> Tile | None:
+        """The picture as the file that the atlas has, where that is one to look at."""
+        if self.record.silent:
+            return None
+        file = self.record.file("picture")
+        return (file and Tile.stored(file)) or Tile.of(picture_to_image(self.record.picture))
+
+    @cached_property
+    def alpha(self) -> UInt8[ndarray, "h2 w2 2"] | None:
+        """How opaque its places are, white on transparent."""
+        alpha = self.record.alpha
+        return None if self.record.silent or alpha is None else _mask(alpha)
+
+    @cached_property
+    def faded(self) -> UInt8[ndarray, "h w 4"] | None:
+        """The picture as opaque as its places are."""
+        if self.image is None or self.record.alpha is None:
+            return None
+        return faded(self.image, self.record.alpha)
+
 
 def drawing(view: AtlasView, layer: LayerRecord, record: PictureRecord) -> Drawing:
     """One synthetic picture with what can be said of it."""
     share, compared = strength(record.activation, record.strongest_real)
-    image = None if record.silent else picture_to_image(record.picture)
-    alpha = None if image is None else record.alpha
     return Drawing(
-        image=image,
-        alpha=None if alpha is None else _mask(alpha),
-        faded=None if alpha is None or image is None else faded(image, alpha),
+        record=record,
         title=_title(record, layer, of_class=layer.name == view.names.output),
         canvas=record.canvas,
         activation=number(record.activation),

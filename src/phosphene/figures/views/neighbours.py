@@ -7,7 +7,7 @@ from functools import lru_cache
 from phosphene.atlas import UnitEdge
 from phosphene.atlas.made import Pair, between, made_of, part_of
 from phosphene.errors import DamagedError
-from phosphene.figures.ink.png import AnyImage
+from phosphene.figures.ink.tile import Tile
 from phosphene.figures.views.atlas import AtlasView
 from phosphene.figures.views.layer import LayerView
 from phosphene.figures.views.patches import seen
@@ -31,8 +31,8 @@ class Thumb:
     """
 
     name: str
-    drawn: AnyImage | None
-    real: AnyImage | None
+    drawn: Tile | None
+    real: Tile | None
     shown: bool
 
 
@@ -76,11 +76,11 @@ class Neighbours:
 
     def _thumb(self, name: str, unit: int) -> Thumb:
         layer = self.layer(name)
-        drawings = [drawing.image for drawing in layer.drawings(unit) if drawing.image is not None]
+        drawings = [drawing.tile for drawing in layer.drawings(unit) if drawing.tile is not None]
         found = seen(self.view, layer.examples(unit)[:1]).patches
         return Thumb(
             layer.unit_name(unit),
             drawings[0] if drawings else None,
-            found[0].crop if found else None,
+            found[0].tile if found else None,
             unit in layer.examined,
         )

@@ -1,15 +1,19 @@
 """The strongest real images of a unit: what it saw of each, and what mattered in it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 
-from jaxtyping import UInt8
+import numpy as np
+from jaxtyping import Float, UInt8
 from numpy import ndarray
 
 from phosphene.atlas import ExampleRecord, ImageRecord
+from phosphene.atlas.codec import farthest
 from phosphene.figures.ink.crops import OUTSIDE, covers, crop
 from phosphene.figures.ink.palette import full_strength, on_paper, picture_to_image, signed_to_rgba
 from phosphene.figures.ink.png import AnyImage
+from phosphene.figures.ink.tile import Tile
 from phosphene.figures.views.atlas import AtlasView
 from phosphene.units import Box
 from phosphene.words import number
@@ -23,15 +27,57 @@ class Patch:
     class; `read` says what it is read as, where its class is not known.
     """
 
-    crop: UInt8[ndarray, "h w 4"]
-    guided: UInt8[ndarray, "h w 4"]
-    whole: AnyImage
+    example: ExampleRecord
+    image: ImageRecord
     cut: bool
     box: Box
     name: str | None
     read: str | None
     value: str
     place: str
+
+    @cached_property
+    def whole(self) -> AnyImage:
+        """The image it is from."""
+        return picture_to_image(self.image.picture)
+
+    @cached_property
+    def crop(self) -> UInt8[ndarray, "h w 4"]:
+        """What the unit saw of it."""
+        return crop(self.image.picture, self.box)
+
+    @cached_property
+    def guided(self) -> UInt8[ndarray, "h w 4"]:
+        """What mattered in it."""
+        return signed_to_rgba(self._shown, full_strength(self._shown))
+
+    @property
+    def _shown(self) -> Float[ndarray, "c h w"]:
+        """The map of what is shown of the image."""
+        guided = self.example.guided
+        if not self.cut:
+            top, left, _, _ = self.example.box
+            _, _, height, width = self.box
+            guided = guided[:, -top : height - top, -left : width - left]
+        return guided
+
+    @property
+    def map_tile(self) -> Tile:
+        """What mattered in it: in three colours the file that the atlas has, with more contrast."""
+        file, (top, left, _, _) = self.example.file("guided"), self.example.box
+        _, _, height, width = self.box
+        part = None if self.cut else (-top, -left, height - top, width - left)
+        found = Tile.stored(file, part) if file and len(self.example.guided) == 3 else None
+        if file is None or found is None:
+            return Tile.of(self.guided)
+        strongest = float(np.abs(self.example.guided).max())
+        limit = full_strength(self._shown)
+        return replace(found, contrast=127.5 / farthest(file) * strongest / limit if limit else 1.0)
+
+    @property
+    def tile(self) -> Tile:
+        """What the unit saw, as a part of the file that the atlas has of the image."""
+        return whole_tile(self.image, self.box if self.cut else None)
 
     @property
     def words(self) -> str:
@@ -67,21 +113,25 @@ def seen(view: AtlasView, examples: Sequence[ExampleRecord]) -> Seen:
 
 
 def _patch(view: AtlasView, example: ExampleRecord, image: ImageRecord) -> Patch:
-    _, height, width = image.picture.shape
+    _, height, width = image.shape
     whole = covers(example.box, height, width)
-    box = (0, 0, height, width) if whole else example.box
-    guided = example.guided
-    if whole:
-        top, left, _, _ = example.box
-        guided = guided[:, -top : height - top, -left : width - left]
     return Patch(
-        crop=crop(image.picture, box),
-        guided=signed_to_rgba(guided, full_strength(guided)),
-        whole=picture_to_image(image.picture),
+        example=example,
+        image=image,
         cut=not whole,
-        box=box,
+        box=(0, 0, height, width) if whole else example.box,
         name=view.names.of_image(image),
         read=view.names.read_as(image),
         value=number(example.value),
         place="" if example.y is None else f" at row {example.y}, column {example.x}",
     )
+
+
+def whole_tile(image: ImageRecord, part: Box | None = None) -> Tile:
+    """An image that an atlas keeps, or a part of it, as its file where that can be shown."""
+    file = image.file("picture")
+    found = Tile.stored(file, part) if file else None
+    if found is None:
+        whole = image.picture
+        found = Tile.of(picture_to_image(whole) if part is None else crop(whole, part))
+    return found
