@@ -31,11 +31,11 @@ SMALL = 4096
 STRONGEST = 127
 """How far from 128, which is zero, the strongest value of a map is kept."""
 
-FEW, APART = 15, 8
+FEW, APART = 14, 9
 """Levels on either side of zero of a large map in colour, and how far apart they are kept."""
 
-DRAWN, PHOTOGRAPH = 90, 95
-"""Quality of large pictures in colour, 1 to 100: drawn ones, and photographs."""
+QUALITY = 90
+"""Of large pictures in colour, 1 to 100."""
 
 _PNG = b"\x89PNG\r\n\x1a\n"
 _FORMATS = ("PNG", "WEBP", "AVIF")
@@ -50,8 +50,8 @@ def quantise(picture: Float[ndarray, "c h w"]) -> Float[ndarray, "c h w"]:
     return _to_bytes(picture).astype(np.float32) / 255
 
 
-def encode_picture(picture: Float[ndarray, "c h w"], quality: int = DRAWN) -> bytes:
-    """A picture in [0, 1], 8 bits a value: exact where small or not in colour, else at `quality`.
+def encode_picture(picture: Float[ndarray, "c h w"]) -> bytes:
+    """A picture in [0, 1], 8 bits a value: exact where small or not in colour, else as it is seen.
 
     Raises `AtlasError` when it holds NaN or infinity.
     """
@@ -61,7 +61,7 @@ def encode_picture(picture: Float[ndarray, "c h w"], quality: int = DRAWN) -> by
         return exact
     buffer = io.BytesIO()
     Image.fromarray(_stacked(values)).save(
-        buffer, "AVIF", quality=quality, subsampling="4:4:4", speed=8, max_threads=1
+        buffer, "AVIF", quality=QUALITY, subsampling="4:4:4", speed=8, max_threads=1
     )
     return buffer.getvalue()
 
@@ -73,7 +73,7 @@ def decode_picture(blob: bytes) -> Float[ndarray, "c h w"]:
 
 
 def as_kept(picture: Float[ndarray, "c h w"]) -> Float[ndarray, "c h w"]:
-    """The drawn picture that a reader will get back."""
+    """The picture that a reader will get back."""
     return decode_picture(encode_picture(picture))
 
 
@@ -88,7 +88,7 @@ def shape_of(blob: bytes) -> tuple[int, int, int]:
 def encode_signed(values: Float[ndarray, "c h w"]) -> bytes:
     """A signed map, byte = 128 + k round(n v / max|v|), so that zero stays exactly zero.
 
-    n is 127 and k is 1, but of large maps in colour n is 15 and k is 8. Raises `AtlasError` when it
+    n is 127 and k is 1, but of large maps in colour n is 14 and k is 9. Raises `AtlasError` when it
     holds NaN or infinity.
     """
     _require_finite(values)

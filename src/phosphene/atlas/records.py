@@ -17,7 +17,6 @@ from phosphene.atlas.codec import shape_of
 from phosphene.atlas.table import (
     EXACT,
     GREY,
-    PHOTOGRAPH,
     PICTURE,
     SIGNED,
     TABLES,
@@ -159,7 +158,7 @@ class ImageRecord(Record):
 
 
 IMAGES = stored(
-    "images", ImageRecord, "image", title="image {image}", shared=True, picture=PHOTOGRAPH, format=1
+    "images", ImageRecord, "image", title="image {image}", shared=True, picture=PICTURE, format=1
 )
 
 

@@ -8,7 +8,7 @@ default came later than its table, and may be empty.
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, Field, dataclass, fields
-from functools import cached_property, partial
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, get_args, get_origin
 
 from phosphene.atlas import codec
@@ -53,12 +53,6 @@ _BY_TYPE: Mapping[Any, Codec] = {
     Any: _JSON,
 }
 PICTURE = Codec("BLOB", codec.encode_picture, codec.decode_picture, file=True)
-PHOTOGRAPH = Codec(
-    "BLOB",
-    partial(codec.encode_picture, quality=codec.PHOTOGRAPH),
-    codec.decode_picture,
-    file=True,
-)
 GREY = Codec(
     "BLOB",
     lambda map_: codec.encode_picture(map_[None]),
