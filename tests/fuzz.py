@@ -22,6 +22,7 @@ import numpy as np
 
 from phosphene.atlas import (
     Atlas,
+    Correlated,
     ExampleRecord,
     Finding,
     ImageRecord,
@@ -43,7 +44,10 @@ SECONDS = 20.0
 
 
 def small_atlas(
-    path: Path, fingerprint: str = "0f" * 16, image: tuple[int, int, int] = (3, 9, 9)
+    path: Path,
+    fingerprint: str = "0f" * 16,
+    data: str = "",
+    image: tuple[int, int, int] = (3, 9, 9),
 ) -> Path:
     """One of everything that an atlas holds, with what the pages read; images are `c h w`."""
     made = np.random.default_rng(0)
@@ -63,7 +67,13 @@ def small_atlas(
             )
             job.document(
                 "data",
-                {"name": "few", "note": "A few.", "count": 4, "classes": labels, "fingerprint": ""},
+                {
+                    "name": "few",
+                    "note": "A few.",
+                    "count": 4,
+                    "classes": labels,
+                    "fingerprint": data,
+                },
             )
             evaluation = {
                 "count": 4,
@@ -120,6 +130,10 @@ def _unit(layer: str, unit: int, made: np.random.Generator) -> UnitRecord:
         twin=(unit + 1) % UNITS,
         twin_correlation=0.99,
         weights=weights,
+        correlated={
+            layer: (Correlated((unit + 1) % UNITS, 0.99), Correlated((unit + 2) % UNITS, 0.5)),
+            "fc" if layer == "conv" else "conv": (Correlated(unit, 0.25),),
+        },
     )
 
 

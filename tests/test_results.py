@@ -13,7 +13,7 @@ from PIL import Image
 from torch import nn
 
 from cells import some
-from phosphene import Input, Network, PhospheneError, results, sheet
+from phosphene import Input, Network, PhospheneError, match_units, results, sheet
 from phosphene.circuits import circuit, edges, measure, parts, wholes, why
 from phosphene.data import ArrayDataset, Batch
 from phosphene.errors import SettingError
@@ -87,6 +87,7 @@ ANSWERS: dict[str, Callable[[], Result]] = {
     "circuit": lambda: circuit(NET, PICTURES[:2], "dog", "1", data=DATA),
     "why": lambda: why(NET, PICTURES[0], "dog", "cat", data=DATA),
     "drawing": lambda: read_drawing(drawing(), NET),
+    "match": lambda: match_units(NET, "0", NET, "2", PICTURES),
 }
 
 

@@ -48,6 +48,7 @@ from .study import Study as Study
 from .study import ask as ask
 from .study import build as build
 from .survey import Survey as Survey
+from .survey import match_units as match_units
 from .transforms import Identity as Identity
 from .transforms import RandomAffine as RandomAffine
 from .units import Unit as Unit

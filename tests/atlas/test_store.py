@@ -14,6 +14,7 @@ from PIL import Image
 from phosphene.atlas import (
     ArrayRecord,
     Atlas,
+    Correlated,
     Document,
     ExampleRecord,
     Finding,
@@ -55,6 +56,7 @@ def a_unit(unit: int = 0, layer: str = "conv1", **changes: Any) -> UnitRecord:
         twin=3,
         twin_correlation=0.99,
         weights=np.arange(18, dtype=np.float32).reshape(2, 3, 3) / 7,
+        correlated={"conv1": (Correlated(3, 0.99), Correlated(1, 0.25)), "fc": ()},
     )
     return dataclasses.replace(record, **changes)
 
@@ -150,6 +152,7 @@ def test_what_is_absent_comes_back_as_none(path: Path) -> None:
         twin=None,
         twin_correlation=None,
         weights=None,
+        correlated=None,
     )
     example = dataclasses.replace(an_example(), y=None, x=None)
     picture = dataclasses.replace(
@@ -159,6 +162,7 @@ def test_what_is_absent_comes_back_as_none(path: Path) -> None:
     with Atlas.open(path) as atlas:
         assert atlas.layers() == (layer,)
         assert same(atlas.unit("conv1", 0), unit)
+        assert atlas.unit("conv1", 0).correlated is None
         assert atlas.examples("conv1", 0)[0].y is None
         found = atlas.pictures("conv1")[0]
         assert (found.strongest_real, found.silent, found.attempts) == (None, True, ())

@@ -10,6 +10,7 @@ from urllib.parse import unquote
 import numpy as np
 import pytest
 
+from fuzz import small_atlas
 from heard import heard_in
 from markup import Page
 from phosphene.atlas import (
@@ -72,6 +73,22 @@ def test_hostile_names_stay_text(hostile_atlas: Path, tmp_path: Path) -> None:
     assert '<script>alert("net")</script>' in pages["index.html"].text
     assert "../../etc/passwd" in pages["index.html"].text
     assert all(path.parent in (tmp_path, tmp_path / "img") for path in tmp_path.rglob("*.*"))
+
+
+def test_units_that_answer_alike_are_shown_by_layers(digits_atlas: Path, tmp_path: Path) -> None:
+    pages = export(small_atlas(tmp_path / "small.atlas"), tmp_path / "site")
+    check_links(pages, tmp_path / "site")
+    text = pages["unit-fc-1.html"].text
+    alike = text[text.index("Most correlated") : text.index("Selective for it")]
+    assert re.findall(r"class \S+|channel \d|0\.\d+", alike) == [
+        *("class naïve", "0.99", "class cat", "0.5"),  # of its own layer, then of the one before
+        *("channel 1", "0.25"),
+    ]
+    assert {"unit-fc-2.html", "unit-fc-0.html", "unit-conv-1.html"} <= {
+        *pages["unit-fc-1.html"].links
+    }
+    before = export(digits_atlas, tmp_path / "before")  # it does not know
+    assert "Most correlated" not in before["unit-conv1-0.html"].text
 
 
 def test_a_silent_unit_is_told_in_words(digits_atlas: Path, tmp_path: Path) -> None:

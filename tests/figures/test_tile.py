@@ -49,6 +49,9 @@ def test_a_part_of_an_image_is_a_part_of_its_file(tmp_path: Path, side: int) -> 
     assert (tile.height, tile.width) == (8, 8)
     cut = crop(image.picture, box)
     assert np.abs(shown(tile) - cut[..., :3] * (cut[..., 3:] > 0)).max() < 1e-9
+    alone = tile.alone()
+    assert np.array_equal(np.asarray(Image.open(io.BytesIO(alone.file))), cut)
+    assert (alone.part, alone.width, alone.height) == (None, 8, 8)
     placed = tile.placed
     assert placed == {"width": 100 * side / 8, "left": -100 * 3 / 8, "top": 100 * 2 / 8}
 

@@ -192,6 +192,7 @@ def test_the_api_describes_itself(client: TestClient) -> None:
         *("/api/atlases", "/api/{name}/read", "/api/{name}/images/{number}"),
         *("/api/{name}/parts", "/api/{name}/moves", "/api/{name}/morph"),
         *("/api/{name}/imagine", "/api/{name}/jobs", "/api/{name}/jobs/{id}"),
+        *("/api/{name}/match", "/api/{name}/fool", "/api/{name}/glances/{layer}"),
     }
     assert (
         "conv2:17"

@@ -117,14 +117,52 @@ def test_statistics_are_those_of_a_survey(tmp_path, study):
         assert atlas.document("evaluation")["count"] == 40
 
 
+def test_each_unit_knows_those_that_it_correlates_with_most(tmp_path, study):
+    finished(study, tmp_path / "a.atlas")
+    pictures = torch.stack([item.picture for item in study.data])
+    names = [layer.name for layer in study.layers]
+    recorded = study.network.record(pictures, names)
+    found = {name: recorded[name].detach().double() for name in names}
+    maps = {name: values.reshape(*values.shape[:2], -1) for name, values in found.items()}
+    with Atlas.open(tmp_path / "a.atlas") as atlas:
+        for before, name, after in zip(["", *names], names, [*names[1:], ""], strict=False):
+            for unit, record in enumerate(atlas.units(name)):
+                assert set(record.correlated) == {before, name, after} - {""}
+                for other, alike in record.correlated.items():
+                    if other == name:
+                        values = maps[name].movedim(1, 0).flatten(1).numpy()
+                        rows = (values[unit], values)
+                    else:
+                        rows = (maps[name].amax(2)[:, unit].numpy(), maps[other].amax(2).T.numpy())
+                    best = strongest(*rows, unit if other == name else None)
+                    assert [each.unit for each in alike] == [i for i, _ in best]
+                    told = [each.correlation for each in alike]
+                    assert told == pytest.approx([r for _, r in best], abs=1e-2)
+                    if other == name and record.twin is not None:
+                        assert alike[0].unit == record.twin
+
+
+def strongest(one, others, itself):
+    """The five that correlate most, found one by one."""
+    found = {
+        i: np.corrcoef(one, other)[0, 1]
+        for i, other in enumerate(others)
+        if i != itself and one.std() > 1e-6 and other.std() > 1e-6
+    }
+    return sorted(((i, r) for i, r in found.items() if r > 0), key=lambda p: -p[1])[:5]
+
+
 def test_what_is_left_out_of_layers_with_many_units_is_said(tmp_path, study, monkeypatch):
     monkeypatch.setattr("phosphene.survey.moments.MOST_COMPARED", 5)
     monkeypatch.setattr("phosphene.study.findings.MOST_COMPARED", 5)
     monkeypatch.setattr("phosphene.study.whole.MOST_PROFILED", 50)
+    monkeypatch.setattr("phosphene.survey.between.MOST_BETWEEN", 30)  # 4 x 6, and not 6 x 10
     finished(study, tmp_path / "a.atlas")
     with Atlas.open(tmp_path / "a.atlas") as atlas:
         left_out = atlas.document("left out")
-        assert {name: len(said) for name, said in left_out.items()} == {"3": 2, "6": 2}
+        assert {name: len(said) for name, said in left_out.items()} == {"3": 3, "6": 2}
+        assert "were not compared with those of 6: 6 and 10 make more than" in left_out["3"][1]
+        assert {name for unit in atlas.units("3") for name in unit.correlated} == {"0"}
         assert all(unit.class_means for unit in atlas.units("0"))
         assert all(not unit.class_means and unit.twin is None for unit in atlas.units("3"))
         assert any(unit.selectivity for unit in atlas.units("3"))

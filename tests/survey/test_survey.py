@@ -2,6 +2,7 @@
 
 import pickle
 from collections.abc import Callable, Iterable, Iterator
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from cells import some
 from phosphene.data import Batch, Unreadable, batches
 from phosphene.errors import DataError, UnknownLayerError
 from phosphene.network import Input, Network
-from phosphene.survey import LayerSurvey, Moments, Survey
+from phosphene.survey import LayerSurvey, Moments, Survey, most_correlated
 from phosphene.units import LOGITS
 
 LAYERS = ["conv", "relu", "tokens", "fc"]
@@ -78,7 +79,7 @@ class Pictures(Dataset[Any]):
 
 
 def survey(network: Network, data: Dataset[Any], size: int) -> Survey:
-    found = Survey(network, LAYERS, k=K, keep=4)
+    found = Survey(network, LAYERS, k=K, keep=4, neighbours=True)
     for batch in batches(data, size):
         found.add(batch)
     return found
@@ -168,6 +169,21 @@ class TestAgainstEverythingInMemory:
             assert np.isnan(correlation[~alive]).all()
             assert np.isnan(correlation[:, ~alive]).all()
         assert not found.layers["conv"].moments.correlation[1].isfinite().any(), "constant"
+
+    def test_correlations_with_the_layers_beside_it(self, found: Survey, slow: Slow) -> None:
+        assert found.next == dict(pairwise(LAYERS))
+        for name, pair in found.between.items():
+            one, other = slow.values[name].max(2), slow.values[found.next[name]].max(2)
+            assert pair.count == len(one)
+            for i, a in enumerate(one.T):
+                for j, b in enumerate(other.T):
+                    told = float(pair.correlation[i, j])
+                    if a.std() > 1e-5 and b.std() > 1e-5:
+                        assert told == pytest.approx(np.corrcoef(a, b)[0, 1], abs=2e-4)
+                    else:
+                        assert np.isnan(told)
+        same = found.between["relu"].correlation.diagonal()
+        assert same[0] == pytest.approx(1.0, abs=1e-5), "tokens are the same values"
 
     def test_twins(self, found: Survey, slow: Slow) -> None:
         twins = found.layers["conv"].moments.twins()
@@ -332,6 +348,24 @@ def held(thing: object) -> int:
         return thing.numel()
     parts = thing.values() if isinstance(thing, dict) else vars(thing).values()
     return sum(held(p) for p in parts if isinstance(p, dict | Tensor) or hasattr(p, "__dict__"))
+
+
+def test_the_most_correlated_are_the_strongest_above_zero() -> None:
+    nan = float("nan")
+    rows = torch.tensor([[0.2, 0.9, nan, -0.5], [nan, nan, nan, nan], [-1.0, -0.1, 0.0, 0.3]])
+    found = most_correlated(rows, 2)
+    assert [[column for column, _ in row] for row in found] == [[1, 0], [], [3]]
+    assert found[0][0][1] == pytest.approx(0.9)
+    assert most_correlated(rows, 9)[0] == [(1, pytest.approx(0.9)), (0, pytest.approx(0.2))]
+
+
+def test_layers_whose_units_make_too_many_pairs_are_not_compared(
+    network: Network, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("phosphene.survey.between.MOST_BETWEEN", 37)
+    found = Survey(network, LAYERS, neighbours=True)
+    assert found.next == {"conv": "relu", "relu": "tokens"}  # 6 x 6, and not 6 x 7
+    assert Survey(network, LAYERS).next == {}
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ from phosphene.atlas.damage import Damage
 from phosphene.atlas.made import UnitEdge
 from phosphene.atlas.records import (
     ArrayRecord,
+    Correlated,
     Document,
     ExampleRecord,
     Finding,
@@ -24,6 +25,7 @@ from phosphene.atlas.verdict import Verdict, blaming_damage, drop_damaged, expec
 __all__ = [
     "ArrayRecord",
     "Atlas",
+    "Correlated",
     "Damage",
     "Document",
     "ExampleRecord",

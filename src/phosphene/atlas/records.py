@@ -6,20 +6,22 @@ Pictures are `c h w` in [0, 1]; boxes are `(top, left, bottom, right)` in pixels
 """
 
 import io
+import json
 from dataclasses import dataclass
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, NamedTuple, TypeVar
 
 from jaxtyping import Float
 from numpy import ndarray
 from PIL import Image
 
-from phosphene.atlas.codec import shape_of
+from phosphene.atlas.codec import canonical_json, shape_of
 from phosphene.atlas.table import (
     EXACT,
     GREY,
     PICTURE,
     SIGNED,
     TABLES,
+    Codec,
     Record,
     Table,
     stored,
@@ -104,12 +106,23 @@ LAYERS = stored(
 )
 
 
+class Correlated(NamedTuple):
+    """A unit that answers much as another does, and how much: Pearson's correlation."""
+
+    unit: int
+    correlation: float
+
+
 @dataclass(frozen=True, eq=False)
 class UnitRecord(Record):
     """How one unit behaves over a whole dataset.
 
     Bin i of the histogram starts at `histogram_low + i * histogram_width`. `class_means` is empty
     when the data has no labels. `twin` is the unit's near-duplicate in the layer, if it has one.
+    `correlated` are the units that it correlates with most, by their layers: in its own layer over
+    all positions of all pictures, in the ones before and after by its largest value in each
+    picture. It is None in an atlas that does not know, and a layer that was not compared is not in
+    it.
     """
 
     layer: str
@@ -127,7 +140,17 @@ class UnitRecord(Record):
     twin: int | None
     twin_correlation: float | None
     weights: Float[ndarray, "..."] | None
+    correlated: dict[str, tuple[Correlated, ...]] | None = None
 
+
+_CORRELATED = Codec(
+    "TEXT",
+    canonical_json,
+    lambda text: {
+        layer: tuple(Correlated(*pair) for pair in pairs)
+        for layer, pairs in json.loads(text).items()
+    },
+)
 
 UNITS = stored(
     "units",
@@ -136,6 +159,7 @@ UNITS = stored(
     "unit",
     title="what is known of {layer}:{unit}",
     weights=EXACT,
+    correlated=_CORRELATED,
     format=1,
 )
 

@@ -192,6 +192,10 @@ def _describe(atlas: Atlas, unit: Unit) -> None:
     if record.twin is not None and record.twin_correlation is not None:
         alike = number(record.twin_correlation)
         table.add_row("twin", f"{unit.layer}:{record.twin}, correlation {alike}")
+    for layer, most in (record.correlated or {}).items():
+        if most:
+            told = ", ".join(f"{each.unit} ({number(each.correlation)})" for each in most)
+            table.add_row(f"correlates most in {layer} with", told)
     for picture in atlas.pictures(unit.layer, unit.index):
         reached = f"activation {number(picture.activation)}"
         if picture.strongest_real and picture.strongest_real > 0:

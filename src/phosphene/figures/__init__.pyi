@@ -23,6 +23,7 @@ from .sheets.inventory import units_sheet as units_sheet
 from .sheets.kernels import filters_sheet as filters_sheet
 from .sheets.kernels import weights_sheet as weights_sheet
 from .sheets.layer import layer_sheet as layer_sheet
+from .sheets.matching import match_sheet as match_sheet
 from .sheets.messages import message_sheet as message_sheet
 from .sheets.mistakes import misread_sheet as misread_sheet
 from .sheets.morphing import distances_sheet as distances_sheet

@@ -9,6 +9,7 @@ from fastapi.responses import JSONResponse, Response
 
 from phosphene.errors import PhospheneError, UnknownLayerError, UnknownUnitError
 from phosphene.live.api import api_routes
+from phosphene.live.compare_api import compare_routes
 from phosphene.live.exhibits import AbsentError, Exhibit, UnknownImageError
 from phosphene.live.gallery import Gallery
 from phosphene.live.jobs_api import job_routes
@@ -53,6 +54,7 @@ def live_app(exhibits: Sequence[Exhibit]) -> FastAPI:
     for router in (
         job_routes(gallery),
         api_routes(gallery),
+        compare_routes(gallery),
         asset_routes(gallery),
         page_routes(gallery),
     ):

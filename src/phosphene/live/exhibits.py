@@ -74,7 +74,7 @@ class Exhibit:
         with Atlas.open(self.path) as atlas:
             borders = [
                 np.concatenate([picture[:, 0].ravel(), picture[:, -1].ravel()])
-                for picture in self._pictures(atlas)
+                for _, picture in self._readable(atlas, sorted(atlas.kept())[:_BORDERS])
             ]
         return float(np.median(np.concatenate(borders))) if borders else 0.0
 
@@ -121,10 +121,19 @@ class Exhibit:
         with Atlas.open(self.path) as atlas:
             return torch.from_numpy(atlas.image(number).picture).float()
 
-    def _pictures(self, atlas: Atlas) -> Iterator[ndarray]:
-        for number in sorted(atlas.kept())[:_BORDERS]:
+    def pictures(self, numbers: Iterable[int]) -> dict[int, Float[Tensor, "c h w"]]:
+        """Images that the atlas keeps, by their numbers; what is damaged is left out."""
+        with Atlas.open(self.path) as atlas:
+            return {
+                number: torch.from_numpy(picture).float()
+                for number, picture in self._readable(atlas, numbers)
+            }
+
+    @staticmethod
+    def _readable(atlas: Atlas, numbers: Iterable[int]) -> Iterator[tuple[int, ndarray]]:
+        for number in numbers:
             try:
-                yield atlas.image(number).picture
+                yield number, atlas.image(number).picture
             except AtlasError:
                 continue
 

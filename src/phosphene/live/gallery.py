@@ -37,7 +37,12 @@ class Gallery:
             raise HTTPException(404, f"no atlas {name!r} here; there are {known}")
         return self.exhibits[name]
 
+    def beside(self, name: str) -> list[Exhibit]:
+        """The others, those first whose networks are there."""
+        others = [each for each in self.exhibits.values() if each.name != name]
+        return sorted(others, key=lambda each: each.network is None)
+
     def page(self, name: str, made: Callable[[Pages], str]) -> HTMLResponse:
         """A page of an exhibit, as its atlas is now."""
-        with self.exhibit(name).pages(Served(name, self.images)) as pages:
+        with self.exhibit(name).pages(Served(name, self.images, bool(self.beside(name)))) as pages:
             return HTMLResponse(made(pages), headers=FRESH)

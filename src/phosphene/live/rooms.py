@@ -1,8 +1,9 @@
 """The pages of a server: those of the static site, and the bench."""
 
 from importlib.resources import files
+from typing import Annotated
 
-from fastapi import APIRouter, HTTPException
+from fastapi import APIRouter, HTTPException, Query
 from fastapi.responses import RedirectResponse, Response
 
 from phosphene.atlas import ProbeRecord
@@ -12,12 +13,17 @@ from phosphene.figures.views.layer import LayerView
 from phosphene.live.api import Name, Number
 from phosphene.live.asking import asking_context
 from phosphene.live.bench import bench_context
+from phosphene.live.compare_api import other
+from phosphene.live.comparing import compared_context
 from phosphene.live.gallery import FRESH, TEMPLATES, Gallery
 from phosphene.live.served import Served
+
+Beside = Annotated[str, Query(alias="with", max_length=200)]
 
 _FOREVER = {"cache-control": "public, max-age=31536000, immutable"}
 _ASSETS = {"bench.js": "text/javascript", "bench.css": "text/css", "tours.js": "text/javascript"}
 _ASSETS |= {"ask.js": "text/javascript", "ask.css": "text/css"}
+_ASSETS |= {"compare.js": "text/javascript", "compare.css": "text/css"}
 
 
 def page_routes(gallery: Gallery) -> APIRouter:
@@ -41,6 +47,15 @@ def page_routes(gallery: Gallery) -> APIRouter:
     def bench(name: Name) -> Response:
         told = bench_context(gallery.exhibit(name), gallery.exhibits.values())
         return gallery.page(name, lambda pages: pages.other(TEMPLATES, "bench.html", told))
+
+    @router.get("/{name}/compare")
+    def compare(name: Name, beside: Beside = "") -> Response:
+        exhibit, others = gallery.exhibit(name), gallery.beside(name)
+        if not others:
+            raise HTTPException(404, "one atlas is open; open two: phosphene view a.atlas b.atlas")
+        second = other(gallery, name, beside) if beside else others[0]
+        told = compared_context(exhibit, second, others)
+        return gallery.page(name, lambda pages: pages.other(TEMPLATES, "compare.html", told))
 
     @router.get("/{name}/ask")
     def ask(name: Name) -> Response:

@@ -41,10 +41,10 @@ class Images:
 
 
 class Served:
-    """Pages of one atlas below `/NAME/`."""
+    """Pages of one atlas below `/NAME/`; `accompanied` where there are others."""
 
-    def __init__(self, name: str, images: Images) -> None:
-        self.name, self.images = name, images
+    def __init__(self, name: str, images: Images, accompanied: bool = False) -> None:
+        self.name, self.images, self.accompanied = name, images, accompanied
 
     def overview(self) -> str:
         """The page of the whole atlas."""
@@ -69,6 +69,10 @@ class Served:
     def bench(self) -> str:
         """The page on which the network answers."""
         return f"/{self.name}/bench"
+
+    def compare(self) -> str:
+        """The page on which it is compared, where there is another."""
+        return f"/{self.name}/compare" if self.accompanied else ""
 
     def style(self) -> str:
         """The same for all."""

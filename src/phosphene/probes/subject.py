@@ -55,6 +55,23 @@ class Subject(ABC):
     def has_data(self) -> bool:
         """Whether there are any."""
 
+    def data_for(self, other: Network, resize: Resize | None = None) -> Dataset[Any]:
+        """The same pictures in the same order as another network takes them.
+
+        `resize` says how image files come to its size.
+
+        Raises:
+            SettingError: there are none, or they are not made anew for another input.
+        """
+        own, asked = self.network.input, other.input
+        if asked.shape != own.shape:
+            raise SettingError(
+                f"the data are {own.channels} x {own.size[0]} x {own.size[1]} and {other.name} "
+                f"takes {asked.channels} x {asked.size[0]} x {asked.size[1]}; name them as "
+                "`phosphene build` does, and they are made for both"
+            )
+        return self.data
+
     @property
     def resize(self) -> Resize | None:
         """How image files come to the input's size."""

@@ -134,6 +134,17 @@ class Source(Subject):
     @cached_property
     def data(self) -> Dataset[Any]:
         """The pictures asked about."""
+        data, vocabulary = agree(self.network, self._loaded(self.network.input, self.resize))
+        if vocabulary.words and "network" not in self.known:  # else told when it was built
+            self.tell(f"{vocabulary.words}.")
+        return data
+
+    def data_for(self, other: Network, resize: Resize | None = None) -> Dataset[Any]:
+        """The same pictures in the same order as another network takes them; labels are theirs."""
+        return self._loaded(other.input, resize, fits=False)
+
+    def _loaded(self, input: Input, resize: Resize | None, *, fits: bool = True) -> Dataset[Any]:
+        """The data for an input; unless it `fits` them, `resize` is for image files alone."""
         if not self.has_data:
             raise SettingError(
                 "this probe needs pictures; give --data digits, mnist:FOLDER, a folder"
@@ -141,12 +152,9 @@ class Source(Subject):
         recorded = self.known.get("source", {}).get("data") == self.source["data"]
         named = found_data(self.source["data"], self.atlas if recorded else None, self.source)
         self._permit("data", named)
-        input = self.network.input
-        data = load_data(named, input.channels, input.size, resize=self.resize)
-        data, vocabulary = agree(self.network, data)
-        if vocabulary.words and "network" not in self.known:  # else told when it was built
-            self.tell(f"{vocabulary.words}.")
-        return data
+        if not (fits or Path(named).is_dir()):
+            resize = None
+        return load_data(named, input.channels, input.size, resize=resize)
 
     @property
     def resize(self) -> Resize | None:

@@ -1,6 +1,6 @@
 """Jobs about the network and the data as a whole."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -14,10 +14,11 @@ from phosphene.canvas import Spectrum
 from phosphene.data import batches, item_name, shards
 from phosphene.errors import DataError
 from phosphene.network import Layer
+from phosphene.study.alike import Correlations, correlated
 from phosphene.study.images import image_records, members_of
 from phosphene.study.job import StudyJob
 from phosphene.study.plan import Study
-from phosphene.survey import LabelPredictions, LayerSurvey, Survey
+from phosphene.survey import MOST_BETWEEN, LabelPredictions, LayerSurvey, Survey
 from phosphene.survey.state import load_state, save_state
 
 
@@ -95,9 +96,10 @@ class Pass(StudyJob):
         layers = [layer.name for layer in study.layers]
         classes = None if study.vocabulary.shared else len(study.classes)
         name = partial(item_name, study.data)
-        survey = Survey(study.network, layers, classes, study.settings.examples, name=name)
+        kept = study.settings.examples
+        survey = Survey(study.network, layers, classes, kept, name=name, neighbours=True)
         count = study.describe_data()["count"]
-        load_state(survey, self._kept(atlas), self.key)
+        load_state(survey, self._kept(atlas), self._gathers)
         for shard in shards(study.data, study.batch, study.settings.workers, survey.seen):
             part = survey.empty()
             for batch in shard:
@@ -105,14 +107,15 @@ class Pass(StudyJob):
                 yield (survey.seen + part.seen) / count
             survey.merge(part)
             if survey.seen < count:
-                save_state(survey, self._kept(atlas), self.key)
+                save_state(survey, self._kept(atlas), self._gathers)
         if survey.count == 0:
             raise DataError(f"none of the {count} pictures of {study.data_name} could be read")
         writer.add(*(Skipped(item.path, item.reason) for item in survey.skipped))
         writer.document("seen", {"count": survey.count, "skipped": len(survey.skipped)})
         for layer in study.layers:
             found = survey.layers[layer.name]
-            writer.add(*_unit_records(study, layer, found, survey.count))
+            alike = correlated(survey, layer.name)
+            writer.add(*_unit_records(study, layer, found, survey.count, alike))
             top = found.top
             writer.document(
                 f"top {layer.name}",
@@ -135,6 +138,11 @@ class Pass(StudyJob):
 
     def tidy(self, atlas: Atlas) -> None:
         self._kept(atlas).unlink(missing_ok=True)
+
+    @property
+    def _gathers(self) -> str:
+        """Whose a state is: an earlier version's pass gathered less, and cannot be gone on from."""
+        return f"{self.key} with neighbours"
 
     @staticmethod
     def _kept(atlas: Atlas) -> Path:
@@ -217,6 +225,12 @@ def _left_out(survey: Survey, layer: Layer) -> list[str]:
     """What is not known or not kept of a layer with very many units, in words."""
     found = survey.layers[layer.name]
     said = list(found.left_out)
+    after = _after(survey, layer)
+    if after is not None and layer.name not in survey.next:
+        said.append(
+            f"Its units were not compared with those of {after.name}: {layer.units:,} and "
+            f"{after.units:,} make more than {MOST_BETWEEN:,} pairs."
+        )
     if found.classes.kept and not _profiled(found) and found.classes.counts.any():
         said.append(
             f"Mean responses to each class were not kept: {layer.units:,} units and "
@@ -225,8 +239,15 @@ def _left_out(survey: Survey, layer: Layer) -> list[str]:
     return said
 
 
+def _after(survey: Survey, layer: Layer) -> Layer | None:
+    """The layer after one of those that were surveyed."""
+    names = list(survey.layers)
+    following = names[names.index(layer.name) + 1 :]
+    return survey.layers[following[0]].layer if following else None
+
+
 def _unit_records(
-    study: Study, layer: Layer, found: LayerSurvey, count: int
+    study: Study, layer: Layer, found: LayerSurvey, count: int, alike: Mapping[str, Correlations]
 ) -> Iterator[UnitRecord]:
     weights = _weight_pictures(study, layer)
     profiled = _profiled(found) and bool(found.classes.counts.any())
@@ -254,6 +275,7 @@ def _unit_records(
             twin=None if twin is None else twin[0],
             twin_correlation=None if twin is None else twin[1],
             weights=None if weights is None else weights[unit].numpy(),
+            correlated={name: found_in[unit] for name, found_in in alike.items()},
         )
 
 

@@ -1,6 +1,7 @@
 """What real pictures do to the units: top examples and statistics from one streaming pass."""
 
 from phosphene.survey.accumulator import Accumulator
+from phosphene.survey.between import MOST_BETWEEN, Between, most_correlated
 from phosphene.survey.classes import (
     MOST_MEANS,
     ClassMeans,
@@ -10,17 +11,20 @@ from phosphene.survey.classes import (
 )
 from phosphene.survey.crops import OUTSIDE, crop, seen_from
 from phosphene.survey.histogram import Bins, Histograms
+from phosphene.survey.matching import UnitMatch, match_units
 from phosphene.survey.moments import MOST_COMPARED, Moments
 from phosphene.survey.reading import Responses, responses
 from phosphene.survey.streaming import NO_NUMBER, LayerSurvey, Survey
 from phosphene.survey.top import TopExamples
 
 __all__ = [
+    "MOST_BETWEEN",
     "MOST_COMPARED",
     "MOST_MEANS",
     "NO_NUMBER",
     "OUTSIDE",
     "Accumulator",
+    "Between",
     "Bins",
     "ClassMeans",
     "Histograms",
@@ -32,7 +36,10 @@ __all__ = [
     "Selectivity",
     "Survey",
     "TopExamples",
+    "UnitMatch",
     "crop",
+    "match_units",
+    "most_correlated",
     "responses",
     "seen_from",
 ]

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from phosphene.errors import DataError
@@ -96,9 +96,7 @@ class Moments(Accumulator):
                 "most; choose a layer with fewer"
             )
         deviation = self.deviation
-        # A unit whose deviation is rounding noise beside its mean is constant.
-        constant = deviation <= 1e-6 * self.mean.abs() + 1e-12
-        scale = torch.where(constant, torch.nan, deviation)
+        scale = torch.where(unchanging(self.mean, deviation), torch.nan, deviation)
         return self.scatter / max(1, self.count) / torch.outer(scale, scale)
 
     def twins(self, threshold: float = 0.95) -> list[tuple[int, float] | None]:
@@ -114,6 +112,13 @@ class Moments(Accumulator):
             (int(p), float(b)) if b > threshold else None
             for b, p in zip(best, partner, strict=True)
         ]
+
+
+def unchanging(
+    mean: Float[Tensor, "units"], deviation: Float[Tensor, "units"]
+) -> Bool[Tensor, "units"]:
+    """Which units are constant: their deviation is no more than rounding beside their mean."""
+    return deviation <= 1e-6 * mean.abs() + 1e-12
 
 
 def _products(rows: Float[Tensor, "n units"]) -> Float[Tensor, "units units"]:

@@ -16,6 +16,7 @@ from phosphene.network.recorded import Recording
 from phosphene.progress import tell, telling
 from phosphene.results import html_table
 from phosphene.survey.accumulator import Accumulator
+from phosphene.survey.between import Between, neighbouring
 from phosphene.survey.classes import MOST_MEANS, ClassMeans, LabelPredictions, Predictions
 from phosphene.survey.histogram import Histograms
 from phosphene.survey.moments import MOST_COMPARED, BatchMoments, Moments
@@ -97,7 +98,8 @@ class Survey(Accumulator):
     `MOST_COMPARED` units and `MOST_MEANS` class means it does not grow with their square.
     `classes` is the number of labels of the data where they are not the network's own classes, as
     of a network that is no classifier; nothing is then said of how well it reads them. `name` says
-    what to call the picture of an index.
+    what to call the picture of an index. With `neighbours` the units of each layer are compared
+    with those of the `next`, unless these are very many: see `between`, by the earlier's name.
 
     Raises:
         UnknownLayerError: a layer that the network does not have.
@@ -105,7 +107,7 @@ class Survey(Accumulator):
         NetworkError: a layer gives NaN or infinity for every picture of the first batch.
     """
 
-    gathered = ("layers", "predictions", "found", "count", "skipped")
+    gathered = ("layers", "between", "predictions", "found", "count", "skipped")
 
     def __init__(
         self,
@@ -116,6 +118,7 @@ class Survey(Accumulator):
         *,
         keep: int = 9,
         name: Callable[[int], str] = "picture {}".format,
+        neighbours: bool = False,
     ) -> None:
         layers = [layers] if isinstance(layers, str) else layers
         self.network, self.name = network, name
@@ -123,6 +126,13 @@ class Survey(Accumulator):
         reads = network.classifies and classes is None
         self.classes = len(network.classes) if reads else classes or 0
         self.layers = {n: LayerSurvey(network.layer(n), self.classes, k) for n in layers}
+        self.neighbours = neighbours
+        sizes = [(n, each.layer.units) for n, each in self.layers.items()] if neighbours else []
+        self.next = dict(neighbouring(sizes))
+        self.between = {
+            one: Between(self.layers[one].layer.units, self.layers[other].layer.units)
+            for one, other in self.next.items()
+        }
         self.predictions = Predictions(self.classes, keep) if reads else None
         self.found = LabelPredictions(self.classes) if reads else None
         self.recorded = [*layers, LOGITS] if reads else list(layers)
@@ -137,6 +147,7 @@ class Survey(Accumulator):
             "classes": self.classes,
             "reads": self.predictions is not None,
             "examples": [self.k, self.keep],
+            "between": self.next,
         }
 
     @property
@@ -153,6 +164,7 @@ class Survey(Accumulator):
             self.k,
             keep=self.keep,
             name=self.name,
+            neighbours=self.neighbours,
         )
 
     @telling("looking through the data")
@@ -210,6 +222,8 @@ class Survey(Accumulator):
             return
         for name, survey in self.layers.items():
             survey.take(seen[name], batch)
+        for name, pair in self.between.items():
+            pair.add(seen[name].responses.values, seen[self.next[name]].responses.values)
         if self.predictions is not None and scores is not None:
             self.predictions.add(scores, batch.labels, batch.indices)
         if self.found is not None and scores is not None and batch.members is not None:

@@ -2,8 +2,9 @@
 
 import io
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+import numpy as np
 from PIL import Image
 
 from phosphene.figures.ink.png import AnyImage, data_uri, png_bytes
@@ -55,6 +56,15 @@ class Tile:
             return cls(file, width, height, media)
         top, left, bottom, right = part
         return cls(file, right - left, bottom - top, media, part, (height, width))
+
+    def alone(self) -> "Tile":
+        """A part as a file of its own, transparent beyond the image it is of."""
+        if self.part is None:
+            return self
+        top, left, bottom, right = self.part
+        with Image.open(io.BytesIO(self.file)) as image:  # as `stored` found it
+            cut = image.convert("RGBA").crop((left, top, right, bottom))
+        return replace(Tile.of(np.asarray(cut)), contrast=self.contrast)
 
     @property
     def suffix(self) -> str:

@@ -7,7 +7,7 @@ from phosphene.atlas import ProbeRecord, UnitRecord
 from phosphene.figures.ink.png import AnyImage
 from phosphene.figures.ink.tile import Tile
 from phosphene.figures.site.charts import class_profile, histogram
-from phosphene.figures.site.neighbours import edges_context
+from phosphene.figures.site.neighbours import correlated_context, edges_context
 from phosphene.figures.site.trees import tree_context
 from phosphene.figures.views.atlas import AtlasView
 from phosphene.figures.views.drawings import Drawing
@@ -97,6 +97,7 @@ def unit_context(
             for drawing in drawings
         ],
         **edges_context(known, layer.name, record.unit),
+        "correlated": correlated_context(known, record),
         "selective": _selective(layer, record.unit, roster),
         "histogram": histogram(
             record.histogram_counts,

@@ -1,11 +1,10 @@
-"""What the page of a unit says of the units that it is made of and a part of."""
+"""What the page of a unit says of those that it is made of, a part of, or answers as."""
 
 from collections.abc import Iterable, Iterator
 from itertools import groupby
 from typing import Any
 
-from phosphene.atlas import UnitEdge
-from phosphene.figures.ink.tile import Tile
+from phosphene.atlas import UnitEdge, UnitRecord
 from phosphene.figures.views.neighbours import Neighbours
 from phosphene.words import number, percent, plural, signed
 
@@ -29,6 +28,32 @@ def edges_context(known: Neighbours, layer: str, unit: int) -> Context:
         ]
         found[way] = {"layers": groups, "lost": pairs.lost}
     return found
+
+
+def correlated_context(known: Neighbours, record: UnitRecord) -> list[Context]:
+    """The units that one correlates with most, layer by layer: its own, then those beside it."""
+    alike = record.correlated or {}
+    names = [layer.name for layer in known.view.layers]
+    ordered = sorted((name for name in names if alike.get(name)), key=lambda n: n != record.layer)
+    return [
+        {
+            "layer": name,
+            "words": "over all positions" if name == record.layer else "by the largest responses",
+            "units": [_alike(known, name, unit, correlation) for unit, correlation in alike[name]],
+        }
+        for name in ordered
+    ]
+
+
+def _alike(known: Neighbours, layer: str, unit: int, correlation: float) -> Context:
+    thumb = known.thumb(layer, unit)
+    return {
+        "unit": unit,
+        "name": thumb.name,
+        "shown": thumb.shown,
+        "tile": thumb.drawn or thumb.real,
+        "told": number(correlation),
+    }
 
 
 def _group(
@@ -98,7 +123,3 @@ def _part(about: dict[str, Any]) -> Iterable[str]:
         "measured on those strongest: what becomes of them without it, with it alone, and with it "
         "raised."
     )
-
-
-def _tile(image: Any) -> Tile | None:
-    return None if image is None else Tile.of(image)

@@ -38,6 +38,9 @@ class Place(Protocol):
     def bench(self) -> str:
         """The link to the page on which the network answers."""
 
+    def compare(self) -> str:
+        """The link to the page on which the network is compared with another."""
+
     def style(self) -> str:
         """The link to the style sheet."""
 
@@ -75,6 +78,10 @@ class Alone:
         return data_uri(figures_json(probe), "application/json")
 
     def bench(self) -> str:
+        """None."""
+        return ""
+
+    def compare(self) -> str:
         """None."""
         return ""
 
@@ -130,6 +137,10 @@ class InFolder:
     def bench(self) -> str:
         """A file, if it was asked for."""
         return self.live
+
+    def compare(self) -> str:
+        """None: the other is no part of the folder."""
+        return ""
 
     def style(self) -> str:
         """A file that is written with the page."""
