@@ -57,6 +57,7 @@ GREY = Codec(
     "BLOB",
     lambda map_: codec.encode_picture(map_[None]),
     lambda blob: codec.decode_picture(blob)[0],
+    file=True,
 )
 SIGNED = Codec("BLOB", codec.encode_signed, codec.decode_signed, file=True)
 EXACT = Codec("BLOB", codec.encode_exact, codec.decode_exact)
@@ -254,6 +255,9 @@ def stored(
 ) -> Table[R]:
     """The table of a class of records, which from now on every atlas has: see `Table`."""
     table = Table(name, record, key, title, codecs, shared, owned, format)
+    for field in fields(record):  # type: ignore[arg-type]
+        if field.name in codecs and codecs[field.name].file and hasattr(record, field.name):
+            delattr(record, field.name)  # the default, which would stand before what is packed
     assert set(key) <= {*table.columns}, f"{name} has no columns {key}"
     TABLES.append(table)
     return table

@@ -26,6 +26,7 @@ class Drawing:
     `ratio` is its activation by that of the strongest real image, None where there is none.
     """
 
+    view: AtlasView
     record: PictureRecord
     title: str
     canvas: str
@@ -34,7 +35,11 @@ class Drawing:
     compared: str
     ratio: float | None
     attempts: Sequence[str]
-    settings: Mapping[str, str]
+
+    @cached_property
+    def settings(self) -> Mapping[str, str]:
+        """What made it: its own settings, then those of its job."""
+        return _settings(self.record, self.view.made(self.record))
 
     @cached_property
     def image(self) -> AnyImage | None:
@@ -67,6 +72,7 @@ def drawing(view: AtlasView, layer: LayerRecord, record: PictureRecord) -> Drawi
     """One synthetic picture with what can be said of it."""
     share, compared = strength(record.activation, record.strongest_real)
     return Drawing(
+        view=view,
         record=record,
         title=_title(record, layer, of_class=layer.name == view.names.output),
         canvas=record.canvas,
@@ -75,7 +81,6 @@ def drawing(view: AtlasView, layer: LayerRecord, record: PictureRecord) -> Drawi
         compared=compared,
         ratio=None if record.silent else ratio(record.activation, record.strongest_real),
         attempts=record.attempts,
-        settings=_settings(record, view.made(record)),
     )
 
 
