@@ -25,6 +25,8 @@ from .evaluation import nearest_neighbours as nearest_neighbours
 from .figures import export_site as export_site
 from .figures import layer_sheet as layer_sheet
 from .figures import unit_sheet as unit_sheet
+from .live.notebook import LivePage as LivePage
+from .live.notebook import view as view
 from .maximize import Drawing as Drawing
 from .maximize import Optimizer as Optimizer
 from .maximize import Recipe as Recipe

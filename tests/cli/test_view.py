@@ -71,6 +71,26 @@ def test_beyond_this_machine_a_token_is_asked_for(tmp_path: Path) -> None:
         assert got(f"{bare}net/?token={token}")[0] == 200
 
 
+@pytest.mark.slow
+def test_a_notebook_of_this_machine_may_show_it_in_a_frame(tmp_path: Path) -> None:
+    path = small_atlas(tmp_path / "net.atlas")
+    frames = {}
+    for flag in ("--notebook", "--no-notebook"):
+        with viewing(path, "--port", 0, *([flag] if flag == "--notebook" else [])) as (address, _):
+            got(address)
+            with urllib.request.urlopen(f"{address}net/") as answer:
+                policy = answer.headers["content-security-policy"]
+        frames[flag] = re.search(r"frame-ancestors ([^;]+)", policy)[1]  # type: ignore[index]
+    assert frames["--no-notebook"] == "'none'"
+    assert "http://localhost:*" in frames["--notebook"].split()
+
+
+def test_beyond_this_machine_no_notebook_shows_it(run: Run, tmp_path: Path) -> None:
+    path = small_atlas(tmp_path / "net.atlas")
+    status, said = run("view", path, "--notebook", "--host", "0.0.0.0")
+    assert (status, "this machine alone" in said) == (2, True)
+
+
 @pytest.mark.later
 def test_a_port_that_is_taken_is_told(run: Run, tmp_path: Path) -> None:
     path = small_atlas(tmp_path / "net.atlas")

@@ -2,8 +2,10 @@
 
 import base64
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from threading import Event
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,10 +15,14 @@ from torch import nn
 
 import tiny
 from fuzz import small_atlas
+from live.asked import Few, Serve, Slow
 from phosphene.live.application import live_app
 from phosphene.live.exhibits import Exhibit
 from phosphene.live.guard import Guard
 from phosphene.network import Input, Network
+from phosphene.probes.fooling import Fooling
+from phosphene.probes.subject import InMemory
+from phosphene.progress import tell
 
 
 def small() -> nn.Module:
@@ -56,3 +62,33 @@ def link() -> Callable[..., str]:
         return f"data:image/{form.lower()};base64,{base64.b64encode(buffer.getvalue()).decode()}"
 
     return made
+
+
+@pytest.fixture
+def asking(tmp_path: Path, network: Network, monkeypatch: pytest.MonkeyPatch) -> Exhibit:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    path = small_atlas(tmp_path / "net.atlas", network.fingerprint)
+    return Exhibit("net", path, network, source=InMemory(network, Few()))
+
+
+@pytest.fixture
+def serve() -> Serve:
+    def served(exhibit: Exhibit) -> TestClient:
+        return TestClient(Guard(live_app([exhibit])), base_url="http://localhost")
+
+    return served
+
+
+@pytest.fixture
+def slow(monkeypatch: pytest.MonkeyPatch) -> Iterator[Slow]:
+    kept, at = Fooling.ask, Slow(Event())
+
+    def ask(self: Fooling, subject: Any) -> Any:
+        at.began += 1
+        while not at.go.wait(0.01):
+            tell(3, 10, "slowly")
+        return kept(self, subject)
+
+    monkeypatch.setattr(Fooling, "ask", ask)
+    yield at
+    at.go.set()

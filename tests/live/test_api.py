@@ -193,11 +193,128 @@ def test_the_api_describes_itself(client: TestClient) -> None:
         *("/api/{name}/parts", "/api/{name}/moves", "/api/{name}/morph"),
         *("/api/{name}/imagine", "/api/{name}/jobs", "/api/{name}/jobs/{id}"),
         *("/api/{name}/match", "/api/{name}/fool", "/api/{name}/glances/{layer}"),
+        "/api/{name}/jobs/{id}/files/{file}",
     }
     assert (
         "conv2:17"
         in described["components"]["schemas"]["Asked"]["properties"]["unit"]["description"]
     )
+
+
+class TestChanged:
+    """What the network would answer: against hooks that overwrite channels."""
+
+    CHANGES = (
+        {"unit": "1:2", "how": "remove"},
+        {"unit": "1:0", "how": "raise", "by": 3},
+    )
+
+    @pytest.mark.parametrize("baseline", ["mean", "zero"])
+    def test_classes_map_and_wall_are_those_of_the_changed_network(
+        self, client: TestClient, exhibit: Exhibit, network: Network, link, baseline: str
+    ) -> None:
+        asked = {"picture": link(), "unit": "dog", "method": "gradient", "wall": "1"}
+        changes = {"changes": list(self.CHANGES), "baseline": baseline}
+        answer = client.post("/api/net/read", json=asked | changes).json()
+        some = exhibit.some
+        assert some is not None
+        mean = network.record(some, ["1"])["1"].mean((0, 2, 3))[2] if baseline == "mean" else 0.0
+
+        def overwrite(_: object, __: object, output: torch.Tensor) -> torch.Tensor:
+            changed = output.clone()
+            changed[:, 2] = mean
+            changed[:, 0] *= 3
+            return changed
+
+        shown = network.input.normalise(tensor(link())).requires_grad_()
+        handle = network.module[1].register_forward_hook(overwrite)
+        try:
+            scores = network.module(shown)
+            maps = network.module[:2](shown)
+        finally:
+            handle.remove()
+        (slope,) = torch.autograd.grad(scores[0, 1], shown)
+        shares, plain = scores.softmax(1)[0], network.probabilities(tensor(link()))[0]
+        found = {bar["index"]: bar for bar in answer["bars"]}
+        assert [found[i]["share"] for i in range(3)] == pytest.approx(shares.tolist(), rel=1e-4)
+        assert [found[i]["before"] for i in range(3)] == pytest.approx(plain.tolist(), rel=1e-4)
+        assert answer["bars"][0]["index"] == int(shares.argmax())
+        look = answer["look"]
+        assert look["value"] == pytest.approx(float(scores[0, 1].detach()), rel=1e-4)
+        before = float(network.class_scores(tensor(link()))[0, 1])
+        assert look["before"] == pytest.approx(before, rel=1e-4)
+        assert answer["wall"]["strongest"] == pytest.approx(maps[0].amax((1, 2)).tolist(), rel=1e-4)
+        summed = slope[0].sum(0)
+        strong = summed.abs() > 0.5 * summed.abs().max()
+        image = opened(look["src"])
+        blue = image[..., 2].astype(int) > image[..., 0]
+        assert (blue == (summed > 0).numpy())[strong.numpy()].all()
+        assert (image[..., 3][strong.numpy()] > 100).all()
+        assert (answer["absent"] == "zero") is (baseline == "zero")
+        again = client.post("/api/net/read", json=asked).json()
+        assert again["bars"][0]["share"] == pytest.approx(float(plain.max()), rel=1e-5)
+        assert (again["bars"][0]["before"], again["absent"]) == (None, "")
+
+    def test_what_a_part_is_worth_in_a_tree_is_what_removing_it_does(
+        self, client: TestClient, exhibit: Exhibit, network: Network, link
+    ) -> None:
+        found = parts(network, tensor(link()), "dog", k=4, depth=1, data=exhibit.some)
+        for part in found.root.parts:
+            changes = [{"unit": str(part.unit).partition("@")[0], "how": "remove"}]
+            asked = {"picture": link(), "unit": "dog", "changes": changes}
+            look = client.post("/api/net/read", json=asked).json()["look"]
+            assert look["before"] - look["value"] == pytest.approx(part.edge.removed, abs=1e-4)
+
+    def test_units_are_kept_alone(self, client: TestClient, network: Network, link) -> None:
+        changes = [{"unit": f"0:{i}", "how": "keep"} for i in (1, 3)]
+        asked = {"picture": link(), "wall": "0", "changes": changes, "baseline": "zero"}
+        answer = client.post("/api/net/read", json=asked).json()
+        whole = client.post("/api/net/read", json={"picture": link(), "wall": "0"}).json()
+        expected = [whole["wall"]["strongest"][i] if i in (1, 3) else 0 for i in range(4)]
+        assert answer["wall"]["strongest"] == pytest.approx(expected)
+
+    def test_the_first_before_and_after_are_both_told(
+        self, client: TestClient, network: Network, link
+    ) -> None:
+        first = client.post("/api/net/read", json={"picture": link()}).json()["bars"][0]
+        changes = [{"unit": f"3:{first['index']}", "how": "raise", "by": 0}]
+        for by in (0, 100):
+            changes[0]["by"] = by
+            asked = {"picture": link(), "bars": 2, "unit": "*", "changes": changes}
+            answer = client.post("/api/net/read", json=asked).json()
+            shares = [bar["share"] for bar in answer["bars"]]
+            assert shares == sorted(shares, reverse=True)
+            assert first["index"] in [bar["index"] for bar in answer["bars"]]
+            assert answer["look"]["unit"] == f"3:{answer['bars'][0]['index']}"
+
+    @pytest.mark.parametrize(
+        ("change", "status", "words"),
+        [
+            ({"unit": "9:0", "how": "remove"}, 404, "no layer"),
+            ({"unit": "0:99", "how": "keep"}, 404, "99"),
+            ({"unit": "0:1@2,2", "how": "keep"}, 422, "single place"),
+            ({"unit": "0:1", "how": "explode"}, 422, "how"),
+            ({"unit": "0:1", "how": "raise", "by": -1}, 422, "by"),
+            ({"unit": "0:1", "how": "raise", "by": 1e9}, 422, "by"),
+            ({"unit": "0:1" * 200, "how": "raise"}, 422, "unit"),
+            ({"how": "raise"}, 422, "unit"),
+        ],
+    )
+    def test_what_cannot_be_changed_is_told(
+        self, client: TestClient, link, change: dict[str, object], status: int, words: str
+    ) -> None:
+        answer = client.post("/api/net/read", json={"picture": link(), "changes": [change]})
+        assert answer.status_code == status, answer.text
+        assert words in answer.text
+        assert client.post("/api/net/read", json={"picture": link()}).status_code == 200
+
+    def test_neither_the_same_twice_nor_more_than_there_is_room_for(
+        self, client: TestClient, link
+    ) -> None:
+        change = {"unit": "0:1", "how": "remove"}
+        for changes, words in [([change, change], "twice"), ([change] * 65, "64")]:
+            answer = client.post("/api/net/read", json={"picture": link(), "changes": changes})
+            assert (answer.status_code, words in answer.text) == (422, True)
 
 
 class TestFurther:

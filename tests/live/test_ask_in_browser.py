@@ -80,6 +80,56 @@ def test_a_question_is_put_watched_cancelled_and_found_again_after_a_reload(page
     page.wait_for_url("**/probe/fool-*")
 
 
+def test_a_drawing_of_the_bench_is_asked_about(page: Any, server: str) -> None:
+    page.goto(f"{server}/net/bench#unit=dog")
+    page.wait_for_selector("#bars li")
+    box = page.locator("#canvas").bounding_box()
+    page.mouse.move(box["x"] + 50, box["y"] + 50)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 150, box["y"] + 90, steps=5)
+    page.mouse.up()
+    page.click("#longer")
+    page.wait_for_selector("#drawing:not([hidden])")
+    assert "About dog" in page.inner_text("#about")
+    page.locator("#about button", has_text="parts").click()
+    form = page.locator("form[data-kind=parts]")
+    values = [form.locator(f"[name={name}]").input_value() for name in ("unit", "image")]
+    assert values == ["dog", "drawing"]
+    form.get_by_role("button", name="Ask").click()
+    page.wait_for_selector("#jobs li[data-state=finished]")
+    assert "drawing-" in page.inner_text("#jobs")
+    page.reload()
+    page.wait_for_selector("#drawing:not([hidden])")
+    page.click("#without")
+    assert page.is_hidden("#drawing")
+    assert form.locator("[name=image]").input_value() == ""
+
+
+def test_what_is_cancelled_is_asked_again_and_files_are_given_out(page: Any) -> None:
+    question(page, "restarts", unit="cat", starts="500", steps="5000")
+    page.wait_for_selector("#jobs li[data-state=running]")
+    question(page, "fool", towards="cat", steps="2")
+    page.get_by_label("Cancel 500 starts of cat").click()
+    page.wait_for_selector("#jobs li[data-state=cancelled]")
+    page.get_by_label("Ask again: 500 starts of cat").click()
+    page.wait_for_selector("#jobs li[data-state=cancelled]", state="detached")
+    page.wait_for_selector("#jobs li[data-state=running]")
+    page.get_by_label("Cancel 500 starts of cat").click()
+    page.wait_for_selector("#jobs li[data-state=cancelled]")
+    question(page, "hide", text="hi", confidence="0.4", steps="2000")
+    page.wait_for_selector("#jobs a[download]")
+    with page.expect_download() as found:
+        page.click("#jobs a[download]")
+    assert found.value.suggested_filename == "message.png"
+
+
+def test_every_page_leads_to_the_questions(page: Any, server: str) -> None:
+    for path in ("net/", "net/bench"):
+        page.goto(f"{server}/{path}")
+        page.click("header >> text=Ask")
+        page.wait_for_url("**/net/ask")
+
+
 def test_the_page_fits_and_every_field_has_a_label(page: Any, server: str) -> None:
     page.evaluate("() => document.querySelectorAll('details').forEach(one => one.open = true)")
     for scheme in ("light", "dark"):
@@ -90,7 +140,7 @@ def test_the_page_fits_and_every_field_has_a_label(page: Any, server: str) -> No
             if folder := os.environ.get("SHOTS"):
                 page.screenshot(path=f"{folder}/ask-{scheme}-{width}.png")
     unlabelled = (
-        "() => [...document.querySelectorAll('#ask input, #ask select')]"
+        "() => [...document.querySelectorAll('#ask :is(input:not([hidden]), select, textarea)')]"
         ".filter(field => !field.labels.length).length"
     )
     assert page.evaluate(unlabelled) == 0

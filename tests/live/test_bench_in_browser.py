@@ -5,6 +5,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from torch import nn
 import tiny
 from figures.test_site_in_browser import BROKEN, CHROMIUM, OVERFLOWING, SCROLL_WIDTH, SWITCHES
 from fuzz import small_atlas
+from live.conftest import small
 from phosphene.live.application import live_app
 from phosphene.live.exhibits import Exhibit
 from phosphene.live.guard import Guard
@@ -54,20 +56,11 @@ class Upside(Halves):
         return -super().forward(x)
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    labels = ("left", "right", "top", "bottom")
-    network = Network(tiny.seeded(Halves).eval(), Input(1, (16, 16)), labels, name="Halves")
-    path = small_atlas(tmp_path_factory.mktemp("live") / "net.atlas", image=(1, 16, 16))
+@contextmanager
+def serving(exhibits: list[Exhibit]) -> Iterator[str]:
+    """The address of a server for a while."""
     listening = socket.create_server(("127.0.0.1", 0))
-    other = Network(tiny.seeded(Upside).eval(), Input(1, (16, 16)), labels, name="Upside")
-    exhibits = [
-        Exhibit("net", path, network),
-        Exhibit("bare", path, missing="give --weights FILE"),
-        Exhibit("other", path, other),
-    ]
-    guarded = Guard(live_app(exhibits))
-    running = uvicorn.Server(uvicorn.Config(guarded, log_level="warning"))
+    running = uvicorn.Server(uvicorn.Config(Guard(live_app(exhibits)), log_level="warning"))
     thread = threading.Thread(target=running.run, kwargs={"sockets": [listening]}, daemon=True)
     thread.start()
     while not running.started:
@@ -76,6 +69,31 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     running.should_exit = True
     thread.join(10)
     listening.close()
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    labels = ("left", "right", "top", "bottom")
+    network = Network(tiny.seeded(Halves).eval(), Input(1, (16, 16)), labels, name="Halves")
+    path = small_atlas(tmp_path_factory.mktemp("live") / "net.atlas", image=(1, 16, 16))
+    other = Network(tiny.seeded(Upside).eval(), Input(1, (16, 16)), labels, name="Upside")
+    exhibits = [
+        Exhibit("net", path, network),
+        Exhibit("bare", path, missing="give --weights FILE"),
+        Exhibit("other", path, other),
+    ]
+    with serving(exhibits) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def deep(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A server of a network with hidden units."""
+    labels = ("cat", "dog", "naïve")
+    network = Network(tiny.seeded(small).eval(), Input(3, (9, 9)), labels, name="Net")
+    path = small_atlas(tmp_path_factory.mktemp("deep") / "net.atlas")
+    with serving([Exhibit("net", path, network)]) as address:
+        yield address
 
 
 @pytest.fixture(scope="module")
@@ -236,6 +254,87 @@ def test_a_picture_is_moved_everywhere_led_elsewhere_and_taken_apart(page: Any) 
     page.click("#apart")
     page.wait_for_function("() => document.getElementById('parts-told').textContent.length > 3")
     page.refused()
+
+
+def value(page: Any, name: str) -> str:
+    """What stands beside a class."""
+    return page.locator("#bars button", has_text=name).locator(".value").inner_text()
+
+
+def test_units_are_removed_kept_and_raised_while_one_draws(page: Any, server: str) -> None:
+    draw(page, (0.2, 0.2), (0.2, 0.8))
+    page.wait_for_timeout(300)
+    first = page.inner_text("#bars li:first-child .name")
+    before = value(page, first)
+    unit = page.get_attribute("#told", "data-unit")
+    page.select_option("#changes-over", "zero")  # the data of this atlas are of another network
+    page.click("[data-how=remove]")
+    page.wait_for_selector("#changes li")
+    page.wait_for_function("() => document.getElementById('bars').innerText.includes('was')")
+    assert value(page, first).endswith(f"was {before}")
+    assert unit in page.inner_text("#changes")
+    assert "Removed units are zero." in page.inner_text("#changes-told")
+    assert page.is_visible("#unchanged")
+    draw(page, (0.8, 0.2), (0.8, 0.8))  # it stays
+    page.wait_for_timeout(300)
+    assert page.locator("#bars .was").first.is_visible()
+    page.fill("#unit", "sides:2")
+    page.press("#unit", "Enter")
+    page.wait_for_function("() => document.getElementById('told').dataset.unit === 'sides:2'")
+    page.click("[data-how=raise]")
+    page.wait_for_selector("#changes input[type=range]")
+    slider = page.get_by_label("How many times as much sides:2 answers")
+    slider.focus()
+    page.keyboard.press("End")
+    assert page.inner_text("#changes output") == "× 10"
+    page.wait_for_function("() => decodeURIComponent(location.hash).includes('raise+sides%3A2+10')")
+    link = page.url
+    page.select_option("#changes li:last-child select", "keep")
+    page.wait_for_selector("#changes input[type=range]", state="detached")
+    page.click("#changes-undo")
+    page.wait_for_selector("#changes input[type=range]")
+    assert page.locator("#changes li").count() == 2
+    for left in (2, 1, 0):
+        page.click("#changes-undo")
+        if left < 2:
+            page.wait_for_function(
+                f"() => document.querySelectorAll('#changes li').length <= {left}"
+            )
+    other = page.context.new_page()
+    other.goto(link)
+    other.wait_for_selector("#changes li:nth-child(2)")
+    assert other.inner_text("#changes output") == "× 10"
+    other.click("#changes-none")
+    other.wait_for_selector("#changes li", state="detached")
+    assert other.is_hidden("#unchanged")
+    other.close()
+
+
+def test_a_part_is_removed_from_its_tree(browser: Any, deep: str) -> None:
+    page = browser.new_page(viewport={"width": 1280, "height": 900})
+    page.goto(f"{deep}/net/bench#unit=dog")
+    page.wait_for_selector("#bars li")
+    page.click("#sample")
+    page.click("#apart")
+    page.wait_for_selector("#tree svg g")
+    part = page.locator("#tree svg g").nth(1)
+    name = part.locator(".name").text_content()
+    (
+        part.locator("xpath=ancestor::*[name()='a']")
+        if part.evaluate("one => !!one.closest('a')")
+        else part
+    ).press("Enter")
+    assert page.inner_text("#part-name").startswith(name)
+    told = page.inner_text("#told")
+    page.keyboard.press("Enter")  # the first button is there now
+    page.wait_for_function("told => document.getElementById('told').innerText !== told", arg=told)
+    assert part.get_attribute("data-change") == "remove"
+    without = part.locator("tspan").last.text_content()
+    answers = page.inner_text("#told").replace("−", "-")
+    now, was = (float(each) for each in re.findall(r"answers (\S+), and (\S+) before", answers)[0])
+    expected = float(re.search(r"[-+][\d.]+", without.replace("−", "-"))[0])
+    assert abs(now - was - expected) < 0.02
+    page.close()
 
 
 def test_tours_are_walked_by_keyboard(page: Any) -> None:

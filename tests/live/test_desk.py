@@ -2,11 +2,13 @@
 
 import asyncio
 import threading
+import time
 from collections.abc import Callable
 
 import pytest
 
 from phosphene.live.desk import BusyError, Desk, StaleError
+from phosphene.progress import tell
 
 
 class Slow:
@@ -94,3 +96,28 @@ def test_no_more_wait_than_there_is_room_for() -> None:
         desk.close()
 
     asyncio.run(tried())
+
+
+def test_who_goes_away_while_their_work_is_done_has_it_left_at_its_next_step() -> None:
+    steps: list[int] = []
+    begun = threading.Event()
+
+    def long() -> None:
+        for step in range(2000):
+            steps.append(step)
+            begun.set()
+            tell(step, 2000)
+            time.sleep(0.005)
+
+    async def tried() -> str:
+        desk = Desk()
+        gone = asyncio.create_task(desk.do("one", long))
+        while not begun.is_set():
+            await asyncio.sleep(0.001)
+        gone.cancel()
+        found = await asyncio.wait_for(desk.do("two", lambda: "two"), 5)
+        desk.close()
+        return found
+
+    assert asyncio.run(tried()) == "two"
+    assert len(steps) < 1000

@@ -1,101 +1,25 @@
-"""Long work: put once, watched, cancelled, taken up again; no request names a file."""
+"""Long work: put once, watched, cancelled; nobody at the bench waits for it."""
 
-import json
+import copy
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 from threading import Event
 from typing import Any
 
 import pytest
 import torch
-from fastapi.testclient import TestClient
-from PIL import Image
 
-from fuzz import small_atlas
+from live.asked import FOOL, Serve, Slow, put, until
 from phosphene.atlas import Atlas
-from phosphene.live.application import live_app
-from phosphene.live.asking import OPEN, asked, refused
+from phosphene.live.asking import refused
 from phosphene.live.exhibits import Exhibit
-from phosphene.live.guard import Guard
 from phosphene.network import Network
+from phosphene.network.turns import turn
 from phosphene.probes.fooling import Fooling
 from phosphene.probes.question import forms
-from phosphene.probes.subject import InMemory
-from phosphene.progress import tell
 
 pytestmark = pytest.mark.later
-
-FOOL = {"kind": "fool", "options": {"towards": "cat", "start": "grey", "steps": 2}}
-
-
-class Few(torch.utils.data.Dataset[Any]):
-    """Four pictures."""
-
-    def __len__(self) -> int:
-        return 4
-
-    def __getitem__(self, index: int) -> tuple[torch.Tensor, int]:
-        made = torch.Generator().manual_seed(index)
-        return torch.rand(3, 9, 9, generator=made), index % 3
-
-
-@pytest.fixture
-def asking(tmp_path: Path, network: Network, monkeypatch: pytest.MonkeyPatch) -> Exhibit:
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-    path = small_atlas(tmp_path / "net.atlas", network.fingerprint)
-    return Exhibit("net", path, network, source=InMemory(network, Few()))
-
-
-Serve = Callable[[Exhibit], TestClient]
-
-
-@pytest.fixture
-def serve() -> Serve:
-    def served(exhibit: Exhibit) -> TestClient:
-        return TestClient(Guard(live_app([exhibit])), base_url="http://localhost")
-
-    return served
-
-
-@dataclass
-class Slow:
-    """Holds questions until they are let go; counts how many began."""
-
-    go: Event
-    began: int = 0
-
-
-@pytest.fixture
-def slow(monkeypatch: pytest.MonkeyPatch) -> Iterator[Slow]:
-    kept, at = Fooling.ask, Slow(Event())
-
-    def ask(self: Fooling, subject: Any) -> Any:
-        at.began += 1
-        while not at.go.wait(0.01):
-            tell(3, 10, "slowly")
-        return kept(self, subject)
-
-    monkeypatch.setattr(Fooling, "ask", ask)
-    yield at
-    at.go.set()
-
-
-def until(client: TestClient, job: dict[str, Any], *states: str) -> dict[str, Any]:
-    """The job once it is in one of the states."""
-    for _ in range(1500):
-        told = client.get(f"/api/net/jobs/{job['id']}").json()
-        if told["state"] in states:
-            return dict(told)
-        time.sleep(0.01)
-    raise AssertionError(told)
-
-
-def put(client: TestClient, asked: dict[str, Any]) -> dict[str, Any]:
-    answer = client.post("/api/net/jobs", json=asked)
-    assert answer.status_code == 200, answer.text
-    return dict(answer.json())
 
 
 def test_a_question_is_answered_kept_and_read_when_it_is_asked_again(
@@ -106,7 +30,7 @@ def test_a_question_is_answered_kept_and_read_when_it_is_asked_again(
     assert job["title"]
     assert job["key"] == job["id"]
     found = until(client, job, "finished", "failed")
-    assert found["state"] == "finished", found
+    assert found["state"] == "finished", found["error"]
     assert client.get(found["address"]).status_code == 200
     assert put(client, FOOL)["state"] == "finished"
     again = put(serve(asking), FOOL)  # another server
@@ -151,74 +75,52 @@ def test_a_cancelled_job_leaves_the_atlas_whole_and_can_be_put_again(
     assert slow.began == 2  # the one that waited never began
 
 
-def test_what_is_unfinished_is_taken_up_by_the_next_server(
-    asking: Exhibit, serve: Serve, slow: Slow
+def test_nobody_at_the_bench_waits_for_a_pass_of_a_job(
+    asking: Exhibit, serve: Serve, link: Callable[..., str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with serve(asking) as client:
-        job = put(client, FOOL)
-        until(client, job, "running")
-    slow.go.set()
-    with serve(asking) as client:
-        assert until(client, job, "finished", "failed")["state"] == "finished"
-    with serve(asking) as client:
-        assert client.get("/api/net/jobs").json() == []  # it is in the atlas
+    client, inside, go = serve(asking), Event(), Event()
+
+    def ask(self: Fooling, subject: Any) -> Any:
+        with turn(subject.network.module):
+            inside.set()
+            go.wait(20)
+        return kept(self, subject)
+
+    kept = Fooling.ask
+    monkeypatch.setattr(Fooling, "ask", ask)
+    job = put(client, FOOL)
+    assert inside.wait(10)
+    assert client.post("/api/net/read", json={"picture": link()}).status_code == 200
+    assert client.get(f"/api/net/jobs/{job['id']}").json()["state"] == "running"
+    go.set()
+    assert until(client, job, "finished", "failed")["state"] == "finished"
 
 
-def test_what_is_cancelled_is_not_taken_up(asking: Exhibit, serve: Serve, slow: Slow) -> None:
-    with serve(asking) as client:
-        job = put(client, FOOL)
-        until(client, job, "running")
-        client.delete(f"/api/net/jobs/{job['id']}")
-    with serve(asking) as client:
-        assert client.get("/api/net/jobs").json() == []
+def test_jobs_are_about_the_weights_of_the_network(tmp_path: Path, network: Network) -> None:
+    module = copy.deepcopy(network.module)
+    own = Network(module, network.input, network.labels)
+    exhibit = Exhibit("net", tmp_path / "net.atlas", own)
+    first = exhibit.apart
+    assert first.module is not module
+    assert first.fingerprint == own.fingerprint
+    assert exhibit.apart is first
+    with torch.no_grad():
+        module[0].weight.mul_(2)
+    assert exhibit.apart is not first
+    assert exhibit.apart.fingerprint == own.fingerprint
+    pictures = torch.rand(2, 3, 9, 9)
+    assert torch.equal(exhibit.apart.class_scores(pictures), own.class_scores(pictures))
 
 
-def test_notes_that_name_files_or_nonsense_are_dropped(
-    asking: Exhibit, serve: Serve, tmp_path: Path
+def test_a_network_that_cannot_be_copied_is_shared(
+    tmp_path: Path, network: Network, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with serve(asking) as client:
-        until(client, put(client, FOOL), "finished")
-    (note,) = (tmp_path / "state/phosphene/jobs").iterdir()
-    hostile = {"kind": "why", "options": {"image": "/etc/passwd"}}
-    note.write_text(json.dumps([hostile, 3, {"kind": []}, {"kind": "fool", "options": 3}]))
-    with serve(asking) as client:
-        assert client.get("/api/net/jobs").json() == []
+    def refuse(*_: object) -> None:
+        raise TypeError("no copies")
 
-
-def _files(tmp_path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Every option of every question, with files in it; what else is required is given."""
-    given = {"unit": "cat", "layer": "0", "layers": ["0"], "image": "0", "text": "hi"}
-    picture = tmp_path / "picture.png"
-    for name, form in forms().items():
-        needed = {f["name"]: given[f["kind"]] for f in form["fields"] if f["required"]}
-        for field in form["fields"]:
-            if field["kind"] not in OPEN or field["kind"] == "image":
-                for path in ("/etc/passwd", str(picture), picture.name, "file:///etc/passwd", "٣"):
-                    for value in (path, [path]):
-                        yield name, needed | {field["name"]: value}
-
-
-def test_no_option_names_a_file(
-    asking: Exhibit, serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    Image.new("RGB", (9, 9)).save("picture.png")
-    client, seen = serve(asking), 0
-    for kind, options in _files(tmp_path):
-        answer = client.post("/api/net/jobs", json={"kind": kind, "options": options})
-        assert answer.status_code == 422, (kind, options)
-        told = answer.json()["detail"]
-        assert any(
-            words in told for words in ("no picture here", "command line alone", "phosphene probe")
-        ), (kind, options, told)
-        seen += 1
-    assert seen > 100
-    assert client.get("/api/net/jobs").json() == []
-
-
-def test_questions_that_write_files_are_for_the_command_line() -> None:
-    closed = {name for name, form in forms().items() if refused(form)}
-    assert closed == {"hide", "imagine", "transfer", "variants"}
+    own = Network(copy.deepcopy(network.module), network.input, network.labels)
+    monkeypatch.setattr(type(own.module), "__deepcopy__", refuse, raising=False)
+    assert Exhibit("net", tmp_path / "net.atlas", own).apart is own
 
 
 @pytest.mark.parametrize(
@@ -277,12 +179,8 @@ def test_the_page_has_a_form_for_every_question(asking: Exhibit, serve: Serve) -
     assert absent.post("/api/net/jobs", json=FOOL).status_code == 503
 
 
-def test_questions_of_a_request_are_those_of_the_library() -> None:
-    assert asked("fool", FOOL["options"]) == Fooling(towards="cat", start="grey", steps=2)  # type: ignore[arg-type]
-    assert asked("strokes", {"drawing": None}).to_json()["drawing"] is None
-
-
 def test_openapi_describes_jobs(asking: Exhibit, serve: Serve) -> None:
     paths = serve(asking).get("/openapi.json").json()["paths"]
     assert set(paths["/api/{name}/jobs"]) == {"get", "post"}
     assert set(paths["/api/{name}/jobs/{id}"]) == {"get", "delete"}
+    assert set(paths["/api/{name}/jobs/{id}/files/{file}"]) == {"get"}

@@ -2,6 +2,7 @@
 
 import gc
 import sys
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier, Event, Thread
@@ -16,9 +17,9 @@ from phosphene.attribution import deconvnet, gradient, guided
 from phosphene.canvas import Pixels
 from phosphene.data import Batch
 from phosphene.maximize import Optimizer, Recipe, ascend, draw
-from phosphene.network import Network, frozen, replace
+from phosphene.network import Network, frozen, replace, turns
 from phosphene.network.tapping import _Stop
-from phosphene.network.turns import turn
+from phosphene.network.turns import turn, urgent
 from phosphene.objectives import Channel
 from phosphene.probes import ablate
 from phosphene.streams import Streams
@@ -211,3 +212,155 @@ def test_turns_do_not_keep_a_network_alive() -> None:
     del network, module
     gc.collect()
     assert len(_TURNS) <= before - parts
+
+
+class Line:
+    """Threads that wait for a module's turn, in a known order, and the order they had it in."""
+
+    def __init__(self, module: nn.Module) -> None:
+        self.module, self.had = module, list[str]()
+        self.threads: list[Thread] = []
+
+    def join(self, name: str, urgency: int = 0) -> None:
+        def wait() -> None:
+            with urgent(urgency), turn(self.module):
+                self.had.append(name)
+
+        before = len(turn(self.module)._waiting)
+        self.threads.append(Thread(target=wait))
+        self.threads[-1].start()
+        while len(turn(self.module)._waiting) == before:
+            time.sleep(0.001)
+
+    def end(self) -> list[str]:
+        for thread in self.threads:
+            thread.join(10)
+        return self.had
+
+
+def test_the_urgent_are_next_and_of_equals_who_came_first() -> None:
+    line = Line(nn.ReLU())
+    with turn(line.module):
+        for name, urgency in [("a", 0), ("b", 0), ("long", 1), ("desk", 2), ("c", 0), ("pen", 2)]:
+            line.join(name, urgency)
+    assert line.end() == ["desk", "pen", "long", "a", "b", "c"]
+
+
+def test_who_takes_a_turn_again_and_again_lets_others_in_between() -> None:
+    module, stop, found = nn.ReLU(), Event(), list[int]()
+    count = 0
+
+    def job() -> None:
+        nonlocal count
+        while not stop.is_set():
+            with turn(module):
+                count += 1
+                time.sleep(0.005)
+
+    thread = Thread(target=job)
+    thread.start()
+    try:
+        for _ in range(20):
+            before = count
+            with turn(module):
+                found.append(count - before)
+    finally:
+        stop.set()
+        thread.join(10)
+    assert max(found) <= 2  # the pass that was at work, and one that was just about to begin
+
+
+def test_a_turn_is_given_back_by_who_has_it_alone() -> None:
+    module = nn.ReLU()
+    with turn(module):
+        wrong = []
+
+        def give() -> None:
+            try:
+                turn(module).__exit__(None, None, None)
+            except RuntimeError as error:
+                wrong.append(str(error))
+
+        thread = Thread(target=give)
+        thread.start()
+        thread.join(10)
+    assert "by no other" in wrong[0]
+    assert meanwhile(lambda: enter(module))
+
+
+@pytest.mark.parametrize("handed", [False, True])
+def test_who_is_called_away_while_waiting_leaves_the_line(
+    handed: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As by Ctrl-C: before the turn was handed over, or just after."""
+    module, one = nn.ReLU(), Event()
+    held = turn(module)
+    thread = Thread(target=lambda: (held.__enter__(), one.wait(10), held.__exit__(*[None] * 3)))
+    thread.start()
+    while held._owner is None:
+        time.sleep(0.001)
+
+    class Gate:
+        def __init__(self) -> None:
+            self.closed = False
+
+        def acquire(self) -> None:
+            if self.closed:
+                if handed:
+                    one.set()
+                    thread.join(10)
+                raise KeyboardInterrupt
+            self.closed = True
+
+        def release(self) -> None:
+            pass
+
+    monkeypatch.setattr(turns, "Lock", Gate)
+    with pytest.raises(KeyboardInterrupt):
+        enter(module)
+    monkeypatch.undo()
+    one.set()
+    thread.join(10)
+    assert held._waiting == []
+    assert meanwhile(lambda: enter(module))
+
+
+def test_who_is_not_urgent_holds_back_while_urgent_work_is_done() -> None:
+    one, other, order = nn.ReLU(), nn.ReLU(), list[str]()
+
+    def job() -> None:
+        enter(one)
+        order.append("job")
+
+    with urgent(), turn(other):
+        thread = Thread(target=job)
+        thread.start()
+        time.sleep(0.05)
+        order.append("desk")
+    thread.join(10)
+    assert order == ["desk", "job"]
+
+
+def test_nobody_holds_back_for_ever_nor_inside_a_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    one, other = nn.ReLU(), nn.ReLU()
+    monkeypatch.setattr(turns, "PATIENCE", 0.05)
+    with urgent():
+        assert meanwhile(lambda: enter(one))
+    monkeypatch.setattr(turns, "PATIENCE", 5.0)
+    inside, go = Event(), Event()
+
+    def job() -> None:
+        with turn(one):
+            inside.set()
+            go.wait(10)
+            enter(other)
+
+    thread = Thread(target=job)
+    thread.start()
+    inside.wait(10)
+    started = time.monotonic()
+    with urgent():
+        go.set()
+        thread.join(4)
+        assert not thread.is_alive()
+    assert time.monotonic() - started < 4

@@ -11,18 +11,15 @@ import typer
 import uvicorn
 from rich.markup import escape
 
-from phosphene.atlas import Atlas, blaming_damage
 from phosphene.cli.answering import source
 from phosphene.cli.arguments import Device
 from phosphene.cli.described import Described, describes
 from phosphene.cli.output import console, say, warn
-from phosphene.errors import PhospheneError, SettingError
-from phosphene.figures.views.atlas import require_begun
+from phosphene.errors import SettingError
 from phosphene.live.application import live_app
-from phosphene.live.exhibits import Exhibit, named
-from phosphene.live.guard import LOOPBACK, Guard
+from phosphene.live.exhibits import named, opened
+from phosphene.live.guard import LOOPBACK, NOTEBOOKS, Guard
 from phosphene.progress import watching
-from phosphene.study.consent import permit
 
 PORT = 8710
 """Where the page is unless something else is there already."""
@@ -43,6 +40,9 @@ def view(
     trust: Annotated[
         bool, typer.Option("--trust", help="Run the code that the atlases name.")
     ] = False,
+    notebook: Annotated[
+        bool, typer.Option("--notebook", help="Let a notebook on this machine show it in a frame.")
+    ] = False,
     browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open the page.")] = True,
     device: Device = "auto",
     *,
@@ -51,43 +51,32 @@ def view(
     """Walk through atlases on a local page, and try their networks on its bench.
 
     Draw, drop a photograph or move it: the classes, what a unit looks at and the maps of a layer
-    follow. Without its network an atlas is shown as `export` writes it. Ctrl-C ends.
+    follow. Without its network an atlas is shown as `export` writes it. Ctrl-C ends. In a notebook
+    `phosphene.view("net.atlas")` does the same, in a frame below the cell.
     """
-    exhibits = [
-        _exhibit(name, path, model if number == 0 else None, device, trust, told)
-        for number, (name, path) in enumerate(named(atlases).items())
-    ]
     alone = host in LOOPBACK
+    if notebook and not alone:
+        raise SettingError(f"--notebook is for this machine alone; leave out --host {host}")
+    exhibits = [
+        opened(name, path, source(str(path), first, None, 0, device, trust, told), warn)
+        for number, (name, path) in enumerate(named(atlases).items())
+        for first in [None if number else model]
+    ]
     token = None if alone else secrets.token_urlsafe(24)
-    guarded = Guard(live_app(exhibits), LOOPBACK if alone else None, token)
+    frames = NOTEBOOKS if notebook else ()
+    guarded = Guard(live_app(exhibits), LOOPBACK if alone else None, token, frames)
     with _listening(host, port) as listening:
         address = f"http://{_written(host)}:{listening.getsockname()[1]}/"
         address += "" if token is None else f"?token={token}"
         say(f"Open [b]{address}[/]; Ctrl-C ends it")
-        if browser and console.is_terminal:
+        if notebook:
+            shown = f"IFrame({address!r}, '100%', 900)"
+            say(f"In a notebook: [b]from IPython.display import IFrame; {escape(shown)}[/]")
+        elif browser and console.is_terminal:
             webbrowser.open(address)
         config = uvicorn.Config(guarded, log_level="warning", timeout_graceful_shutdown=1)
         with contextlib.suppress(KeyboardInterrupt), watching(None):
             uvicorn.Server(config).run(sockets=[listening])
-
-
-def _exhibit(
-    name: str, path: Path, model: str | None, device: str, trust: bool, told: Described
-) -> Exhibit:
-    """An atlas with its network; without where that cannot be made, which is told."""
-    about = source(str(path), model, None, 0, device, trust, told)
-    with Atlas.open(path) as atlas, blaming_damage(atlas):
-        require_begun(atlas)
-    try:
-        network = about.network
-    except PhospheneError as error:
-        warn(f"{path.name} is shown without its network: {error}")
-        return Exhibit(name, path, missing=str(error))
-    if about.has_data:
-        with contextlib.suppress(PhospheneError):  # told to whoever asks about them
-            _ = about.data
-    about.permit = lambda spec, atlas: permit(spec, atlas, trust=False)  # nobody is asked later
-    return Exhibit(name, path, network, source=about)
 
 
 def _listening(host: str, port: int | None) -> socket.socket:

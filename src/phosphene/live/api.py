@@ -1,9 +1,10 @@
 """What scripts and the page ask: atlases, readings, images."""
 
+import asyncio
 from collections.abc import Callable
 from typing import Annotated, Any, TypeVar
 
-from fastapi import APIRouter, HTTPException, Path
+from fastapi import APIRouter, HTTPException, Path, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import Response, StreamingResponse
 from pydantic import BaseModel, Field
@@ -61,22 +62,29 @@ def api_routes(gallery: Gallery) -> APIRouter:
         return [_shown(each) for each in gallery.exhibits.values()]
 
     @router.post("/{name}/read", responses=_REFUSED)
-    async def reading(name: Name, asked: Asked) -> Reading:
+    async def reading(name: Name, asked: Asked, request: Request) -> Reading:
         """What the network answers to a picture: classes, where a unit looks, a layer's maps.
 
-        Of what one client asks only the newest is read: 409 for what came before it. 503 where
-        too many ask at once, or the network is not there.
+        With `changes` it is what the network would answer if units were removed, kept alone or
+        raised. Of what one client asks only the newest is read: 409 for what came before it.
+        503 where too many ask at once, or the network is not there.
         """
         exhibit = gallery.exhibit(name)
         network = exhibit.here
-        return await done(gallery.desk, asked.client, lambda: read(network, asked, exhibit.picture))
+        return await done(
+            request,
+            gallery.desk,
+            asked.client,
+            lambda: read(network, asked, exhibit.picture, exhibit.absent),
+        )
 
     @router.post("/{name}/parts", responses=_REFUSED)
-    async def apart(name: Name, asked: Apart) -> Parts:
+    async def apart(name: Name, asked: Apart, request: Request) -> Parts:
         """What a unit is made of in a picture: its parts, each measured, and theirs."""
         exhibit = gallery.exhibit(name)
         network = exhibit.here
         found = await done(
+            request,
             gallery.long,
             asked.client,
             lambda: take_apart(network, asked, exhibit.picture, exhibit.some),
@@ -88,21 +96,27 @@ def api_routes(gallery: Gallery) -> APIRouter:
         )
 
     @router.post("/{name}/moves", responses=_REFUSED)
-    async def moves(name: Name, asked: Everywhere) -> Moves:
+    async def moves(name: Name, asked: Everywhere, request: Request) -> Moves:
         """What becomes of a class while its picture is moved about."""
         exhibit = gallery.exhibit(name)
         network = exhibit.here
         return await done(
-            gallery.long, asked.client, lambda: move_everywhere(network, asked, exhibit.picture)
+            request,
+            gallery.long,
+            asked.client,
+            lambda: move_everywhere(network, asked, exhibit.picture),
         )
 
     @router.post("/{name}/morph", responses=_REFUSED)
-    async def morphed(name: Name, asked: Towards) -> Frames:
+    async def morphed(name: Name, asked: Towards, request: Request) -> Frames:
         """The picture on its way to another class, step by step."""
         exhibit = gallery.exhibit(name)
         network = exhibit.here
         return await done(
-            gallery.long, asked.client, lambda: lead_towards(network, asked, exhibit.picture)
+            request,
+            gallery.long,
+            asked.client,
+            lambda: lead_towards(network, asked, exhibit.picture),
         )
 
     @router.post(
@@ -110,12 +124,12 @@ def api_routes(gallery: Gallery) -> APIRouter:
         responses=_REFUSED | {200: {"model": Drawn, "description": "a line for each picture"}},
         response_class=StreamingResponse,
     )
-    async def imagined(name: Name, asked: Imagined) -> Response:
+    async def imagined(name: Name, asked: Imagined, request: Request) -> Response:
         """A unit's picture while it is drawn: a line of JSON for every few steps."""
         exhibit = gallery.exhibit(name)
         spectrum = await run_in_threadpool(lambda: exhibit.spectrum)
         pictures = imagine(exhibit.here, asked, spectrum)
-        first = await done(gallery.long, asked.client, lambda: next(pictures))
+        first = await done(request, gallery.long, asked.client, lambda: next(pictures))
         found = lines(gallery.long, asked.client, first, pictures)
         return StreamingResponse(found, media_type="application/x-ndjson")
 
@@ -133,14 +147,31 @@ _REFUSED: dict[int | str, dict[str, Any]] = {
 }
 
 
-async def done(desk: Desk, client: str, work: Callable[[], T]) -> T:
-    """What `work` gives at a desk; 409 where something newer was asked, 503 where it is full."""
+async def done(request: Request, desk: Desk, client: str, work: Callable[[], T]) -> T:
+    """What `work` gives at a desk; 409 where something newer was asked, 503 where it is full.
+
+    Who closes the page does not wait any more: the work is left, and others go on.
+    """
+    working = asyncio.ensure_future(desk.do(client, work))
+    leaving = asyncio.ensure_future(_gone(request))
     try:
-        return await desk.do(client, work)
+        await asyncio.wait({working, leaving}, return_when=asyncio.FIRST_COMPLETED)
+        if not working.done():
+            raise HTTPException(499, "nobody waits for this any more")
+        return working.result()
     except StaleError:
         raise HTTPException(409, "something newer was asked") from None
     except BusyError:
         raise HTTPException(503, "too many ask at once; try again in a moment") from None
+    finally:
+        working.cancel()
+        leaving.cancel()
+
+
+async def _gone(request: Request) -> None:
+    """Return when whoever asked has closed the connection."""
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
 
 
 def _shown(exhibit: Exhibit) -> Shown:

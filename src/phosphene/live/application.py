@@ -1,5 +1,6 @@
 """The server: pages of atlases, and an API on which their networks answer."""
 
+from asyncio import sleep
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
@@ -29,9 +30,13 @@ def live_app(exhibits: Sequence[Exhibit]) -> FastAPI:
 
     @asynccontextmanager
     async def running(_: FastAPI) -> AsyncIterator[None]:
-        gallery.jobs.take_up(exhibits)
+        gallery.jobs.take_up()
         yield
         gallery.jobs.close()
+        for _step in range(100):  # five seconds for the step that is at work
+            if not gallery.jobs.busy:
+                break
+            await sleep(0.05)
         gallery.desk.close()
         gallery.long.close()
 

@@ -8,7 +8,7 @@ from phosphene.attribution.gradients import METHODS
 from phosphene.live.exhibits import Exhibit
 
 _MOST_IMAGES = 2000
-_SERVED = {"assets": "/assets/", "scripts": ("bench.js",), "mailed": ""}
+_SERVED = {"assets": "/assets/", "scripts": ("bench-changes.js", "bench.js"), "mailed": ""}
 
 
 def bench_context(exhibit: Exhibit, others: Iterable[Exhibit] = ()) -> dict[str, Any]:
@@ -31,6 +31,7 @@ def bench_context(exhibit: Exhibit, others: Iterable[Exhibit] = ()) -> dict[str,
             "images": list(exhibit.images[:_MOST_IMAGES]),
             "classes": len(network.classes) if network.classifies else 0,
             "output": network.logits.name if network.classifies else "",
+            "absent": exhibit.absent_layers,
         },
         "layers": [layer.name for layer in network.layers.values()],
         "methods": list(METHODS),

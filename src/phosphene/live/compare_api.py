@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, HTTPException, Query
+from fastapi import APIRouter, HTTPException, Query, Request
 from pydantic import Field
 
 from phosphene.live.api import Name, Told, done
@@ -25,21 +25,23 @@ def compare_routes(gallery: Gallery) -> APIRouter:
     router = APIRouter(prefix="/api/{name}")
 
     @router.post("/match", responses=_REFUSED)
-    async def match(name: Name, asked: Matching) -> Matched:
+    async def match(name: Name, asked: Matching, request: Request) -> Matched:
         """Units of a layer, each with one of a layer of the other network, and what chance finds.
 
         Correlated are the responses to the same pictures, the largest value over all positions.
         """
         one, two = gallery.exhibit(name), other(gallery, name, asked.other)
-        return await done(gallery.long, asked.client, lambda: match_layers(one, two, asked))
+        return await done(
+            request, gallery.long, asked.client, lambda: match_layers(one, two, asked)
+        )
 
     @router.post("/fool", responses=_REFUSED)
-    async def fool(name: Name, asked: Fool) -> Fooled:
+    async def fool(name: Name, asked: Fool, request: Request) -> Fooled:
         """A picture, changed until one network reads another class, and what the other reads."""
         one, two = gallery.exhibit(name), other(gallery, name, asked.other)
         networks = one.here, two.here
         return await done(
-            gallery.long, asked.client, lambda: fool_both(*networks, asked, one.picture)
+            request, gallery.long, asked.client, lambda: fool_both(*networks, asked, one.picture)
         )
 
     @router.get("/glances/{layer:path}", responses={404: {"model": Told}, 422: {"model": Told}})

@@ -4,7 +4,11 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any, TypeVar
+
+from phosphene.network.turns import urgent
+from phosphene.progress import heard
 
 T = TypeVar("T")
 
@@ -20,16 +24,21 @@ class BusyError(Exception):
     """More ask than can wait."""
 
 
+class LeftError(BaseException):
+    """Nobody waits for this any more."""
+
+
 class Desk:
     """Does work in the order of who came first, on a thread of its own.
 
     Who asks again before their turn has come keeps their place in the line, and only the newest is
     done: of a hundred strokes of a pen while one is read, the last is read next. Who goes away
-    leaves nothing behind.
+    leaves nothing behind: what waits is not begun, and what is at work is left where it next tells
+    how far it is. `urgency` is that of its work among all who ask the same network.
     """
 
-    def __init__(self, most: int = MOST_WAITING) -> None:
-        self._most = most
+    def __init__(self, most: int = MOST_WAITING, urgency: int = 1) -> None:
+        self._most, self._urgency = most, urgency
         self._waiting: OrderedDict[str, tuple[asyncio.Future[Any], Callable[[], Any]]] = (
             OrderedDict()
         )
@@ -61,13 +70,22 @@ class Desk:
             if answer.done():  # who asked has gone
                 continue
             try:
-                found = await loop.run_in_executor(self._thread, work)
+                found = await loop.run_in_executor(self._thread, self._urgently, work, answer)
             except Exception as error:
                 if not answer.done():
                     answer.set_exception(error)
             else:
                 if not answer.done():
                     answer.set_result(found)
+
+    def _urgently(self, work: Callable[[], T], answer: "asyncio.Future[T]") -> T | None:
+        def listen(done: float, total: float, about: str = "") -> None:
+            if answer.cancelled():
+                raise LeftError
+
+        with urgent(self._urgency), heard(listen), suppress(LeftError):
+            return work()
+        return None
 
     def close(self) -> None:
         """Finish what is being done, and take no more."""

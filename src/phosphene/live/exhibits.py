@@ -1,7 +1,8 @@
 """What is shown: an atlas under a name of its own, with the network that answers on its bench."""
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from copy import deepcopy
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,13 +15,18 @@ from torch import Tensor
 
 from phosphene.atlas import Atlas, blaming_damage
 from phosphene.canvas import Spectrum
-from phosphene.errors import AtlasError, NetworkError
+from phosphene.circuits import Baseline
+from phosphene.circuits.baseline import baselines_of
+from phosphene.errors import AtlasError, NetworkError, PhospheneError
 from phosphene.figures.site.folder import slug
 from phosphene.figures.site.pages import Pages
 from phosphene.figures.site.places import Place
-from phosphene.figures.views.atlas import AtlasView
+from phosphene.figures.views.atlas import AtlasView, require_begun
 from phosphene.network import Network
+from phosphene.network.turns import turn
 from phosphene.probes.subject import InMemory, Subject
+from phosphene.study.consent import permit
+from phosphene.study.source import Source
 
 
 class UnknownImageError(AtlasError):
@@ -85,6 +91,20 @@ class Exhibit:
             return tuple(sorted(atlas.kept()))
 
     @property
+    def absent_layers(self) -> list[str]:
+        """The network's layers that the atlas does not have."""
+        if self.network is None:
+            return []
+        with Atlas.open(self.path) as atlas:
+            known = {layer.name for layer in atlas.layers()}
+        return [name for name in self.network.layers if name not in known]
+
+    def look_again(self) -> None:
+        """Forget what was read of the atlas: there is more in it now."""
+        for name in ("images", "some", "paper", "_absent"):
+            vars(self).pop(name, None)
+
+    @property
     def here(self) -> Network:
         """The network; raises `AbsentError` with what to do where it is not there."""
         if self.network is None:
@@ -96,6 +116,41 @@ class Exhibit:
         """Some images that the atlas keeps, for means; None where it keeps none."""
         numbers = self.images[:: max(1, len(self.images) // _SOME)][:_SOME]
         return torch.stack([self.picture(number) for number in numbers]) if numbers else None
+
+    @property
+    def apart(self) -> Network:
+        """A copy of the network for long work, so that nobody at the bench waits for its passes.
+
+        The network itself where it cannot be copied. It follows the network's weights.
+        """
+        network = self.here
+        made = vars(self).get("_copy")
+        if made is None or made.fingerprint != network.fingerprint:
+            try:
+                with turn(network.module):
+                    made = deepcopy(network)
+            except Exception:  # what a module's own parts may raise that were not made for it
+                made = network
+            vars(self)["_copy"] = made
+        return made
+
+    def absent(self, layer: str, zero: bool = False) -> Baseline:
+        """What each unit of a layer has where it is removed: its mean over `some`, as in `parts`.
+
+        Zero where that is asked for, or the atlas keeps no pictures.
+
+        Raises:
+            UnknownLayerError: there is no such layer.
+        """
+        given = None if zero else self.some
+        key = self.here.layer(layer).name, given is None
+        if key not in self._absent:
+            self._absent[key] = baselines_of(self.here, [key[0]], None, given)[key[0]]
+        return self._absent[key]
+
+    @cached_property
+    def _absent(self) -> dict[tuple[str, bool], Baseline]:
+        return {}
 
     @cached_property
     def spectrum(self) -> Spectrum | None:
@@ -148,6 +203,28 @@ def named(paths: Iterable[Path]) -> dict[str, Path]:
             name = f"{slug(path.stem)}-{number}"
         found[name] = path
     return found
+
+
+def opened(name: str, path: Path, about: Source, warn: Callable[[str], None]) -> Exhibit:
+    """An atlas with the network that `about` makes; without where that cannot be, which is told.
+
+    Nobody is asked for consent later, by what a page asks.
+
+    Raises:
+        UnfinishedAtlasError: there is nothing to show yet.
+    """
+    with Atlas.open(path) as atlas, blaming_damage(atlas):
+        require_begun(atlas)
+    try:
+        network = about.network
+    except PhospheneError as error:
+        warn(f"{path.name} is shown without its network: {error}")
+        return Exhibit(name, path, missing=str(error))
+    if about.has_data:
+        with suppress(PhospheneError):  # told to whoever asks about them
+            _ = about.data
+    about.permit = lambda spec, atlas: permit(spec, atlas, trust=False)
+    return Exhibit(name, path, network, source=about)
 
 
 RESERVED = frozenset({"api", "assets", "images", "openapi.json"})

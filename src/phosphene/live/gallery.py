@@ -21,14 +21,14 @@ TEMPLATES = PackageLoader("phosphene.live")
 class Gallery:
     """Exhibits of one server.
 
-    `desk` is for what answers at once, `long` for what takes seconds: each has a thread of its own,
-    and a network's passes take turns.
+    `desk` is for what answers at once, `long` for what takes seconds, `jobs` for what waits: each
+    has a thread of its own, and a network's passes take turns, the desk's first.
     """
 
     def __init__(self, exhibits: Sequence[Exhibit]) -> None:
         self.exhibits = {exhibit.name: exhibit for exhibit in exhibits}
-        self.desk, self.long, self.images = Desk(), Desk(most=8), Images()
-        self.jobs = Jobs()
+        self.desk, self.long, self.images = Desk(urgency=2), Desk(most=8), Images()
+        self.jobs = Jobs(exhibits)
 
     def exhibit(self, name: str) -> Exhibit:
         """The exhibit of a name; 404 where there is none."""

@@ -12,6 +12,11 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+NOTEBOOKS = tuple(
+    f"{scheme}://{host}:*" for scheme in ("http", "https") for host in ("localhost", "127.0.0.1")
+)
+"""Where a notebook of this machine is, whose page may show ours in a frame."""
+
 MOST_BODY = 8 * 2**20
 """Bytes of a request; a picture of a camera has about four million."""
 

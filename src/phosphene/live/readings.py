@@ -1,5 +1,8 @@
 """What a network answers to one picture: classes, the maps of a layer, where a unit looks."""
 
+from collections.abc import Callable
+from typing import Literal
+
 import numpy as np
 import torch
 from jaxtyping import Float, UInt8
@@ -8,12 +11,17 @@ from pydantic import BaseModel, Field
 from torch import Tensor
 
 from phosphene.attribution.names import called, method
+from phosphene.circuits import Baseline
+from phosphene.circuits.baseline import baseline_of
 from phosphene.circuits.target import target_of
 from phosphene.figures.ink.palette import full_strength, signed_to_rgba
 from phosphene.figures.ink.png import data_uri, png_bytes
+from phosphene.live.changes import MOST, Altered, with_changes
 from phosphene.live.sent import Kept, Sent, picture_sent
 from phosphene.network import Network
-from phosphene.objectives import unit_maps
+from phosphene.network.turns import turn
+from phosphene.objectives import Term, unit_maps
+from phosphene.units import Unit
 from phosphene.words import class_name, number
 
 FIRST = "*"
@@ -29,6 +37,9 @@ class Bar(BaseModel):
     index: int
     name: str
     share: float = Field(description="probability, 0 to 1")
+    before: float | None = Field(
+        default=None, description="the same without the changes that were asked"
+    )
 
 
 class Look(BaseModel):
@@ -38,6 +49,8 @@ class Look(BaseModel):
     words: str
     value: float
     told: str = Field(description="the value as people read it")
+    before: float | None = Field(default=None, description="the value without the changes")
+    before_told: str = ""
     src: str = Field(description="a PNG, transparent where the map is zero")
 
 
@@ -58,6 +71,7 @@ class Reading(BaseModel):
 
     bars: list[Bar] = Field(default_factory=list)
     unread: str = Field("", description="why there are no classes")
+    absent: str = Field(default="", description="what removed units have, where some are")
     look: Look | None = None
     wall: Wall | None = None
 
@@ -71,17 +85,59 @@ class Asked(Sent):
     )
     method: str = Field("guided", max_length=40, pattern="^[a-z+ -]+$")
     wall: str = Field("", max_length=300, description="a layer; none for no wall")
+    changes: list[Altered] = Field(
+        default_factory=list,
+        max_length=MOST,
+        description="units that are removed, kept or raised: classes, map and wall are those of "
+        "the changed network, and what it says without them is told beside them",
+    )
+    baseline: Literal["mean", "zero"] = Field(
+        "mean", description="what removed units have: the mean over pictures of the atlas, or zero"
+    )
 
 
-def read(network: Network, asked: Asked, kept: Kept) -> Reading:
-    """Everything that was asked of a picture.
+Levels = Callable[[str, bool], Baseline]
+"""What each unit of a layer has where it is removed: over zero, or over means."""
+
+
+def _zero(network: Network) -> Levels:
+    return lambda layer, _: baseline_of(network, layer, "zero")
+
+
+def read(network: Network, asked: Asked, kept: Kept, absent: Levels | None = None) -> Reading:
+    """Everything that was asked of a picture, in one turn: what else runs the network waits.
+
+    `absent` knows what removed units have; zero without it.
 
     Raises:
         UnreadableImageError, DataError: what was sent is no picture.
         UnknownLayerError, UnknownUnitError, ObjectiveError, RectifierError: of the map or wall.
+        InputError: of the changes.
     """
     pictures = picture_sent(network, asked, kept)[None]
-    found = bars(network, pictures, max(1, asked.bars))
+    with turn(network.module):
+        if not asked.changes:
+            return _told(network, asked, pictures)
+        before, levels = shares(network, pictures), absent or _zero(network)
+        zero = asked.baseline == "zero"
+        with with_changes(network, asked.changes, lambda layer: levels(layer, zero)) as there:
+            changed, words = there
+            found = _told(changed, asked, pictures, before)
+        if found.look is not None:
+            _, value = _target(network, pictures, network.unit(found.look.unit))
+            found.look.before, found.look.before_told = value, number(value)
+    found.absent = words
+    return found
+
+
+def _told(
+    network: Network,
+    asked: Asked,
+    pictures: Float[Tensor, "1 c h w"],
+    before: Float[Tensor, "classes"] | None = None,
+) -> Reading:
+    """What a network answers; `before` are its probabilities without what was changed in it."""
+    found = bars(network, pictures, max(1, asked.bars), before)
     unit = asked.unit
     if unit == FIRST:
         unit = f"{network.logits.name}:{found[0].index}" if found else ""
@@ -93,26 +149,44 @@ def read(network: Network, asked: Asked, kept: Kept) -> Reading:
     )
 
 
-def bars(network: Network, pictures: Float[Tensor, "1 c h w"], count: int) -> list[Bar]:
-    """The classes that the network gives most, the first first."""
-    if not network.classifies or not count:
-        return []
+def shares(network: Network, pictures: Float[Tensor, "1 c h w"]) -> Float[Tensor, "classes"] | None:
+    """The probability of each class; None where the network has none."""
+    if not network.classifies:
+        return None
     with torch.no_grad():
-        shares = network.probabilities(pictures)[0]
-    best = shares.topk(min(count, len(shares)))
+        return network.probabilities(pictures)[0]
+
+
+def bars(
+    network: Network,
+    pictures: Float[Tensor, "1 c h w"],
+    count: int,
+    before: Float[Tensor, "classes"] | None = None,
+) -> list[Bar]:
+    """The classes that the network gives most, or gave most `before`, by what it gives now."""
+    found = shares(network, pictures) if count else None
+    if found is None:
+        return []
+    ranked = found.clone() if before is None else found.maximum(before)
+    ranked[found.argmax()] = torch.inf
+    best = ranked.topk(min(count, len(found))).indices
+    order = best[found[best].argsort(descending=True, stable=True)].tolist()
     return [
-        Bar(index=i, name=class_name(network.classes, i), share=share)
-        for share, i in zip(best.values.tolist(), best.indices.tolist(), strict=True)
+        Bar(
+            index=i,
+            name=class_name(network.classes, i),
+            share=float(found[i]),
+            before=None if before is None else float(before[i]),
+        )
+        for i in order
     ]
 
 
 def look(network: Network, pictures: Float[Tensor, "1 c h w"], unit: str, way: str) -> Look:
     """Where a unit looks from its strongest place, or a class."""
     meant = network.unit(unit)
-    target = target_of(network, pictures, meant).term
+    target, value = _target(network, pictures, meant)
     values = method(way)(network, pictures, target)[0].detach().cpu().numpy()
-    with torch.no_grad():
-        value = float(target(network.record(pictures, target.layers))[0])
     return Look(
         unit=str(meant),
         words=f"{called(way)} of {network.called(meant)}",
@@ -120,6 +194,13 @@ def look(network: Network, pictures: Float[Tensor, "1 c h w"], unit: str, way: s
         told=number(value),
         src=_coloured(_summed(values)),
     )
+
+
+def _target(network: Network, pictures: Float[Tensor, "1 c h w"], unit: Unit) -> tuple[Term, float]:
+    """What is looked at of a unit, and its value."""
+    target = target_of(network, pictures, unit).term
+    with torch.no_grad():
+        return target, float(target(network.record(pictures, target.layers))[0])
 
 
 def _summed(values: Float[ndarray, "c h w"]) -> Float[ndarray, "1 h w"]:

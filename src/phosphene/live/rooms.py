@@ -22,8 +22,13 @@ Beside = Annotated[str, Query(alias="with", max_length=200)]
 
 _FOREVER = {"cache-control": "public, max-age=31536000, immutable"}
 _ASSETS = {"bench.js": "text/javascript", "bench.css": "text/css", "tours.js": "text/javascript"}
-_ASSETS |= {"ask.js": "text/javascript", "ask.css": "text/css"}
-_ASSETS |= {"compare.js": "text/javascript", "compare.css": "text/css"}
+_ASSETS |= {
+    "bench-changes.js": "text/javascript",
+    "ask.js": "text/javascript",
+    "ask.css": "text/css",
+    "compare.js": "text/javascript",
+    "compare.css": "text/css",
+}
 
 
 def page_routes(gallery: Gallery) -> APIRouter:
@@ -59,11 +64,14 @@ def page_routes(gallery: Gallery) -> APIRouter:
 
     @router.get("/{name}/ask")
     def ask(name: Name) -> Response:
-        told = asking_context(gallery.exhibit(name))
+        told = asking_context(gallery.exhibit(name), gallery.exhibits.values())
         return gallery.page(name, lambda pages: pages.other(TEMPLATES, "ask.html", told))
 
     @router.get("/{name}/layer/{layer:path}")
     def layer(name: Name, layer: Name) -> Response:
+        if absent := _absent(gallery, name, layer):
+            return absent
+
         def made(pages: Pages) -> str:
             return pages.layer(LayerView(pages.view, pages.view.atlas.layer(layer)))
 
@@ -71,6 +79,9 @@ def page_routes(gallery: Gallery) -> APIRouter:
 
     @router.get("/{name}/unit/{layer:path}/{unit}")
     def unit(name: Name, layer: Name, unit: Number) -> Response:
+        if absent := _absent(gallery, name, layer, unit):
+            return absent
+
         def made(pages: Pages) -> str:
             atlas = pages.view.atlas
             return pages.unit(LayerView(pages.view, atlas.layer(layer)), atlas.unit(layer, unit))
@@ -113,6 +124,27 @@ def asset_routes(gallery: Gallery) -> APIRouter:
         return Response(file, media_type=f"image/{name.rpartition('.')[2]}", headers=_FOREVER)
 
     return router
+
+
+def _absent(gallery: Gallery, name: str, layer: str, unit: int | None = None) -> Response | None:
+    """The page of what the network has and the atlas does not show; None of all else."""
+    exhibit = gallery.exhibit(name)
+    place = Served(name, gallery.images)
+    told: dict[str, object] = {}
+    if layer in exhibit.absent_layers:
+        told = {"absent": layer, "layer": layer, "link": place.ask(layer=layer)}
+    elif unit is not None:
+        with exhibit.pages(place) as pages:
+            atlas = pages.view.atlas
+            record = atlas.unit(layer, unit)
+            if record.unit not in LayerView(pages.view, atlas.layer(layer)).examined:
+                address = f"{layer}:{unit}"
+                told = {"absent": address, "layer": "", "link": place.ask(address)}
+    if not told:
+        return None
+    page = gallery.page(name, lambda pages: pages.other(TEMPLATES, "absent.html", told))
+    page.status_code = 404
+    return page
 
 
 def _probe(pages: Pages, name: str) -> ProbeRecord:

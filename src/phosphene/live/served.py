@@ -74,6 +74,12 @@ class Served:
         """The page on which it is compared, where there is another."""
         return f"/{self.name}/compare" if self.accompanied else ""
 
+    def ask(self, unit: str = "", layer: str = "") -> str:
+        """The page that puts questions, with a unit or a layer to be added filled in."""
+        told = {"unit": unit, "layers": layer}
+        filled = "&".join(f"{key}={quote(text, safe='')}" for key, text in told.items() if text)
+        return f"/{self.name}/ask" + (f"#{filled}" if filled else "")
+
     def style(self) -> str:
         """The same for all."""
         return "/assets/style.css"

@@ -1,5 +1,6 @@
 """A network and what can be asked of it without changing it."""
 
+from phosphene.network.changing import Change, How, changed
 from phosphene.network.discovery.guess import guess_input
 from phosphene.network.discovery.layers import Layer
 from phosphene.network.fields.between import Between
@@ -38,8 +39,10 @@ __all__ = [
     "STRAIGHT",
     "ZPLUS",
     "Between",
+    "Change",
     "Gates",
     "Group",
+    "How",
     "Input",
     "Intervention",
     "Layer",
@@ -52,6 +55,7 @@ __all__ = [
     "Rule",
     "Spec",
     "backward_rule",
+    "changed",
     "epsilon",
     "find_factory",
     "fingerprint",

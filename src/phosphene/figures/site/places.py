@@ -41,6 +41,9 @@ class Place(Protocol):
     def compare(self) -> str:
         """The link to the page on which the network is compared with another."""
 
+    def ask(self, unit: str = "") -> str:
+        """The link to the page that puts questions, about a unit if one is named."""
+
     def style(self) -> str:
         """The link to the style sheet."""
 
@@ -82,6 +85,10 @@ class Alone:
         return ""
 
     def compare(self) -> str:
+        """None."""
+        return ""
+
+    def ask(self, unit: str = "") -> str:
         """None."""
         return ""
 
@@ -140,6 +147,10 @@ class InFolder:
 
     def compare(self) -> str:
         """None: the other is no part of the folder."""
+        return ""
+
+    def ask(self, unit: str = "") -> str:
+        """None: questions are put to a server."""
         return ""
 
     def style(self) -> str:

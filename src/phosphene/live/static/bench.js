@@ -24,6 +24,9 @@ const reader = globalThis.phosphene?.reader ?? {
   lost: "the server does not answer; is `phosphene view` still running?",
 };
 
+/** What is changed in the network (`bench-changes.js`), where there is a server. */
+const changes = globalThis.phosphene?.changes;
+
 const tone = setting.paper;
 const paper = `rgb(${tone} ${tone} ${tone})`;
 const ink = () => ($("colour") ? $("colour").value : tone < 128 ? "#fff" : "#000");
@@ -346,6 +349,18 @@ $("save").addEventListener("click", () => {
   link.click();
 });
 
+$("longer")?.addEventListener("click", () => {
+  const asked = `/${setting.name}/ask`;
+  try {
+    sessionStorage.setItem("phosphene drawing", small().toDataURL("image/png"));
+  } catch {
+    $("status").textContent = "this browser keeps nothing from one page to the next";
+    return;
+  }
+  const unit = $("unit").value.trim();
+  location.href = unit ? `${asked}#unit=${encodeURIComponent(unit)}` : asked;
+});
+
 // ---- asking ------------------------------------------------------------------------------------
 
 let busy = false;
@@ -376,6 +391,7 @@ async function send() {
     unit: $("unit").value.trim() || "*",
     method: $("method").value,
     wall: $("layer").value,
+    ...changes?.asked(),
   };
   try {
     const response = await reader.ask("read", asked, picture);
@@ -427,6 +443,7 @@ function tell(answer, asked, picture) {
   $("unread").textContent = answer.unread;
   tellBars($("bars"), answer.bars, (bar) => choose(`${setting.output}:${bar.index}`));
   tellLook(answer.look, picture);
+  if (asked.changes) changes.tell(answer.absent);
   if (answer.wall) tellWall(answer.wall);
   else if (!asked.wall) $("wall").replaceChildren();
 }
@@ -444,7 +461,9 @@ function tellBars(list, bars, select) {
     }
     const share = document.createElement("span");
     share.className = "share";
-    button.children[1].append(share);
+    const was = document.createElement("span");
+    was.className = "was";
+    button.children[1].append(share, was);
     item.append(button);
     list.append(item);
   }
@@ -455,7 +474,11 @@ function tellBars(list, bars, select) {
     const [name, track, value] = button.children;
     name.textContent = name.title = bar.name;
     track.firstChild.style.transform = `scaleX(${bar.share})`;
-    value.textContent = percent(bar.share);
+    const before = bar.before ?? null; // without what was changed in the network
+    track.lastChild.hidden = before === null;
+    track.lastChild.style.left = `${100 * (before ?? 0)}%`;
+    const [now, was] = [bar.share, before ?? bar.share].map(percent);
+    value.textContent = was === now ? now : `${now}, was ${was}`;
   });
 }
 
@@ -472,6 +495,7 @@ function tellLook(look, picture) {
   map.style.imageRendering = shown.style.imageRendering;
   map.hidden = !look;
   if (!look) {
+    delete $("told").dataset.unit;
     $("told").textContent = "Name a unit to see where it looks.";
     return;
   }
@@ -481,8 +505,11 @@ function tellLook(look, picture) {
   const colon = look.unit.lastIndexOf(":");
   const page = reader.page(look.unit.slice(0, colon), look.unit.slice(colon + 1).split("@")[0]);
   link.href = page;
-  link.textContent = "its page";
-  const words = `${look.words}, which answers ${look.told}`;
+  const absent = setting.absent?.includes(look.unit.slice(0, colon));
+  link.textContent = absent ? "study its layer" : "its page";
+  $("told").dataset.unit = look.unit;
+  const was = look.before_told ? `, and ${look.before_told} before` : "";
+  const words = `${look.words}, which answers ${look.told}${was}`;
   $("told").replaceChildren(...(page ? [`${words}: `, link] : [`${words}.`]));
 }
 
@@ -629,6 +656,7 @@ $("apart")?.addEventListener("click", async () => {
   if (!answer) return;
   $("parts-told").textContent = answer.words;
   $("tree").innerHTML = answer.drawing; // made by our own templates, which escape what they tell
+  changes?.plant(answer.tree);
 });
 
 // ---- links -------------------------------------------------------------------------------------
@@ -642,6 +670,7 @@ function fragment(withPicture) {
   const told = new URLSearchParams();
   for (const id of ["unit", "method", "beside"]) if ($(id)?.value) told.set(id, $(id).value);
   if ($("layer").value) told.set("layer", $("layer").value);
+  if (changes?.written()) told.set("changes", changes.written());
   if (image !== null) told.set("image", image);
   else if (withPicture && $("hint").hidden) told.set("picture", small().toDataURL("image/png"));
   return told.toString();
@@ -665,6 +694,8 @@ async function begin() {
   for (const id of ["unit", "method", "layer", "beside"]) {
     if ($(id) && told.get(id)) $(id).value = told.get(id);
   }
+  changes?.read(told.get("changes"));
+  document.addEventListener("bench:changed", changed);
   const picture = told.get("picture");
   if (/^\d+$/.test(told.get("image") ?? "")) await bringImage(Number(told.get("image")));
   else if (picture && picture.startsWith("data:image/png;base64,")) {
