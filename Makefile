@@ -7,7 +7,7 @@ PHOTOS := .venv/.photos
 ZOO := .venv-zoo/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-photos walkthroughs notebooks test quick coverage forms zoo bench check format browser wheel pins clean
+.PHONY: help demo demo-photos walkthroughs tours notebooks test quick coverage forms zoo bench check format browser wheel pins clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -31,6 +31,9 @@ demo-photos: $(PHOTOS) ## study a deep network of photographs (17 MB to install)
 
 walkthroughs: $(READY) ## play examples/ on MNIST and write docs/walkthroughs (trains for an hour, once)
 	$(BIN)/python examples/render.py docs/walkthroughs
+
+tours: $(READY) ## write how the walk-throughs begin, for the tours of the live page
+	$(BIN)/python examples/render.py --tours src/phosphene/live/static
 
 notebooks: $(READY) ## write the walk-throughs as examples/*.ipynb
 	$(BIN)/python examples/render.py --notebooks examples

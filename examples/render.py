@@ -3,6 +3,7 @@
     python examples/render.py docs/walkthroughs            # all of them, and an index
     python examples/render.py somewhere examples/5_likes_most.py
     python examples/render.py --notebooks examples         # as notebooks, not played
+    python examples/render.py --tours FOLDER               # how each begins, for the page's tours
 
 What a cell prints is taken for Markdown, and what its last line is worth is shown as a picture. A
 cell's title is the picture's text for those who cannot see it. Cells with the tag `remove-input`
@@ -12,6 +13,7 @@ show what they print and not their code.
 import argparse
 import ast
 import io
+import json
 import re
 import sys
 from collections.abc import Iterator
@@ -24,6 +26,7 @@ from PIL import Image
 
 HERE = Path(__file__).parent
 COLOURS = 256
+WALKS = "walks.js"
 KERNEL = {"name": "python3", "display_name": "Python 3", "language": "python"}
 INDEX = """# Walk-throughs
 
@@ -151,14 +154,25 @@ def notebook(script: Path, folder: Path) -> Path:
     return path
 
 
+def tours(scripts: list[Path]) -> str:
+    """The title and first paragraph of each walk-through, for the tours of the live page."""
+    told = {s.stem: {"title": title(s).partition(" · ")[2], "told": teaser(s)} for s in scripts}
+    said = "// How the walk-throughs begin; written by `make tours`.\n\nexport const walks = "
+    return said + json.dumps(told, ensure_ascii=False, indent=2) + ";\n"
+
+
 def main() -> None:
     """Render what the command line names, or everything."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path)
     parser.add_argument("scripts", type=Path, nargs="*")
     parser.add_argument("--notebooks", action="store_true", help="write .ipynb files instead")
+    parser.add_argument("--tours", action="store_true", help="write walks.js instead")
     asked = parser.parse_args()
     every = sorted(HERE.glob("[0-9]_*.py"))
+    if asked.tours:
+        (asked.folder / WALKS).write_text(tours(every), encoding="utf-8")
+        return
     for script in asked.scripts or every:
         print((notebook if asked.notebooks else render)(script, asked.folder))
     if not asked.notebooks and not asked.scripts:

@@ -108,3 +108,12 @@ def test_cells_print_markdown_and_show_their_last_line(
     assert 'print("- hidden' not in page
     assert (tmp_path / "9_story_01.png").exists()
     assert (renderer.title(script), renderer.teaser(script)) == ("A story", "Told briefly.")
+
+
+def test_the_tours_begin_as_the_walkthroughs(renderer: ModuleType) -> None:
+    """Each tour of the live page goes with a walk-through, and has its words."""
+    static = ROOT / "src" / "phosphene" / "live" / "static"
+    kept = (static / renderer.WALKS).read_text(encoding="utf-8")
+    assert kept == renderer.tours(SCRIPTS), "run make tours"
+    named = re.findall(r'walk: "(\w+)"', (static / "tours.js").read_text(encoding="utf-8"))
+    assert named == [script.stem for script in SCRIPTS]

@@ -304,6 +304,7 @@ def test_help_reads_like_documentation(run):
 def test_the_demo(run, tmp_path):
     status, printed = run("demo", "--out", tmp_path / "demo")
     assert status == 0
+    assert f"view {tmp_path / 'demo' / 'digits.atlas'}" in printed
     assert "10 of its 10 class pictures" in printed
     with Atlas.open(tmp_path / "demo" / "digits.atlas") as atlas:
         assert sum(layer.units for layer in atlas.layers()) == 190

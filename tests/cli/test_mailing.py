@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from fuzz import small_atlas
+from phosphene.live.mailed.files import ENGINE
 
 pytestmark = pytest.mark.later
 
@@ -22,7 +23,7 @@ class Sorted(nn.Module):
     def forward(self, x):
         return self.small(x).sort(1).values
 """
-FILES = {"bench.html", "bench.css", "bench.js", "bench-engine.js", "bench-mailed.js"}
+FILES = {"bench.html", "bench.css", "bench.js", "bench-mailed.js", *ENGINE}
 
 
 @pytest.fixture

@@ -8,6 +8,8 @@ import pytest
 from safetensors.torch import load_file, save_file
 
 from phosphene.atlas import Atlas
+from phosphene.cli import output
+from phosphene.cli.finishing import next_step
 from phosphene.cli.output import write_new
 from phosphene.network import Input
 from phosphene.study.finding import found_data
@@ -51,12 +53,31 @@ def trained(run, here: Path) -> Path:
     return here / "w.safetensors"
 
 
+@pytest.mark.parametrize(
+    ("typed", "there", "said"),
+    [
+        (".venv/bin/phosphene", None, ".venv/bin/phosphene"),
+        ("/my tools/phosphene", None, "'/my tools/phosphene'"),
+        (".venv/bin/phosphene", "/usr/bin/phosphene", "phosphene"),
+        ("/usr/bin/pytest", None, "phosphene"),
+    ],
+)
+def test_the_next_step_can_be_typed_as_it_is_told(
+    typed: str, there: str | None, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.argv", [typed])
+    monkeypatch.setattr(output, "which", lambda name: there)
+    told = next_step(Path("my data/net.atlas"))
+    assert told.startswith(f"Next: [b]{said} view 'my data/net.atlas'[/]")
+
+
 @pytest.mark.slow
 def test_weights_of_train_are_a_model(run, trained: Path):
     status, printed = run("layers", trained.name)
     assert (status, "conv2 Conv2d 3 x 14 x 14 3 14 x 14" in printed) == (0, True), printed
     status, printed = run("build", trained.name, "--out", "w.atlas", *DRAWN)
     assert (status, "no --weights" in printed) == (0, False), printed
+    assert "Next: phosphene view w.atlas opens" in printed
     with Atlas.open("w.atlas") as atlas:
         assert atlas.document("data")["name"] == "digits test"
         assert atlas.document("network")["name"] == "Hvass's network"

@@ -31,7 +31,9 @@ from phosphene.units import Unit
 pytestmark = pytest.mark.slow  # together more than a few seconds
 
 
-@pytest.mark.parametrize(("channels", "count", "side"), [(1, 3, 1.4), (3, 10, 1.4), (1, 23, 0.875)])
+@pytest.mark.parametrize(
+    ("channels", "count", "side"), [(1, 1, 2.8), (1, 3, 1.4), (3, 10, 1.4), (1, 23, 0.875)]
+)
 def test_every_picture_is_shown(channels: int, count: int, side: float) -> None:
     pictures = torch.rand(count, channels, 20, 20)
     captions = [f"picture number {i} of many" for i in range(count)]

@@ -82,11 +82,12 @@ def test_a_long_film_is_shown_in_part() -> None:
     assert [step for step, there in enumerate(shown) if there] == [0, 8, 16, 20]
 
 
-@pytest.mark.parametrize("steps", [4, 7, 10])
+@pytest.mark.parametrize("steps", [2, 4, 7, 10])
 def test_no_part_of_a_sheet_is_left_blank(steps: int) -> None:
     for figure in (
         film_sheet(fool(network(1), [2], steps=steps)),
         move_sheet(move_map(network(1), torch.zeros(1, 20, 20), 0, shifts(steps))),
+        sheet(torch.rand(1, 20, 20)),
     ):
         dark = (np.asarray(figure.convert("L")) < 200).any(0).nonzero()[0]
         assert dark.max() > figure.width - 1.5 * MARGIN * DPI

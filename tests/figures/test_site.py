@@ -129,9 +129,11 @@ def test_pictures_in_colour_can_be_faded(
     export(photographs_atlas, tmp_path / "colour")
     page = (tmp_path / "colour" / "unit-conv1-0.html").read_text()
     assert page.count("--alpha:url(data:image/png;base64,") == 2  # the channel's and the neuron's
-    assert page.count('type="checkbox"') == 1
-    pages = export(digits_atlas, tmp_path / "grey")
-    assert not any("input" in page.tags for page in pages.values())
+    assert page.count('class="fade note"') == 1
+    assert page.count('class="enlarge"') == 2
+    export(digits_atlas, tmp_path / "grey")
+    grey = [found.read_text("utf-8") for found in (tmp_path / "grey").glob("*.html")]
+    assert not any('class="fade' in page for page in grey)
 
 
 def test_a_layer_says_what_it_costs_and_how_it_lies(digits_atlas: Path, tmp_path: Path) -> None:
@@ -247,23 +249,27 @@ def test_an_atlas_without_labels_or_pictures_yet(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("label", "predicted", "probability", "said"),
     [
-        (4, 2, 0.9, "class 4<"),
+        (4, 4, 0.9, "class 4<"),
+        (4, 2, 0.9, "class 4, read as 2, 90\u00a0%<"),
         (None, 2, 0.25, "read as 2, 25\u00a0%<"),
         (None, 2, None, "read as 2<"),
         (None, None, None, "unlabelled<"),
     ],
 )
-def test_a_picture_of_no_class_says_what_it_is_read_as(
+def test_a_picture_says_what_it_is_read_as_where_that_is_not_its_class(
     label: int | None, predicted: int | None, probability: float, said: str, tmp_path: Path
 ) -> None:
     path = bare(tmp_path / "bare.atlas", statistics=True)
     with Atlas.build(path) as atlas, atlas.job("shown", "shown", "Show") as job:
         job.add(ImageRecord(3, label, predicted, probability, np.zeros((2, 8, 8))))
+        if label is None:
+            job.document("files", {"3": "cats/ä <1>.png"})
         place = {"y": 1, "x": 1, "box": (0, 0, 3, 3)}
         job.add(ExampleRecord("conv", 0, 0, 3, 0.9, **place, guided=np.zeros((2, 3, 3))))
     export(path, tmp_path / "site")
     page = (tmp_path / "site" / "unit-conv-0.html").read_text()
     assert f"<figcaption>{said}" in page
+    assert ('class="note file">cats/ä &lt;1&gt;.png<' in page) == (label is None)
 
 
 def test_small_pictures_are_shown_at_a_whole_multiple(tmp_path: Path) -> None:

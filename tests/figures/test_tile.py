@@ -1,6 +1,7 @@
 """Images of an atlas stand on pages as the files that they are."""
 
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ from PIL import Image
 
 from phosphene.atlas import Atlas, ExampleRecord, ImageRecord, LayerRecord
 from phosphene.figures.ink.crops import crop
-from phosphene.figures.ink.palette import full_strength, signed_to_rgba
+from phosphene.figures.ink.palette import full_strength, picture_to_image, signed_to_rgba
 from phosphene.figures.ink.tile import Tile
 from phosphene.figures.views.patches import Patch, whole_tile
 
@@ -80,3 +81,18 @@ def test_other_channels_are_drawn(tmp_path: Path) -> None:
     patch = Patch(example, image, True, example.box, None, None, "1", "")
     assert patch.map_tile.contrast == 1
     assert whole_tile(image).width == 19  # two bands beside each other, and a line between
+
+
+@pytest.mark.parametrize("side", [9, 90])
+def test_a_thumbnail_has_what_is_inside_of_the_image_alone(tmp_path: Path, side: int) -> None:
+    image, example = kept(tmp_path / "a.atlas", 3, side)
+    patch = Patch(example, image, True, (-2, 3, 4, side + 9), None, None, "1", "")
+    inside = picture_to_image(image.picture[:, :4, 3:])
+    assert patch.crop.shape == (6, side + 6, 4)
+    assert np.array_equal(patch.inside[..., :3], inside)
+    assert np.abs(shown(patch.inside_tile) - inside).max() < 1e-9
+    away = replace(patch, box=(-4, 0, 0, 5))
+    assert away.bounds == (-4, 0, 0, 5)
+    assert not away.inside[..., 3].any()
+    whole = replace(patch, box=(-1, -1, side + 1, side))
+    assert whole.inside_tile.part is None

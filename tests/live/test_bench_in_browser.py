@@ -337,23 +337,79 @@ def test_a_part_is_removed_from_its_tree(browser: Any, deep: str) -> None:
     page.close()
 
 
-def test_tours_are_walked_by_keyboard(page: Any) -> None:
+@pytest.fixture(scope="module")
+def digits_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A network of ten classes, which can go on every tour."""
+    network = Network(tiny.seeded(Ten).eval(), Input(1, (16, 16)), [str(i) for i in range(10)])
+    path = small_atlas(tmp_path_factory.mktemp("ten") / "net.atlas")
+    with serving([Exhibit("net", path, network)]) as address:
+        yield address
+
+
+class Ten(nn.Sequential):
+    def __init__(self) -> None:
+        super().__init__(
+            nn.Conv2d(1, 6, 5), nn.ReLU(), nn.AdaptiveAvgPool2d(3), nn.Flatten(), nn.Linear(54, 10)
+        )
+
+
+def tabbed(page: Any, key: str, goal: str) -> None:
+    """Press a key until what has the focus has that id or text."""
+    for _ in range(60):
+        page.keyboard.press(key)
+        if goal in page.evaluate(
+            "() => [document.activeElement.id, document.activeElement.textContent]"
+        ):
+            return
+    raise AssertionError(f"{key} does not lead to {goal}")
+
+
+def test_every_tour_is_walked_from_end_to_end_by_keyboard(browser: Any, digits_server: str) -> None:
+    """Tab to it, Enter on each step, Back once, and End; nothing else is touched."""
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    page, wrong = context.new_page(), []
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.goto(f"{digits_server}/net/bench")
+    page.wait_for_selector("#bars li")
     titles = page.locator("#tours button").all_inner_texts()
-    assert "Fooling" not in titles  # of digits
-    for title in titles:
-        page.get_by_role("button", name=title, exact=True).focus()
+    assert len(titles) == 6
+    for number, title in enumerate(titles):
+        page.evaluate("() => { document.activeElement.blur(); scrollTo(0, 0); }")
+        tabbed(page, "Tab", title)
         page.keyboard.press("Enter")
         page.wait_for_selector("#tour:not([hidden])")
-        said = [page.inner_text("#tour-said")]
-        while page.inner_text("#tour-next") == "Next":
+        assert page.evaluate("() => document.activeElement.id") == "tour-next"
+        assert page.inner_text("#tour-story").startswith("The walk-through “")
+        assert page.inner_text("#tour-title").startswith(f"{title}, 1 of ")
+        steps, told = (
+            int(page.inner_text("#tour-title").split()[-1]),
+            [page.inner_text("#tour-said")],
+        )
+        for step in range(2, steps + 1):
             page.keyboard.press("Enter")
-            said.append(page.inner_text("#tour-said"))
-            page.wait_for_timeout(200)
-        assert len(set(said)) == len(said) > 1
+            assert page.inner_text("#tour-title") == f"{title}, {step} of {steps}"
+            assert not page.is_visible("#tour-story")
+            told.append(page.inner_text("#tour-said"))
+        assert len(set(told)) == steps > 1, number
+        assert page.inner_text("#tour-next") == "End"
+        tabbed(page, "Shift+Tab", "tour-back")
+        page.keyboard.press("Enter")
+        assert page.inner_text("#tour-said") == told[-2]
+        tabbed(page, "Tab", "tour-next")
+        page.keyboard.press("Enter")
         page.keyboard.press("Enter")
         page.wait_for_selector("#tour", state="hidden")
+        focused = page.evaluate("() => document.activeElement.textContent")
+        assert focused == title  # back where it began
     page.wait_for_timeout(500)
-    page.refused()
+    context.close()
+    assert wrong == []
+
+
+def test_tours_of_digits_are_for_digits(page: Any) -> None:
+    titles = page.locator("#tours button").all_inner_texts()
+    assert "Fooling" not in titles
+    assert "One unit, one picture" in titles
 
 
 def test_an_image_of_the_data_is_brought(page: Any) -> None:

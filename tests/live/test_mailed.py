@@ -31,7 +31,8 @@ def test_a_program_answers_as_its_network(name: str) -> None:
     for row, picture in enumerate(pictures):
         values = answers(program, picture)
         for layer, value in program.layers.items():
-            torch.testing.assert_close(values[value], recording[layer][row], rtol=1e-4, atol=1e-5)
+            expected = mailable.units_first(recording[layer])[row]
+            torch.testing.assert_close(values[value], expected, rtol=1e-4, atol=1e-5)
         assert program.scores is not None
         scores = network.class_scores(pictures)[row]
         torch.testing.assert_close(values[program.scores], scores, rtol=1e-4, atol=1e-5)
@@ -41,7 +42,7 @@ def test_all_kinds_of_operation_are_tried() -> None:
     kinds = {op.kind for name in mailable.NAMES for op in program_of(mailable.made(name))[0].ops}
     assert kinds == {
         *("conv", "dense", "affine", "clip", "leaky", "point", "largest", "average"),
-        *("same", "take", "pad", "add", "times", "join", "softmax"),
+        *("same", "take", "pad", "move", "add", "times", "join", "softmax", "norm", "matmul"),
     }
 
 
@@ -109,11 +110,17 @@ def test_what_no_page_runs_is_refused_by_name(kind: type[nn.Module], named: str)
         program_of(network)
 
 
-def test_a_transformer_and_a_picture_of_two_channels_are_refused() -> None:
-    with pytest.raises(NetworkError, match=r"aten\.transpose"):
-        program_of(tiny.network("tokens"))
-    with pytest.raises(NetworkError, match="takes 2 channels"):
-        program_of(tiny.network("rectified"))
+def test_an_operation_that_is_known_otherwise_is_said_to_be_called_so() -> None:
+    """A transposed convolution is a convolution to PyTorch."""
+    with pytest.raises(NetworkError, match=r"aten\.convolution\.default, as it is called here,"):
+        program_of(tiny.network("maps"))
+
+
+def test_places_that_lie_evenly_are_told_in_short() -> None:
+    ops = program_of(mailable.made("attending"))[0].ops
+    lists = [op for op in ops if op.kind == "move" and "from" in op.settings]
+    assert all(len(op.settings["from"]) == torch.Size(op.shape).numel() for op in lists)
+    assert len(lists) < 6 < len([op for op in ops if op.kind == "move"])
 
 
 def test_a_program_that_answers_otherwise_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

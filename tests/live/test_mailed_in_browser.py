@@ -3,6 +3,7 @@
 import base64
 import io
 import json
+import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from importlib.resources import files
@@ -13,6 +14,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from torch import Tensor, nn
 
 import tiny
 from figures.test_site_in_browser import BROKEN, CHROMIUM, OVERFLOWING, SCROLL_WIDTH, SWITCHES
@@ -22,10 +24,10 @@ from phosphene import attribution
 from phosphene.atlas import Atlas
 from phosphene.figures import export_site
 from phosphene.live.exhibits import Exhibit
-from phosphene.live.mailed.files import bench_files, methods_of, network_of
+from phosphene.live.mailed.files import ENGINE, bench_files, methods_of, network_of
 from phosphene.live.mailed.traced import program_of
 from phosphene.live.readings import Asked, read
-from phosphene.network import Network
+from phosphene.network import Input, Network
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 
@@ -35,6 +37,7 @@ pytestmark = [
     pytest.mark.skipif(not Path(CHROMIUM).exists(), reason=f"no Chromium at {CHROMIUM}"),
 ]
 
+DRAW = "(strokes) => document.dispatchEvent(new CustomEvent('bench:draw', { detail: strokes }))"
 STATIC = files("phosphene.live").joinpath("static")
 RULES = {"gradient": "plain", "deconvnet": "deconvnet", "guided": "guided"}
 
@@ -54,9 +57,13 @@ def network() -> Network:
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory, network: Network) -> Path:
+    return written(tmp_path_factory.mktemp("mailed"), network)
+
+
+def written(folder: Path, network: Network) -> Path:
+    """The site of a small atlas with a network that is another than its own."""
     from fuzz import small_atlas
 
-    folder = tmp_path_factory.mktemp("mailed")
     path = small_atlas(folder / "net.atlas")
     exhibit = Exhibit("net", path, network)
     with Atlas.open(path) as atlas:
@@ -88,8 +95,12 @@ def test_the_engine_answers_as_pytorch(browser: Any, name: str) -> None:
     told = json.dumps(network_of(network, program))
     page = browser.new_page()
     page.add_script_tag(content=f"globalThis.phosphene = {{ network: {told} }};")
-    page.add_script_tag(content=STATIC.joinpath("bench-engine.js").read_text("utf-8"))
-    page.evaluate("() => { window.engine = phosphene.engine(phosphene.network); }")
+    for script in ENGINE:
+        page.add_script_tag(content=STATIC.joinpath(script).read_text("utf-8"))
+    page.evaluate(
+        "() => { phosphene.parts.forEach((part) => part(phosphene));"
+        " window.engine = phosphene.engine(phosphene.network); }"
+    )
     pictures = tiny.pictures(network, count=3, seed=5).contiguous()
     recording = network.record(pictures)
     scores = network.class_scores(pictures)
@@ -102,13 +113,13 @@ def test_the_engine_answers_as_pytorch(browser: Any, name: str) -> None:
         )
         assert np.abs(numbers(values[-1]) - scores[row].numpy()).max() < 1e-4
         for layer, value in zip(program.layers, values, strict=False):
-            expected = recording[layer][row].flatten().numpy()
+            expected = mailable.units_first(recording[layer])[row].flatten().numpy()
             assert np.allclose(numbers(value), expected, rtol=1e-4, atol=1e-5), layer
         for layer, value in program.layers.items():
-            units = len(recording[layer][row])
-            for unit in {0, units - 1}:
+            maps = mailable.units_first(recording[layer])[row]
+            maps = maps.reshape(len(maps), -1)
+            for unit in {0, len(maps) - 1}:
                 for method in set(methods_of(network)) & set(RULES):
-                    maps = recording[layer][row].reshape(units, -1)
                     at = int(maps[unit].argmax())
                     term = _at(network, layer, unit, at)
                     expected = attribution.METHODS[method](network, picture[None], term)[0]
@@ -125,9 +136,10 @@ def _at(network: Network, layer: str, unit: int, place: int) -> Any:
     from phosphene.objectives import Channel, Neuron
 
     shape = network.layers[layer].shape
-    return (
-        Channel(layer, unit) if len(shape) == 1 else Neuron(layer, unit, *divmod(place, shape[2]))
-    )
+    if len(shape) == 1:
+        return Channel(layer, unit)
+    width = shape[2] if len(shape) == 3 else shape[0]
+    return Neuron(layer, unit, *divmod(place, width))
 
 
 def alpha(link: str) -> np.ndarray:
@@ -159,7 +171,9 @@ def test_the_page_answers_as_a_server(
           const canvas = document.createElement("canvas");
           [canvas.width, canvas.height] = [element.width, element.height];
           canvas.getContext("2d").drawImage(element, 0, 0);
-          return await (await phosphene.reader.ask("read", asked, canvas)).json();
+          const told = await (await phosphene.reader.ask("read", asked, canvas)).json();
+          told.look.alpha = Array.from(told.look.map.bytes).filter((_, i) => i % 4 === 3);
+          return told;
         }""",
         asked,
     )
@@ -169,12 +183,123 @@ def test_the_page_answers_as_a_server(
     assert np.allclose(*shares, atol=1e-5)
     for key in ("unit", "words", "told"):
         assert found["look"][key] == expected["look"][key]
-    assert np.abs(alpha(found["look"]["src"]) - alpha(expected["look"]["src"])).max() <= 1
+    strengths = alpha(expected["look"]["src"])
+    assert np.abs(np.reshape(found["look"]["alpha"], strengths.shape) - strengths).max() <= 1
     if wall:
         for key in ("layer", "units", "columns", "width", "height"):
             assert found["wall"][key] == expected["wall"][key]
         assert np.allclose(found["wall"]["strongest"], expected["wall"]["strongest"], atol=1e-5)
         assert np.abs(alpha(found["wall"]["src"]) - alpha(expected["wall"]["src"])).max() <= 1
+
+
+class Slow(nn.Module):
+    """Takes a second or so in a page."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(
+            *(nn.Conv2d(1 if i == 0 else 32, 32, 7, padding=3) for i in range(14))
+        )
+        self.fc = nn.Linear(32, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.fc(self.layers(x).mean((2, 3)))
+
+
+def opened(browser: Any, site: Path, before: str = "") -> Any:
+    """The bench of a site after a script."""
+    page = browser.new_context(viewport={"width": 1280, "height": 900}).new_page()
+    page.add_init_script(before)
+    page.goto(f"file://{site}/bench.html")
+    return page
+
+
+@pytest.fixture(scope="module")
+def slow_site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    network = Network(tiny.seeded(Slow).eval(), Input(1, (48, 48)), ("a", "b", "c"))
+    return written(tmp_path_factory.mktemp("slow"), network)
+
+
+@pytest.mark.parametrize("worker", [True, False])
+def test_a_large_network_leaves_the_page_free_and_its_newest_picture_wins(
+    browser: Any, slow_site: Path, worker: bool
+) -> None:
+    """Where there is a worker no frame is late; without one none is by more than an operation."""
+    page = opened(browser, slow_site, "" if worker else "delete window.Worker;")
+    page.wait_for_selector("#bars li", timeout=60_000)
+    page.wait_for_selector("#reading", state="hidden")
+    page.evaluate(FRAMES)
+    began = time.monotonic()
+    page.evaluate(DRAW, [[[0.2, 0.2], [0.8, 0.8]]])
+    page.wait_for_selector("#reading", state="visible")
+    assert page.inner_text("#reading") == "reading…"
+    page.wait_for_timeout(500)
+    page.evaluate(DRAW, [[[0.2, 0.8], [0.8, 0.2]]])
+    page.wait_for_selector("#reading", state="hidden", timeout=60_000)
+    told = page.evaluate("() => ({ ...seen, late: Math.max(...seen.frames) })")
+    assert told["asked"] == 2
+    assert told["answers"] == [409, 200], time.monotonic() - began
+    assert told["late"] < (150 if worker else 600)
+    page.context.close()
+
+
+FRAMES = """() => {
+  window.seen = { frames: [], asked: 0, answers: [] };
+  let last = performance.now();
+  const frame = (now) => {
+    seen.frames.push(now - last);
+    last = now;
+    requestAnimationFrame(frame);
+  };
+  requestAnimationFrame((now) => { last = now; requestAnimationFrame(frame); });
+  const { reader } = phosphene;
+  const ask = reader.ask;
+  reader.ask = async (...of) => {
+    seen.asked++;
+    const answer = await ask(...of);
+    seen.answers.push(answer.status);
+    return answer;
+  };
+}"""
+
+
+@pytest.mark.parametrize(
+    "without",
+    ["delete window.Worker;", "window.Worker = function () { throw new Error('refused'); };",
+     "window.Worker = class { constructor() { setTimeout(() => this.onerror(new Event('error', "
+     "{ cancelable: true })), 50); } postMessage() {} terminate() {} };"],
+)  # fmt: skip
+def test_without_a_worker_the_page_reads_by_itself(browser: Any, site: Path, without: str) -> None:
+    page = opened(browser, site, without)
+    page.wait_for_selector("#bars li")
+    plain = opened(browser, site)
+    plain.wait_for_selector("#bars li")
+    assert page.inner_text("#bars") == plain.inner_text("#bars")
+    assert page.inner_text("#told") == plain.inner_text("#told")
+    page.context.close()
+    plain.context.close()
+
+
+def test_pictures_of_two_channels_come_from_the_data_as_they_were_kept(
+    browser: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network = tiny.network("rectified")
+    picture = torch.rand(network.input.shape, generator=torch.Generator().manual_seed(3))
+    monkeypatch.setattr(Exhibit, "images", (4,))
+    monkeypatch.setattr(Exhibit, "picture", lambda self, number: picture)
+    page = opened(browser, written(tmp_path, network))
+    page.wait_for_function("() => document.getElementById('told').textContent.includes('channels')")
+    assert "takes 2 channels" in page.inner_text("#told")
+    page.click("#sample")
+    page.wait_for_selector("#bars li")
+    expected = network.probabilities(picture[None])[0]
+    page.wait_for_selector("#map:not([hidden])")
+    best = int(expected.argmax())
+    assert page.inner_text("#bars li:first-child .name") == str(best)
+    assert page.inner_text("#bars li:first-child .value") == f"{100 * expected[best]:.1f} %"
+    page.click("[data-move=left]")
+    page.wait_for_function("() => document.getElementById('told').textContent.includes('moved')")
+    page.context.close()
 
 
 def test_grey_is_what_a_server_sees(page: Any, link: Callable[..., str]) -> None:

@@ -54,7 +54,7 @@ def test_a_file_gives_a_network(folder: Path) -> None:
     before = list(sys.path)
     network = load_network(f"{folder / 'model.py'}:make")
     assert network.input == Input(1, (28, 28))
-    assert network.name == "Sequential"
+    assert network.name == "make"
     assert [layer.name for layer in network.default_layers] == ["0", "3"]
     assert sys.path == before
 

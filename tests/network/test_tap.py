@@ -97,6 +97,20 @@ def test_gradients_flow_into_and_out_of_a_record() -> None:
     assert torch.equal(slopes[-1], direct.grad)
 
 
+def test_records_put_aside_are_the_same_values_and_touch_nothing() -> None:
+    """The network goes on with its own values: no record lies on the way to a later one."""
+    network = tiny.network("residual")
+    leaf = tiny.pictures(network).requires_grad_()
+    names = list(network.layers)
+    aside, plain = network.record(leaf, names, aside=True), network.record(leaf, names)
+    assert all(torch.equal(aside[name], plain[name]) for name in names)
+    score = aside["fc"][:, 1].sum()
+    (slope,) = torch.autograd.grad(score, aside["bn1"], retain_graph=True, allow_unused=True)
+    assert slope is None
+    both = [torch.autograd.grad(found["fc"][:, 1].sum(), leaf)[0] for found in (aside, plain)]
+    assert torch.equal(*both)
+
+
 @pytest.mark.parametrize("wrapped", [False, True])
 def test_the_pass_stops_after_the_deepest_layer(wrapped: bool) -> None:
     inner = nn.Sequential(nn.Conv2d(1, 2, 3), nn.ReLU())

@@ -4,12 +4,13 @@ from pathlib import Path
 
 import pytest
 import torch
+from PIL import Image
 from torch import Tensor, nn
 from torch.utils.data import TensorDataset
 
 import tiny
 from phosphene.atlas import Atlas
-from phosphene.data import ArrayDataset, read
+from phosphene.data import ArrayDataset, ImageFolder, read
 from phosphene.errors import DataError
 from phosphene.figures import export_site
 from phosphene.maximize import Recipe
@@ -125,3 +126,22 @@ def test_an_encoder_is_not_told_how_well_it_reads(tmp_path: Path) -> None:
         export_site(atlas, tmp_path / "site")
     page = (tmp_path / "site" / "unit-fc-1.html").read_text("utf-8")
     assert "class dog" not in page.partition("<h1")[2].partition("</h1>")[0]
+
+
+@pytest.mark.later
+def test_pages_name_the_files_of_a_folder(tmp_path: Path) -> None:
+    for i, picture in enumerate(pictures()[:6]):
+        where = tmp_path / "data" / f"class {i % 2}"
+        where.mkdir(parents=True, exist_ok=True)
+        pixels = (255 * picture).byte().permute(1, 2, 0).squeeze(-1).numpy()
+        Image.fromarray(pixels).save(where / f"n{i}.png")
+    shape = pictures().shape
+    data = ImageFolder(tmp_path / "data", shape[1], shape[2:])
+    studied(network(2, names=("class 0", "class 1")), data, tmp_path / "a.atlas")
+    with Atlas.open(tmp_path / "a.atlas") as atlas:
+        files = atlas.document("files")
+        assert files == {str(i): data.called(i) for i in atlas.kept()}
+        export_site(atlas, tmp_path / "site")
+        top = atlas.examples("conv", 0)[0].image
+    page = (tmp_path / "site" / "unit-conv-0.html").read_text("utf-8")
+    assert f'file">class {data.labels[top]}/n' in page

@@ -14,7 +14,7 @@ from phosphene.cli.arguments import Device, Model, Seed
 from phosphene.cli.chosen import of_classes
 from phosphene.cli.consent import permit
 from phosphene.cli.described import Described, describes
-from phosphene.cli.finishing import tell_findings
+from phosphene.cli.finishing import next_step, tell_findings
 from phosphene.cli.following import tell_reading
 from phosphene.cli.output import say, warn
 from phosphene.cli.plausible import warn_implausible
@@ -129,7 +129,7 @@ def build_command(
         warn_implausible(network, study.data, others=not told.normalised)
     follow(build(study, out, replace=replace_other))
     tell_findings(out)
-    say(f"\nNow: [b]phosphene export {out} SITE[/] or [b]phosphene show {out} UNIT[/]")
+    say(f"\n{next_step(out)}")
 
 
 def _data(model: str, weights: Path | None, given: str | None) -> str:

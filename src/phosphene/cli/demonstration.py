@@ -12,7 +12,7 @@ from phosphene.cli import options
 from phosphene.cli.arguments import Device, Seed
 from phosphene.cli.finishing import finish
 from phosphene.cli.following import follow_training
-from phosphene.cli.output import say
+from phosphene.cli.output import command, say
 from phosphene.data import digits
 from phosphene.figures import attributions_sheet
 from phosphene.network import Input, Network
@@ -105,8 +105,8 @@ def _photos(out: Path, seed: int, device: str) -> None:
     with telling("looking at photographs"):
         for name in counted(LOOKED_AT):
             _look(network, atlas, name)
-    finish(atlas, out / "site", f"'{study.layers[-1].name}:{study.chosen['fc'][0]}'")
-    say(f"Any picture of yours: [b]phosphene show {atlas} blocks.7:2 --image cat.jpg[/]")
+    finish(atlas, out / "site", f"{study.layers[-1].name}:{study.chosen['fc'][0]}")
+    say(f"Any picture of yours: [b]{command()} show {atlas} blocks.7:2 --image cat.jpg[/]")
 
 
 def photos_study(network: Network, seed: int = 0, steps: int = STEPS) -> Study:

@@ -1,6 +1,7 @@
 """What commands do with a finished atlas: write its site, tell its findings."""
 
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -9,7 +10,7 @@ from rich.markup import escape
 from phosphene.atlas import Atlas
 from phosphene.cli.checking import tell_damage
 from phosphene.cli.described import Described, describes
-from phosphene.cli.output import say
+from phosphene.cli.output import command, say
 from phosphene.errors import PhospheneError
 from phosphene.figures import export_site
 
@@ -67,9 +68,19 @@ def tell_findings(path: Path) -> None:
             say(f"• {escape(finding.text)}")
 
 
+def next_step(atlas: Path) -> str:
+    """What to do with an atlas that is there, in one sentence."""
+    view = escape(f"{command()} view {quote(str(atlas))}")
+    return (
+        f"Next: [b]{view}[/] opens its pages, and a bench on which its network reads what you draw"
+    )
+
+
 def finish(atlas: Path, site: Path, unit: str) -> None:
     """Write the site, tell the findings, and say how to look at them; `unit` is an example."""
     index = write_site(atlas, site)
     say("")
     tell_findings(atlas)
-    say(f"\nOpen [b]{index}[/] in a browser, or: [b]phosphene show {atlas} {unit}[/]")
+    show = escape(f"{command()} show {quote(str(atlas))} {quote(unit)}")
+    say(f"\nWritten: [b]{escape(str(index))}[/], for any browser. One unit: [b]{show}[/]")
+    say(next_step(atlas))

@@ -1,6 +1,9 @@
 """What the commands print: lines and small pictures made of characters."""
 
+import sys
 from pathlib import Path
+from shlex import quote
+from shutil import which
 
 import numpy as np
 from PIL import Image
@@ -21,6 +24,13 @@ _WIDE = 10_000
 def say(text: str) -> None:
     """A line for the person at the terminal; `[b]…[/]` is bold."""
     console.print(text, highlight=False, soft_wrap=True)
+
+
+def command() -> str:
+    """What a person types for this command: as they did where their path does not find it."""
+    typed = Path(sys.argv[0])
+    found = typed.stem != "phosphene" or which("phosphene")
+    return "phosphene" if found else quote(str(typed))
 
 
 def print_whole(table: Table) -> None:

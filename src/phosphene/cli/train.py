@@ -8,7 +8,7 @@ import typer
 from phosphene.cli import options
 from phosphene.cli.arguments import Device, Seed
 from phosphene.cli.following import follow_training
-from phosphene.cli.output import say
+from phosphene.cli.output import command, say
 from phosphene.data import load_data
 from phosphene.network import Network
 from phosphene.probes.retraining import article_called, changed, factory_settings, pictures_of
@@ -74,6 +74,6 @@ def _next(weights: Path, network: str, data: str) -> str:
     known = trained(weights) is not None
     model = f"{weights}" if known else f"{network} --weights {weights} --data {data}"
     return (
-        f"Now: [b]phosphene build {model} --out {weights.with_suffix('.atlas')}[/] studies every "
-        f"unit of it, [b]phosphene probe fool {model}[/] leads noise to each class"
+        f"Now: [b]{command()} build {model} --out {weights.with_suffix('.atlas')}[/] studies every "
+        f"unit of it, [b]{command()} probe fool {model}[/] leads noise to each class"
     )

@@ -63,6 +63,10 @@ class ImageFolder(ImageDataset):
         answer = decode(self.paths[index], self.channels, self.size, self.resize)
         return answer if isinstance(answer, Unreadable) else Example(answer, self.labels[index])
 
+    def called(self, index: int) -> str:
+        """The name of a file below the folder."""
+        return printable(self.paths[index].relative_to(self.folder))
+
     def fingerprint(self) -> str:
         """BLAKE2 of each file's name, size, time of change and label, and of how it is read."""
         resize = default_resize(self.size) if self.resize is None else self.resize

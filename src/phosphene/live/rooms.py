@@ -26,6 +26,7 @@ _ASSETS |= {
     "bench-changes.js": "text/javascript",
     "ask.js": "text/javascript",
     "ask.css": "text/css",
+    "walks.js": "text/javascript",
     "compare.js": "text/javascript",
     "compare.css": "text/css",
 }

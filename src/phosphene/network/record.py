@@ -157,10 +157,13 @@ class Network(Outputs, Onward):
         pictures: Float[Tensor, "b c h w"],
         layers: str | Collection[str] | None = None,
         stop: bool = True,
+        *,
+        aside: bool = False,
     ) -> Recording:
         """Run on `pictures` and record one layer or several, stopping after the deepest of them.
 
-        Without `layers` it is all of them.
+        Without `layers` it is all of them. The network goes on with what is recorded, so that a
+        change to it is felt; put `aside`, records are copies and it goes on with its own values.
 
         Raises:
             InputError, ChannelError, SizeError: the pictures do not fit.
@@ -170,7 +173,7 @@ class Network(Outputs, Onward):
         pictures = pictures.to(self.device)
         layers = self.layers if layers is None else listed(layers)
         sites = {name: self.layer(name).site for name in layers}
-        recorded = self._passes.values(pictures, sites, stop=stop)
+        recorded = self._passes.values(pictures, sites, stop=stop, aside=aside)
         if LOGITS not in recorded:
             return Recording(pictures, recorded)
         if self.classifies:

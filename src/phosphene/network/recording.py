@@ -53,10 +53,12 @@ class Passes:
         *,
         stop: bool = True,
         rows: int | None = None,
+        aside: bool = False,
     ) -> dict[str, Tensor]:
         """The values at `sites`, by the names given to them; `stop` after the deepest.
 
         They have a row for each picture, or so many `rows` where an edit makes others of them.
+        Where they are put `aside`, the module goes on with its own values and not with these.
 
         Raises:
             SizeError: the module does not take pictures of this size.
@@ -74,6 +76,7 @@ class Passes:
                         list(sites.values()),
                         self.run,
                         stop=stop,
+                        take=torch.clone if aside else None,
                     )
             except (torch.OutOfMemoryError, PhospheneError):
                 raise

@@ -53,6 +53,12 @@ def members_of(study: Study, indices: Sequence[int]) -> dict[str, list[int]]:
     }
 
 
+def files_of(study: Study, indices: Sequence[int]) -> dict[str, str]:
+    """The files of pictures, by their index as a text; none where the data are no files."""
+    called = getattr(study.data, "called", None)
+    return {} if called is None else {str(index): str(called(index)) for index in indices}
+
+
 def _example(study: Study, index: int) -> Example:
     item = read(study.data[index])
     if isinstance(item, Unreadable):

@@ -15,7 +15,7 @@ from phosphene.data import batches, item_name, shards
 from phosphene.errors import DataError
 from phosphene.network import Layer
 from phosphene.study.alike import Correlations, correlated
-from phosphene.study.images import image_records, members_of
+from phosphene.study.images import files_of, image_records, members_of
 from phosphene.study.job import StudyJob
 from phosphene.study.plan import Study
 from phosphene.survey import MOST_BETWEEN, LabelPredictions, LayerSurvey, Survey
@@ -184,6 +184,9 @@ class Shown(StudyJob):
         members = members_of(self.study, ordered)
         if members:
             writer.document("members", members)
+        files = files_of(self.study, ordered)
+        if files:
+            writer.document("files", files)
 
 
 @dataclass(frozen=True)

@@ -51,14 +51,15 @@ def composed(
 ) -> Image.Image:
     """A sheet of captioned pictures in rows of `columns`, by default as even as they come.
 
-    Then at most `most` stand in a row. Pictures are large where few do, unless they are to be of
-    `side` inches.
+    Then at most `most` stand in a row. Pictures are large where few do, and one by itself is larger
+    still, unless they are to be of `side` inches.
     """
     parts = rows(items, most)
     if columns is not None:
         parts = [items[i : i + columns] for i in range(0, len(items), columns)]
     widest = max(map(len, parts), default=1)
-    side = side or (LARGE if widest <= FEW else SIDE)
+    alone = 2 * LARGE if len(items) == 1 else LARGE
+    side = side or (alone if widest <= FEW else SIDE)
     paper = titled(title, words, max(breadth(widest, side), 0.55 * WIDTH))
     paper.top += 0.15
     for part in parts:

@@ -6,6 +6,7 @@ drawn, small ones enlarged by whole multiples, so that every pixel of theirs sta
 
 import io
 import textwrap
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -17,10 +18,14 @@ from phosphene.figures.ink.tile import Tile
 if TYPE_CHECKING:
     import matplotlib.axes
     import matplotlib.figure
+    import matplotlib.text
 
 DPI = 160
 MARGIN = 0.45
 INK, SOFT, LINE = "#22242a", "#62656d", "#d9d6cf"
+
+_NARROW = 2.5
+"""Inches of the narrowest sheet."""
 
 _POINT = 1 / 72
 _ASCENT, _LEADING = 0.95, 1.35  # of the size: from the top to the first baseline, and between lines
@@ -47,7 +52,10 @@ def _wrapped(words: str, width: float, size: float) -> list[str]:
 
 @dataclass
 class Paper:
-    """A sheet `width` inches wide; `top` is where the next thing goes."""
+    """A sheet at most `width` inches wide; `top` is where the next thing goes.
+
+    It is made as wide as what is on it needs, so that none of it is left blank.
+    """
 
     width: float
     top: float = MARGIN
@@ -114,25 +122,39 @@ class Paper:
 
     def image(self) -> Image.Image:
         """The finished sheet."""
+        texts = self._written()
         height = self.top + MARGIN
-        self._figure.set_size_inches(self.width, height)
+        self.width = width = min(self.width, max(_NARROW, self._end(texts) + MARGIN))
+        self._figure.set_size_inches(width, height)
         for axes, (left, top, w, h) in self._charts.items():
-            axes.set_position(
-                (left / self.width, 1 - (top + h) / height, w / self.width, h / height)
-            )
-        from matplotlib import font_manager  # noqa: PLC0415 - slow to import
-
-        installed = font_manager.get_font_names()
-        fonts = ["DejaVu Sans", *(name for name in _OTHER_SCRIPTS if name in installed)]
-        for left, top, words, style in self._texts:
-            for i, line in enumerate(words.split("\n")):
-                # By the baseline: the top of a line is that of its tallest letter.
-                baseline = top + (_ASCENT + _LEADING * i) * style["size"] * _POINT
-                place = left / self.width, 1 - baseline / height
-                self._figure.text(*place, line, va="baseline", family=fonts, **style)
+            axes.set_position((left / width, 1 - (top + h) / height, w / width, h / height))
+        for text, left, baseline in texts:
+            text.set_position((left / width, 1 - baseline / height))
         drawn = io.BytesIO()
         self._figure.savefig(drawn, format="png", dpi=DPI)
         sheet = Image.open(drawn).convert("RGB")
         for picture, x, y in self._pictures:
             sheet.paste(ImageOps.expand(picture, 1, LINE), (x - 1, y - 1))
         return sheet
+
+    def _written(self) -> list[tuple["matplotlib.text.Text", float, float]]:
+        """All lines of text, with the inches at which each begins and has its baseline."""
+        from matplotlib import font_manager  # noqa: PLC0415 - slow to import
+
+        installed = font_manager.get_font_names()
+        fonts = ["DejaVu Sans", *(name for name in _OTHER_SCRIPTS if name in installed)]
+        found = []
+        for left, top, words, style in self._texts:
+            for i, line in enumerate(words.split("\n")):
+                # By the baseline: the top of a line is that of its tallest letter.
+                baseline = top + (_ASCENT + _LEADING * i) * style["size"] * _POINT
+                text = self._figure.text(0, 0, line, va="baseline", family=fonts, **style)
+                found.append((text, left, baseline))
+        return found
+
+    def _end(self, texts: Sequence[tuple["matplotlib.text.Text", float, float]]) -> float:
+        """Inches from the left to where the last of what is on the sheet ends."""
+        ends = [(x + picture.width) / DPI for picture, x, _ in self._pictures]
+        ends += [left + width for left, _, width, _ in self._charts.values()]
+        ends += [left + text.get_window_extent().x1 / DPI for text, left, _ in texts]
+        return float(max(ends, default=0.0))

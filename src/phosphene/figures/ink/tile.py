@@ -38,9 +38,9 @@ class Tile:
 
     @classmethod
     def sheet(cls, png: bytes) -> "Tile":
-        """A finished figure: half as wide as it has pixels, for sharp print."""
+        """A finished figure, its letters as large as those of a page."""
         (width, height) = struct.unpack_from(">II", png, 16)  # the first chunk of every PNG
-        return cls(png, width // 2, height // 2)
+        return cls(png, width * 3 // 4, height * 3 // 4)
 
     @classmethod
     def stored(cls, file: bytes, part: Box | None = None) -> "Tile | None":

@@ -4,6 +4,7 @@ from PIL import Image
 
 from phosphene.atlas import Atlas, ExampleRecord, UnitRecord, blaming_damage
 from phosphene.figures.ink.layout import COLUMNS, SIDE, SMALL, breadth, rows, titled
+from phosphene.figures.ink.palette import on_paper
 from phosphene.figures.ink.paper import MARGIN, SOFT, Paper
 from phosphene.figures.views.atlas import AtlasView
 from phosphene.figures.views.drawings import Drawing
@@ -81,6 +82,6 @@ def _real(
     if record.firing_rate == 0:
         paper.write("never fires", left, top, SIDE, SMALL, color=SOFT)
     elif real.patches:
-        paper.picture(real.patches[0].solid, left, top, SIDE)
+        paper.picture(on_paper(real.patches[0].inside), left, top, SIDE)
     elif real.lost or layer.lost(record.unit, "examples"):
         paper.write("damaged", left, top, SIDE, SMALL, color=SOFT)

@@ -127,7 +127,7 @@ def _card(layer: LayerView, record: UnitRecord, drawing: Drawing | None, found: 
         "drawing": drawing,
         "drawn": drawing.tile if drawing else None,
         "patch": patch,
-        "real": patch.tile if patch else None,
+        "real": patch.inside_tile if patch else None,
         "lost": layer.lost(record.unit, "pictures")
         or layer.lost(record.unit, "examples")
         or found.lost,

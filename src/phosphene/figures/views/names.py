@@ -18,7 +18,7 @@ class Names:
 
     `outputs` are those of the network's classes and `labels` those of the data's; `output` is the
     layer whose units are the classes. `reading` tells how outputs are read, `members` which labels
-    an image has, by its number, where it may have several.
+    an image has, by its number, where it may have several; `files` names the file of each.
     """
 
     outputs: Sequence[str]
@@ -26,6 +26,7 @@ class Names:
     output: str | None
     reading: Mapping[str, Any] = field(default_factory=lambda: UNREAD)
     members: Mapping[str, Sequence[int]] = field(default_factory=dict)
+    files: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def of(cls, atlas: Atlas, network: Any) -> "Names":
@@ -41,7 +42,8 @@ class Names:
             reading = UNREAD | ({} if told is None else told)
             labels = tuple(reading["labels"]) or outputs
         output = _last(atlas, len(outputs)) if told is None else reading.get("layer")
-        return cls(outputs, labels, output, reading, document(atlas, "members", {}))
+        known = document(atlas, "members", {}), document(atlas, "files", {})
+        return cls(outputs, labels, output, reading, *known)
 
     def unit(self, layer: LayerRecord, unit: int) -> str:
         """`channel 3` of maps, `class cat` of the outputs, `unit 3` of anything else."""
@@ -55,17 +57,28 @@ class Names:
 
     def of_image(self, image: ImageRecord) -> str | None:
         """What an image is labelled as: its class, or those of its labels that hold."""
-        members = self.members.get(str(image.index))
-        if members is not None:
-            return ", ".join(class_name(self.labels, i) for i in members) or "none of the labels"
-        return None if image.label is None else self.label(image.label)
+        known = self._known(image)
+        return None if known is None else ", ".join(known) or "none of the labels"
 
     def read_as(self, image: ImageRecord) -> str | None:
-        """What an image of no known class is read as."""
-        if self.of_image(image) is not None or image.predicted is None:
+        """What an image is read as, where that is not known to be its class."""
+        if image.predicted is None:
+            return None
+        read = class_name(self.outputs, image.predicted)
+        if read in (self._known(image) or ()):
             return None
         sure = "" if image.probability is None else f", {percent(image.probability)}"
-        return f"read as {class_name(self.outputs, image.predicted)}{sure}"
+        return f"read as {read}{sure}"
+
+    def _known(self, image: ImageRecord) -> list[str] | None:
+        members = self.members.get(str(image.index))
+        if members is not None:
+            return [class_name(self.labels, i) for i in members]
+        return None if image.label is None else [self.label(image.label)]
+
+    def file(self, image: ImageRecord) -> str | None:
+        """The file of an image, where the data are files and the atlas knows them."""
+        return self.files.get(str(image.index))
 
 
 def document(atlas: Atlas, name: str, otherwise: Any) -> Any:

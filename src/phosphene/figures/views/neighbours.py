@@ -81,6 +81,6 @@ class Neighbours:
         return Thumb(
             layer.unit_name(unit),
             drawings[0] if drawings else None,
-            found[0].tile if found else None,
+            found[0].inside_tile if found else None,
             unit in layer.examined,
         )

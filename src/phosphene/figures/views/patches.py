@@ -24,7 +24,8 @@ class Patch:
     """One of the strongest real images of a unit: what it saw there and what mattered in it.
 
     `whole` is the image it is from; where `cut` is false, the patch is all of it. `name` is its
-    class; `read` says what it is read as, where its class is not known.
+    class; `read` says what it is read as, where that is not known to be its class. `file` is
+    where it comes from.
     """
 
     example: ExampleRecord
@@ -35,6 +36,13 @@ class Patch:
     read: str | None
     value: str
     place: str
+    file: str | None = None
+
+    @property
+    def told(self) -> str:
+        """Its class, and what it is read as where that is another; nothing where none is known."""
+        labelled = None if self.name is None else f"class {self.name}"
+        return ", ".join(filter(None, (labelled, self.read)))
 
     @cached_property
     def whole(self) -> AnyImage:
@@ -81,9 +89,27 @@ class Patch:
 
     @property
     def words(self) -> str:
-        """Its class, or what it is read as, and what the unit answers."""
-        told = f"class {self.name}" if self.name is not None else self.read
-        return f"{told}: {self.value}" if told else self.value
+        """What it is, and what the unit answers."""
+        return f"{self.told}: {self.value}" if self.told else self.value
+
+    @property
+    def bounds(self) -> Box:
+        """Its box without what lies beyond the image's border."""
+        _, height, width = self.image.shape
+        top, left, bottom, right = self.box
+        inside = max(top, 0), max(left, 0), min(bottom, height), min(right, width)
+        return self.box if inside[0] >= inside[2] or inside[1] >= inside[3] else inside
+
+    @property
+    def inside(self) -> UInt8[ndarray, "h2 w2 4"]:
+        """What the unit saw of the image alone."""
+        return crop(self.image.picture, self.bounds)
+
+    @property
+    def inside_tile(self) -> Tile:
+        """The same as a part of the image's file."""
+        _, height, width = self.image.shape
+        return whole_tile(self.image, None if self.bounds == (0, 0, height, width) else self.bounds)
 
     @property
     def solid(self) -> UInt8[ndarray, "h w 3"]:
@@ -124,6 +150,7 @@ def _patch(view: AtlasView, example: ExampleRecord, image: ImageRecord) -> Patch
         read=view.names.read_as(image),
         value=number(example.value),
         place="" if example.y is None else f" at row {example.y}, column {example.x}",
+        file=view.names.file(image),
     )
 
 

@@ -24,9 +24,12 @@ from phosphene.network import Network
 from phosphene.objectives import Channel
 from phosphene.units import Unit
 
-_STATIC = ("bench-engine.js", "bench-mailed.js", "bench.js", "bench.css")
+ENGINE = ("bench-matrices.js", "bench-engine.js", "bench-answers.js")
+"""Scripts that run in a worker, or anywhere, in this order."""
+
+_STATIC = (*ENGINE, "bench-mailed.js", "bench.js", "bench.css")
 _NETWORK = "bench-network.js"
-_SCRIPTS = (_NETWORK, "bench-engine.js", "bench-mailed.js", "bench.js")
+_SCRIPTS = (_NETWORK, *ENGINE, "bench-mailed.js", "bench.js")
 _METHODS = ("gradient", "gradient x input", "deconvnet", "guided")
 _MOST_IMAGES = 24
 _CANNOT = (
@@ -55,6 +58,8 @@ def bench_files(exhibit: Exhibit, program: Program, pages: Pages) -> dict[str, s
         "images": {number: _image(exhibit, number) for number in images},
         "pages": _pages(pages),
     }
+    if network.input.channels not in {1, 3}:
+        data |= {"kept": {number: _numbers(exhibit, number) for number in images}}
     text = json.dumps(data, separators=(",", ":"), allow_nan=False)
     script = f"(globalThis.phosphene ??= {{}}).network = {text};"
     static = files("phosphene.live")
@@ -82,7 +87,7 @@ def network_of(network: Network, program: Program) -> dict[str, Any]:
         kernel = {"kernel": tuple(op.tensors["weight"].shape[2:])} if op.kind == "conv" else {}
         given = {"kind": op.kind, "takes": op.takes, "shape": op.shape, "tensors": where}
         ops.append(given | kernel | dict(op.settings))
-    packed = torch.cat(numbers).numpy().astype("<f4").tobytes() if numbers else b""
+    packed = torch.cat(numbers) if numbers else torch.zeros(0)
     return {
         "name": network.name,
         "shape": network.input.shape,
@@ -97,8 +102,13 @@ def network_of(network: Network, program: Program) -> dict[str, Any]:
             for name, value in program.layers.items()
         },
         "ops": ops,
-        "numbers": base64.b64encode(packed).decode(),
+        "numbers": _text(packed),
     }
+
+
+def _text(numbers: torch.Tensor) -> str:
+    """Single precision, lowest byte first, as base64."""
+    return base64.b64encode(numbers.numpy().astype("<f4").tobytes()).decode()
 
 
 def methods_of(network: Network) -> list[str]:
@@ -128,6 +138,14 @@ def _before(network: Network, program: Program, layer: str) -> list[tuple[str, i
 def _image(exhibit: Exhibit, number: int) -> str:
     try:
         return data_uri(png_bytes(picture_to_image(exhibit.picture(number).numpy())))
+    except AtlasError:
+        return ""
+
+
+def _numbers(exhibit: Exhibit, number: int) -> str:
+    """A picture that no canvas can hold."""
+    try:
+        return _text(exhibit.picture(number))
     except AtlasError:
         return ""
 

@@ -1,6 +1,7 @@
 """A program run by PyTorch, operation by operation: what the page's own engine has to answer."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from math import inf
 from typing import Any
 
@@ -28,12 +29,14 @@ def _conv(op: Op, given: Sequence[Tensor]) -> Tensor:
 
 
 def _affine(op: Op, given: Sequence[Tensor]) -> Tensor:
-    (x,) = given
-    scale, shift = (_like(op.tensors[name], x) for name in ("scale", "shift"))
+    (x,), last = given, op.settings.get("last", False)
+    scale, shift = (_like(op.tensors[name], x, last) for name in ("scale", "shift"))
     return x * scale + shift
 
 
-def _like(short: Tensor, x: Tensor) -> Tensor:
+def _like(short: Tensor, x: Tensor, last: bool) -> Tensor:
+    if last:
+        return short
     if len(short) == x.numel():
         return short.view(x.shape)
     return short.view(-1, *(1,) * (x.ndim - 1))
@@ -49,7 +52,8 @@ def _largest(op: Op, given: Sequence[Tensor]) -> Tensor:
 
 
 def _average(op: Op, given: Sequence[Tensor]) -> Tensor:
-    return _pooled(op, lambda rows, columns, area: given[0][:, rows, columns].sum((1, 2)) / area)
+    x = given[0].reshape(op.settings.get("seen", given[0].shape))
+    return _pooled(op, lambda rows, columns, area: x[:, rows, columns].sum((1, 2)) / area)
 
 
 def _pooled(op: Op, of: Callable[[slice, slice, int], Tensor]) -> Tensor:
@@ -71,6 +75,49 @@ def _pad(op: Op, given: Sequence[Tensor]) -> Tensor:
     return made
 
 
+def _dense(op: Op, given: Sequence[Tensor]) -> Tensor:
+    return F.linear(given[0], op.tensors["weight"], op.tensors["bias"])
+
+
+def _move(op: Op, given: Sequence[Tensor]) -> Tensor:
+    flat = given[0].flatten()
+    if "from" in op.settings:
+        places = torch.tensor(op.settings["from"])
+        return torch.where(places < 0, 0.0, flat[places.clamp_min(0)]).reshape(op.shape)
+    places = torch.tensor(op.settings["begin"])
+    for axis, (extent, step) in enumerate(
+        zip(op.settings["sizes"], op.settings["strides"], strict=True)
+    ):
+        after = [1] * (len(op.settings["sizes"]) - 1 - axis)
+        places = places + step * torch.arange(extent).view(-1, *after)
+    return flat[places].reshape(op.shape)
+
+
+def _join(op: Op, given: Sequence[Tensor]) -> Tensor:
+    values = iter(given)
+    parts = [op.tensors[name] if name else next(values) for name in op.settings["parts"]]
+    return torch.cat([part.flatten() for part in parts]).reshape(op.shape)
+
+
+def _softmax(op: Op, given: Sequence[Tensor]) -> Tensor:
+    of = torch.log_softmax if op.settings["log"] else torch.softmax
+    return of(given[0].reshape(op.settings["rows"], -1), 1).reshape(op.shape)
+
+
+def _norm(op: Op, given: Sequence[Tensor]) -> Tensor:
+    rows = given[0].reshape(op.settings["rows"], -1)
+    return F.layer_norm(rows, rows.shape[1:], eps=op.settings["eps"]).reshape(op.shape)
+
+
+def _matmul(op: Op, given: Sequence[Tensor]) -> Tensor:
+    sides = op.settings
+    batches, m, k, n = (sides[name] for name in ("batches", "m", "k", "n"))
+    x = given[0].reshape(batches, m, k)
+    y = given[1].reshape(batches, n, k).mT if sides["turned"] else given[1].reshape(batches, k, n)
+    made: Tensor = sides["by"] * (x @ y)
+    return made.reshape(op.shape)
+
+
 _POINTS: dict[str, Callable[[Tensor], Tensor]] = {
     "sigmoid": torch.sigmoid,
     "tanh": torch.tanh,
@@ -78,11 +125,16 @@ _POINTS: dict[str, Callable[[Tensor], Tensor]] = {
     "hardsigmoid": F.hardsigmoid,
     "hardswish": F.hardswish,
     "log": torch.log,
+    "exp": torch.exp,
+    "softplus": F.softplus,
+    "mish": F.mish,
+    "gelu": F.gelu,
+    "gelu tanh": partial(F.gelu, approximate="tanh"),
 }
 
 _KINDS: dict[str, Callable[[Op, Sequence[Tensor]], Any]] = {
     "conv": _conv,
-    "dense": lambda op, given: op.tensors["weight"] @ given[0] + op.tensors["bias"],
+    "dense": _dense,
     "affine": _affine,
     "clip": _clip,
     "leaky": lambda op, given: F.leaky_relu(given[0], op.settings["slope"]),
@@ -94,8 +146,9 @@ _KINDS: dict[str, Callable[[Op, Sequence[Tensor]], Any]] = {
     "pad": _pad,
     "add": lambda op, given: given[0] + given[1] * op.settings["by"],
     "times": lambda op, given: given[0] * given[1],
-    "join": lambda op, given: torch.cat(list(given)),
-    "softmax": lambda op, given: (torch.log_softmax if op.settings["log"] else torch.softmax)(
-        given[0], 0
-    ),
+    "move": _move,
+    "join": _join,
+    "softmax": _softmax,
+    "norm": _norm,
+    "matmul": _matmul,
 }

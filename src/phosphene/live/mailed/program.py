@@ -1,25 +1,29 @@
 """A network as a list of operations, from a picture in [0, 1] to the values of all its layers.
 
 Values are counted: 0 is the picture, i is what operation i - 1 gives. They have no axis for the
-batch, `c h w` or `d`.
+batch, `c h w`, `t d` or `d`.
 
 | kind      | gives                                                                             |
 |-----------|-----------------------------------------------------------------------------------|
 | `conv`    | a convolution: `weight`, `bias`, stride, padding, dilation, groups                |
-| `dense`   | `weight` x + `bias`                                                               |
-| `affine`  | x · `scale` + `shift`, each one number, one for each channel, or one for each x    |
+| `dense`   | `weight` x + `bias`, of each row of x                                             |
+| `matmul`  | `by` · x y, of `batches` of `m` x `k` by `k` x `n`; y is `n` x `k` if `turned`     |
+| `affine`  | x · `scale` + `shift`, each one number, one for each channel, or one for each x;   |
+|           | with `last` one for each place of the last axis                                   |
+| `norm`    | `rows` less their mean, by their standard deviation                               |
 | `clip`    | min(max(x, low), high); `edges`: the ends have a slope                            |
 | `leaky`   | x where x > 0, else x · slope                                                     |
-| `point`   | a function of each x by itself: sigmoid, tanh, silu, hardswish, log, …           |
+| `point`   | a function of each x by itself: sigmoid, tanh, silu, gelu, hardswish, log, …      |
 | `largest` | the largest of each window                                                        |
-| `average` | the sum of each window by its area                                                |
+| `average` | the sum of each window by its area, of x in the shape `seen` if it is given       |
 | `same`    | x in another shape                                                                |
 | `take`    | some channels of x                                                                |
+| `move`    | numbers of x: those that lie `strides` apart, or `from` where; -1 for a zero      |
 | `pad`     | x with a border of one value                                                      |
 | `add`     | x + y · `by`                                                                      |
 | `times`   | x · y, where y may have one place for each channel                                |
-| `join`    | values one after the other, along channels                                        |
-| `softmax` | the shares of d scores, or their logarithm                                        |
+| `join`    | values and constants one after the other, along channels                          |
+| `softmax` | the shares of the scores of each of `rows`, or their logarithm                    |
 """
 
 from collections.abc import Mapping

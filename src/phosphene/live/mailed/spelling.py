@@ -10,13 +10,19 @@ from phosphene.live.mailed.program import Op
 Given = Callable[[Tensor], int | None]
 """The number of a value that is made of the picture; None for what is not."""
 
-Spell = Callable[[Given, Tensor, tuple[Any, ...], dict[str, Any]], Op | None]
-"""The operation that gives a tensor, by its arguments; None where there is none for them."""
+Spelled = Op | Sequence[Op] | None
+"""An operation, or several, each of which takes what those before it give as -1, -2, …"""
+
+Spell = Callable[[Given, Tensor, tuple[Any, ...], dict[str, Any]], Spelled]
+"""What gives a tensor, by its arguments; None where there is nothing for them."""
+
+BEFORE = -1
+"""What the operation before gives, in a list of operations."""
 
 
 def one_picture(tensor: Tensor) -> tuple[int, ...]:
-    """The shape of a value without the axis for the batch."""
-    return tuple(tensor.shape[1:])
+    """The shape of a value without the axis for the batch, where it has one."""
+    return tuple(tensor.shape[1:] if len(tensor) == 1 else tensor.shape)
 
 
 def op_of(

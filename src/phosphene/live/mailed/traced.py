@@ -1,5 +1,8 @@
 """A network's program, found by watching what PyTorch runs on one picture."""
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -10,8 +13,9 @@ from torch.utils._pytree import tree_leaves
 from phosphene.errors import NetworkError
 from phosphene.live.mailed.interpreted import answers
 from phosphene.live.mailed.program import Op, Program, needed
-from phosphene.live.mailed.spelled import OPS
+from phosphene.live.mailed.spelled import OPS, PARTS
 from phosphene.network import Network
+from phosphene.network.layouts import unit_axis
 from phosphene.units import LOGITS
 
 TOLERANCE = 1e-4
@@ -30,18 +34,13 @@ def program_of(network: Network) -> tuple[Program, float]:
         NetworkError: it runs something that no program has, named; or the program, run by itself,
             answers otherwise, as where what runs depends on the picture.
     """
-    if network.input.channels not in {1, 3}:
-        raise NetworkError(
-            f"a page draws in grey or colour, and {network.name} takes {network.input.channels} "
-            "channels"
-        )
     names = [*network.layers, *([LOGITS] if network.classifies else [])]
     noise = torch.rand(_PICTURES, *network.input.shape, generator=torch.Generator().manual_seed(0))
     watching = Watching()
-    with torch.no_grad(), watching:
+    with torch.no_grad(), _step_by_step(), watching:
         picture = watching.begin(noise[:1].clone())
-        recording = network.record(picture, names)
-        found = {name: watching.number(recording[name]) for name in names}
+        recording = network.record(picture, names, aside=True)
+        found = {name: watching.number(_units_first(recording[name])) for name in names}
     unmade = [name for name, number in found.items() if number is None]
     if unmade:
         raise NetworkError(f"layer {unmade[0]} of {network.name} is not made of the picture")
@@ -51,6 +50,17 @@ def program_of(network: Network) -> tuple[Program, float]:
     layers = {name: numbers[value] for name, value in values.items()}
     program = Program(network.input, ops, layers, scores, network.task)
     return program, _difference(network, program, noise)
+
+
+@contextmanager
+def _step_by_step() -> Iterator[None]:
+    """Attention as it is written, not as one operation of PyTorch's."""
+    kept = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(kept)
 
 
 class Watching(TorchDispatchMode):
@@ -93,23 +103,41 @@ class Watching(TorchDispatchMode):
         if not any(id(each) in self._values for each in given):
             return func(*args, **kwargs)
         in_place = func._schema.name.endswith("_")
-        spell = OPS.get(_plain(func) if in_place else func)
         made = func(*args, **kwargs)
-        out, *others = made if isinstance(made, tuple | list) else (made,)
-        op = None
-        if spell is not None and isinstance(out, Tensor) and len(out) == 1:
-            op = spell(self.number, out, args, kwargs)
-        if op is None:
-            raise NetworkError(f"{func} is not among what a page runs by itself")
+        outs = list(made) if isinstance(made, tuple | list) else [made]
+        chains = self._spelled(_plain(func) if in_place else func, outs, args, kwargs)
+        if not chains:
+            called = ", as it is called here," if func in OPS or func in PARTS else ""
+            raise NetworkError(f"{func}{called} is not among what a page runs by itself")
         if in_place:
             self._overwrite(args[0])
-        for other in others:
+        for other in outs:
             self._know(other, None)
-        self._know(out, self._written(op))
+        for each, chain in zip(outs, chains, strict=False):
+            self._know(each, self._written(chain))
         return made
 
-    def _written(self, op: Op) -> int:
-        """The number of what an operation gives: what is the same in the same shape is itself."""
+    def _spelled(
+        self, func: Any, outs: list[Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> list[Sequence[Op]]:
+        """The operations that give each of some results, as far as these can be used."""
+        if func in PARTS:
+            return [[op] for op in PARTS[func](self.number, outs, args, kwargs) or ()]
+        if func not in OPS or not isinstance(outs[0], Tensor) or outs[0].ndim == 0:
+            return []
+        found = OPS[func](self.number, outs[0], args, kwargs)
+        return [] if found is None else [[found] if isinstance(found, Op) else found]
+
+    def _written(self, ops: Sequence[Op]) -> int:
+        """The number of what the last of some operations gives."""
+        numbers: list[int] = []
+        for op in ops:
+            takes = tuple(numbers[value] if value < 0 else value for value in op.takes)
+            numbers.append(self._write(replace(op, takes=takes)))
+        return numbers[-1]
+
+    def _write(self, op: Op) -> int:
+        """The number of what it gives: what is the same in the same shape is itself."""
         if op.kind == "same":
             (value,) = op.takes
             if value and self.ops[value - 1].shape == op.shape:
@@ -123,6 +151,11 @@ class Watching(TorchDispatchMode):
         for other, _ in list(self._values.values()):
             if other is not tensor and other.untyped_storage().data_ptr() == memory:
                 self._know(other, None)
+
+
+def _units_first(value: Tensor) -> Tensor:
+    """A recorded value with its units on the first axis of each picture: `b t d` as `b d 1 t`."""
+    return value.transpose(1, 2).unsqueeze(2) if unit_axis(value.ndim) == 2 else value
 
 
 def _plain(func: Any) -> Any:
@@ -143,7 +176,7 @@ def _difference(network: Network, program: Program, noise: Tensor) -> float:
     for row, picture in enumerate(pictures):
         values = answers(program, picture)
         for name, number in program.layers.items():
-            expected = recording[name][row]
+            expected = _units_first(recording[name])[row]
             most = TOLERANCE * (1e-6 + float(recording[name].abs().max()))
             found = values[number]
             if found.shape != expected.shape or not torch.allclose(

@@ -100,14 +100,20 @@ function settle() {
   image = null;
 }
 
+const halves = []; // canvases between the large one and the small one, used again
+
 /** The picture as the network sees it: halved until a pixel is one of its own. */
 function small() {
-  let from = canvas;
+  let [from, level] = [canvas, 0];
   do {
-    const made = document.createElement("canvas");
     const by = from.width > width ? 2 : 1;
-    [made.width, made.height] = [from.width / by, from.height / by];
-    made.getContext("2d").drawImage(from, 0, 0, made.width, made.height);
+    const size = [from.width / by, from.height / by];
+    const last = size[0] <= width; // kept by whoever asked
+    const made = last ? document.createElement("canvas") : (halves[level++] ??= document.createElement("canvas"));
+    if (made.width !== size[0] || made.height !== size[1]) [made.width, made.height] = size;
+    const context = made.getContext("2d", { willReadFrequently: last });
+    context.globalCompositeOperation = "copy";
+    context.drawImage(from, 0, 0, ...size);
     from = made;
   } while (from.width > width);
   return from;
@@ -372,18 +378,34 @@ function ask() {
   scheduled = true;
   requestAnimationFrame(() => {
     scheduled = false;
-    if (busy) dirty = true;
-    else send();
+    if (busy) {
+      dirty = true;
+      reader.newer?.();
+    } else send();
   });
 }
 
 
 /** A picture as the server takes it; one of the data by its number, as it was kept. */
-const sent = (picture) => (image !== null ? `image:${image}` : picture.toDataURL("image/png"));
+function sent(picture) {
+  if (image !== null) return `image:${image}`;
+  return reader.own ? "" : picture.toDataURL("image/png");
+}
+
+const LATE = 200; // milliseconds after which it is said that a picture is being read
+let late = null;
+
+function waiting(busy) {
+  clearTimeout(late);
+  late = null;
+  if (busy) late = setTimeout(() => ($("reading").hidden = false), $("reading").hidden ? LATE : 0);
+  else $("reading").hidden = true;
+}
 
 async function send() {
   busy = true;
   dirty = false;
+  waiting(true);
   const picture = small();
   const asked = {
     picture: sent(picture),
@@ -404,6 +426,7 @@ async function send() {
   }
   busy = false;
   if (dirty) ask();
+  else waiting(false);
 }
 
 /** What another network reads in the same picture. */
@@ -499,8 +522,15 @@ function tellLook(look, picture) {
     $("told").textContent = "Name a unit to see where it looks.";
     return;
   }
-  map.src = look.src;
-  map.alt = look.words;
+  if (look.map) {
+    [map.width, map.height] = [look.map.width, look.map.height];
+    const pixels = new ImageData(look.map.bytes, look.map.width, look.map.height);
+    map.getContext("2d").putImageData(pixels, 0, 0);
+    map.setAttribute("aria-label", look.words);
+  } else {
+    map.src = look.src;
+    map.alt = look.words;
+  }
   const link = document.createElement("a");
   const colon = look.unit.lastIndexOf(":");
   const page = reader.page(look.unit.slice(0, colon), look.unit.slice(colon + 1).split("@")[0]);

@@ -1,4 +1,8 @@
 // Guided tours: a few sentences each, and what they speak of done on the bench by a button.
+//
+// Each goes with a walk-through, of which `walks.js` has the title and the first paragraph (`make tours`).
+
+import { walks } from "./walks.js";
 
 const setting = JSON.parse(document.getElementById("bench").dataset.setting);
 const $ = (id) => document.getElementById(id);
@@ -11,6 +15,7 @@ const SEVEN = [[[0.3, 0.25], [0.7, 0.25], [0.46, 0.8]]];
 const TOURS = [
   {
     title: "The shortcut",
+    walk: "1_shortcuts",
     digits: true,
     steps: [
       { say: "A 1 is an upright line. Draw one, or let it be drawn.", draw: UPRIGHT },
@@ -26,6 +31,7 @@ const TOURS = [
   },
   {
     title: "Fooling",
+    walk: "2_fooling",
     digits: true,
     steps: [
       { say: "Begin with a 7 that nobody would mistake.", draw: SEVEN },
@@ -41,6 +47,7 @@ const TOURS = [
   },
   {
     title: "One unit, one picture",
+    walk: "3_one_image",
     steps: [
       { say: "Take any picture of the data.", press: ["sample"] },
       {
@@ -55,6 +62,7 @@ const TOURS = [
   },
   {
     title: "Every unit of a layer",
+    walk: "4_every_feature",
     steps: [
       { say: "Take any picture of the data.", press: ["sample"] },
       {
@@ -69,6 +77,7 @@ const TOURS = [
   },
   {
     title: "What it likes most",
+    walk: "5_likes_most",
     steps: [
       { say: "Any class, or any unit, can be asked what it would most like to see. Name one, or leave the class that is read.", press: ["sample"] },
       {
@@ -79,6 +88,7 @@ const TOURS = [
   },
   {
     title: "What it is made of",
+    walk: "6_circuits",
     steps: [
       { say: "Take any picture of the data.", press: ["sample"] },
       {
@@ -123,6 +133,9 @@ function tell() {
   const step = tour.steps[at];
   $("tour-title").textContent = `${tour.title}, ${at + 1} of ${tour.steps.length}`;
   $("tour-said").textContent = step.say;
+  const { title, told } = walks[tour.walk];
+  $("tour-story").textContent = `The walk-through “${title}” begins: ${told}`;
+  $("tour-story").hidden = at > 0;
   $("tour-back").disabled = at === 0;
   $("tour-next").textContent = at + 1 < tour.steps.length ? "Next" : "End";
   $("tour-show").hidden = !(step.draw || step.press || step.set);
@@ -150,6 +163,7 @@ $("tour-back").addEventListener("click", () => {
 $("tour-next").addEventListener("click", () => {
   if (at + 1 === tour.steps.length) {
     $("tour").hidden = true;
+    [...$("tours").children].find((each) => each.textContent === tour.title).focus();
     return;
   }
   at += 1;

@@ -98,7 +98,9 @@ def _from_factory(spec: str) -> Entry:
             f"{spec} returned a {type(made).__name__}; "
             "expected a torch.nn.Module or a phosphene.Network"
         )
-    return Entry(made, type(made).__name__)
+    kind = type(made)
+    ours = not kind.__module__.startswith("torch.nn")  # a Sequential is called by who made it
+    return Entry(made, kind.__name__ if ours else spec.rpartition(":")[2])
 
 
 def _told(given: Input | Mapping[str, Any] | None, entry: Entry) -> Input:
