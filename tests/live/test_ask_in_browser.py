@@ -106,18 +106,18 @@ def test_a_drawing_of_the_bench_is_asked_about(page: Any, server: str) -> None:
 
 
 def test_what_is_cancelled_is_asked_again_and_files_are_given_out(page: Any) -> None:
-    question(page, "restarts", unit="cat", starts="500", steps="5000")
+    question(page, "restarts", unit="cat", starts="20", steps="20000")
     page.wait_for_selector("#jobs li[data-state=running]")
     question(page, "fool", towards="cat", steps="2")
-    page.get_by_label("Cancel 500 starts of cat").click()
+    page.get_by_label("Cancel 20 starts of cat").click()
     page.wait_for_selector("#jobs li[data-state=cancelled]")
-    page.get_by_label("Ask again: 500 starts of cat").click()
+    page.get_by_label("Ask again: 20 starts of cat").click()
     page.wait_for_selector("#jobs li[data-state=cancelled]", state="detached")
     page.wait_for_selector("#jobs li[data-state=running]")
-    page.get_by_label("Cancel 500 starts of cat").click()
+    page.get_by_label("Cancel 20 starts of cat").click()
     page.wait_for_selector("#jobs li[data-state=cancelled]")
-    question(page, "hide", text="hi", confidence="0.4", steps="2000")
-    page.wait_for_selector("#jobs a[download]")
+    question(page, "hide", text="h", confidence="0.4")
+    page.wait_for_selector("#jobs a[download]", timeout=90_000)
     with page.expect_download() as found:
         page.click("#jobs a[download]")
     assert found.value.suggested_filename == "message.png"

@@ -170,6 +170,21 @@ class TestFilesOfOurs:
         answer = client.post("/api/net/jobs", json={"kind": "transfer", "options": options})
         assert (answer.status_code, "beside" in answer.text) == (422, True)
 
+    def test_networks_are_trained_by_the_job_and_not_by_who_asks(
+        self, asking: Exhibit, serve: Serve, slow: Slow, tmp_path: Path
+    ) -> None:
+        client = serve(asking)
+        first = put(client, FOOL)
+        until(client, first, "running")
+        options = {"train_on": "digits", "training_steps": 2, "steps": 1, "per_class": 1}
+        job = put(client, {"kind": "imagine", "options": options})
+        made = tmp_path / "state/phosphene/jobs/made"
+        assert (job["state"], made.exists()) == ("waiting", False)
+        assert put(client, {"kind": "imagine", "options": options})["id"] == job["id"]
+        slow.go.set()
+        until(client, job, "finished", "failed")
+        assert list(made.rglob("*.safetensors"))
+
     @pytest.mark.parametrize("data", ["mnist:/etc", "/etc", "os:getcwd", "its own", ["digits"]])
     def test_nothing_is_trained_on_what_a_request_names(
         self, asking: Exhibit, serve: Serve, data: object

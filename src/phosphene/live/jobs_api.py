@@ -50,7 +50,9 @@ class Told(BaseModel):
     """A job: a question with its key, and how far its answer is."""
 
     id: str
-    key: str = Field(description="the key of the answer in the atlas")
+    key: str = Field(
+        description="the key of the answer in the atlas; of what trains networks, of the question"
+    )
     kind: str
     options: dict[str, Any] = Field(description="as it may be put again; drawings by a name")
     title: str

@@ -101,7 +101,12 @@ class Asking(Work):
         question = desired.question(place, place_of(exhibit, "trained", {}))
         subject = Beside(exhibit, others)
         title = question.title(subject)
-        key = key_of(exhibit, question, subject)
+        if trains(question):  # its key is of networks that are to be trained first
+            require_here(exhibit, subject)
+            asked = {"asked": kind, "options": desired.options}
+            key = job_key(PROBE, asked, subject.seed, subject.network.fingerprint, "")
+        else:
+            key = key_of(exhibit, question, subject)
         return cls(exhibit, kind, desired.options, key, title, place, question, subject)
 
     @property
@@ -110,7 +115,9 @@ class Asking(Work):
         return [said.replace(f"{self.place}/", "") for said in self.subject.said]
 
     def there(self) -> Page | None:
-        """The page of the probe."""
+        """The page of the probe; what trains networks finds out on its way."""
+        if trains(self.question):
+            return None
         with Atlas.open(self.exhibit.path) as atlas:
             done = atlas.done(self.key)
         if not done or not self.question.complete(self.subject):
@@ -126,14 +133,24 @@ class Asking(Work):
         return ("probe", found.record.name) if isinstance(found, Kept) else None
 
 
+def trains(question: Question) -> bool:
+    """Whether networks are trained for it, which takes minutes, where they are not there yet."""
+    return any(each.kind == "data" and getattr(question, each.name) for each in question.options())
+
+
+def require_here(exhibit: Exhibit, about: Beside) -> None:
+    """Raise `AtlasMismatchError` if the atlas is about another network."""
+    with Atlas.open(exhibit.path) as atlas:
+        require_of(atlas, about.network)
+
+
 def key_of(exhibit: Exhibit, question: Question, about: Beside) -> str:
     """The key of a question's answer in the atlas, as `keep` has it.
 
     Raises:
         AtlasMismatchError, SettingError, DataError: it cannot be put to this exhibit.
     """
-    with Atlas.open(exhibit.path) as atlas:
-        require_of(atlas, about.network)
+    require_here(exhibit, about)
     params = {"probe": question.kind, **question.key(about)}
     for each in question.options():
         if each.kind == "image" and str(getattr(question, each.name)).isdecimal():
