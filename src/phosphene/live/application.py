@@ -33,6 +33,8 @@ def live_app(exhibits: Sequence[Exhibit]) -> FastAPI:
         gallery.jobs.take_up()
         yield
         gallery.jobs.close()
+        for exhibit in exhibits:
+            exhibit.shelf.close()
         for _step in range(100):  # five seconds for the step that is at work
             if not gallery.jobs.busy:
                 break

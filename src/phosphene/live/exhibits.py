@@ -21,7 +21,8 @@ from phosphene.errors import AtlasError, NetworkError, PhospheneError
 from phosphene.figures.site.folder import slug
 from phosphene.figures.site.pages import Pages
 from phosphene.figures.site.places import Place
-from phosphene.figures.views.atlas import AtlasView, require_begun
+from phosphene.figures.views.atlas import require_begun
+from phosphene.live.shelf import Shelf
 from phosphene.network import Network
 from phosphene.network.turns import turn
 from phosphene.probes.subject import InMemory, Subject
@@ -71,8 +72,13 @@ class Exhibit:
     @contextmanager
     def pages(self, place: Place) -> Iterator[Pages]:
         """The pages of the atlas, as far as it has come."""
-        with Atlas.open(self.path) as atlas, blaming_damage(atlas):
-            yield Pages(AtlasView(atlas), place)
+        with self.shelf.view() as view, blaming_damage(view.atlas):
+            yield Pages(view, place)
+
+    @cached_property
+    def shelf(self) -> Shelf:
+        """What was read of the atlas."""
+        return Shelf(self.path)
 
     @cached_property
     def paper(self) -> float:

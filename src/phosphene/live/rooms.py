@@ -74,7 +74,7 @@ def page_routes(gallery: Gallery) -> APIRouter:
             return absent
 
         def made(pages: Pages) -> str:
-            return pages.layer(LayerView(pages.view, pages.view.atlas.layer(layer)))
+            return pages.layer(LayerView.of(pages.view, pages.view.atlas.layer(layer)))
 
         return gallery.page(name, made)
 
@@ -85,7 +85,7 @@ def page_routes(gallery: Gallery) -> APIRouter:
 
         def made(pages: Pages) -> str:
             atlas = pages.view.atlas
-            return pages.unit(LayerView(pages.view, atlas.layer(layer)), atlas.unit(layer, unit))
+            return pages.unit(LayerView.of(pages.view, atlas.layer(layer)), atlas.unit(layer, unit))
 
         return gallery.page(name, made)
 
@@ -138,7 +138,7 @@ def _absent(gallery: Gallery, name: str, layer: str, unit: int | None = None) ->
         with exhibit.pages(place) as pages:
             atlas = pages.view.atlas
             record = atlas.unit(layer, unit)
-            if record.unit not in LayerView(pages.view, atlas.layer(layer)).examined:
+            if record.unit not in LayerView.of(pages.view, atlas.layer(layer)).examined:
                 address = f"{layer}:{unit}"
                 told = {"absent": address, "layer": "", "link": place.ask(address)}
     if not told:

@@ -26,7 +26,7 @@ Context = dict[str, Any]
 def overview_context(view: AtlasView, roster: Sequence[ListedLayer]) -> Context:
     """The whole atlas on one page."""
     atlas = view.atlas
-    layers = [LayerView(view, record) for record in view.layers]
+    layers = [LayerView.of(view, record) for record in view.layers]
     return {
         "data": view.document("data"),
         "findings": findings_told(view, roster),

@@ -84,7 +84,7 @@ def unit_page(atlas: Atlas, layer: str, unit: int, place: Place | None = None) -
     """
     with blaming_damage(atlas):
         view, record = AtlasView(atlas), atlas.unit(layer, unit)
-        return Pages(view, place or Alone()).unit(LayerView(view, atlas.layer(layer)), record)
+        return Pages(view, place or Alone()).unit(LayerView.of(view, atlas.layer(layer)), record)
 
 
 @cache

@@ -24,7 +24,7 @@ def tree_context(view: AtlasView, figures: Any) -> dict[str, Any] | None:
     if not isinstance(figures, Mapping) or "root" not in figures or "layers" not in figures:
         return None
     nodes = placed(figures["root"], lambda part: part["parts"])
-    layers = {record.name: LayerView(view, record) for record in view.layers}
+    layers = {record.name: LayerView.of(view, record) for record in view.layers}
     levels = 1 + max(node.level for node in nodes)
     return {
         "width": levels * PITCH,

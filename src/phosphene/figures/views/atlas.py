@@ -34,6 +34,8 @@ class AtlasView:
         network = atlas.document("network")
         self.names = Names.of(atlas, network)
         self.network: Mapping[str, Any] = network
+        self.kept: dict[str, object] = {}
+        """What is kept of its layers, by their names: see `LayerView.of`."""
         self.image = lru_cache(maxsize=MOST_IMAGES)(self._image)
 
     @cached_property

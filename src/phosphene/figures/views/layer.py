@@ -18,6 +18,13 @@ from phosphene.figures.views.weights import as_picture, kernels
 class LayerView:
     """A layer of an atlas, read as far as it is asked for and kept while it is looked at."""
 
+    @classmethod
+    def of(cls, view: AtlasView, record: LayerRecord) -> "LayerView":
+        """That of a layer, which is kept while the atlas is looked at."""
+        found = view.kept.setdefault(record.name, cls(view, record))
+        assert isinstance(found, cls)
+        return found
+
     def __init__(self, view: AtlasView, record: LayerRecord) -> None:
         self.view, self.record, self.name = view, record, record.name
 

@@ -72,7 +72,7 @@ class Neighbours:
             return Kept((), ("What the atlas has of this is damaged.",))
 
     def _layer(self, name: str) -> LayerView:
-        return LayerView(self.view, self.view.atlas.layer(name))
+        return LayerView.of(self.view, self.view.atlas.layer(name))
 
     def _thumb(self, name: str, unit: int) -> Thumb:
         layer = self.layer(name)

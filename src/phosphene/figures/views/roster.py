@@ -53,7 +53,7 @@ class ListedLayer:
 
 def enrolled(view: AtlasView) -> tuple[ListedLayer, ...]:
     """All layers with the units that have a page."""
-    return tuple(ListedLayer.of(LayerView(view, record)) for record in view.layers)
+    return tuple(ListedLayer.of(LayerView.of(view, record)) for record in view.layers)
 
 
 def preferred_as(view: AtlasView, unit: int) -> int | None:

@@ -154,6 +154,6 @@ def _pages(pages: Pages) -> Mapping[str, Any]:
     """Which units have a page, and what these are called."""
     found = {}
     for record in pages.view.layers:
-        shown = [unit.unit for unit in LayerView(pages.view, record).shown]
+        shown = [unit.unit for unit in LayerView.of(pages.view, record).shown]
         found[record.name] = {"slug": slug(record.name), "units": shown}
     return found
