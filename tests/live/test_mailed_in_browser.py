@@ -228,6 +228,7 @@ def test_a_large_network_leaves_the_page_free_and_its_newest_picture_wins(
     page = opened(browser, slow_site, "" if worker else "delete window.Worker;")
     page.wait_for_selector("#bars li", timeout=60_000)
     page.wait_for_selector("#reading", state="hidden")
+    assert len(page.workers) == worker
     page.evaluate(FRAMES)
     began = time.monotonic()
     page.evaluate(DRAW, [[[0.2, 0.2], [0.8, 0.8]]])
@@ -265,19 +266,25 @@ FRAMES = """() => {
 
 @pytest.mark.parametrize(
     "without",
-    ["delete window.Worker;", "window.Worker = function () { throw new Error('refused'); };",
+    ["window.Worker = function () { throw new Error('refused'); };",
      "window.Worker = class { constructor() { setTimeout(() => this.onerror(new Event('error', "
      "{ cancelable: true })), 50); } postMessage() {} terminate() {} };"],
 )  # fmt: skip
-def test_without_a_worker_the_page_reads_by_itself(browser: Any, site: Path, without: str) -> None:
-    page = opened(browser, site, without)
-    page.wait_for_selector("#bars li")
-    plain = opened(browser, site)
-    plain.wait_for_selector("#bars li")
+def test_without_a_worker_the_page_reads_by_itself(
+    browser: Any, slow_site: Path, without: str
+) -> None:
+    page, plain = opened(browser, slow_site, without), opened(browser, slow_site)
+    for each in (page, plain):
+        each.wait_for_selector("#map:not([hidden])", timeout=60_000)
+    assert (len(page.workers), len(plain.workers)) == (0, 1)
     assert page.inner_text("#bars") == plain.inner_text("#bars")
     assert page.inner_text("#told") == plain.inner_text("#told")
     page.context.close()
     plain.context.close()
+
+
+def test_a_small_network_is_read_where_it_is_drawn(page: Any) -> None:
+    assert page.workers == []
 
 
 def test_pictures_of_two_channels_come_from_the_data_as_they_were_kept(

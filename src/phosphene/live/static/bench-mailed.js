@@ -1,7 +1,8 @@
 // The bench of a page without a server: pictures go to a worker, which runs the network.
 //
 // The worker is made of the text of `phosphene.parts`, since a page of a disk may load none of a file.
-// Where there can be none, the parts run here, a little at a time.
+// Where there can be none, the parts run here, a little at a time; and so does a network that needs a
+// few milliseconds, which the way to a worker and back would double.
 
 "use strict";
 
@@ -103,8 +104,19 @@
     };
   }
 
-  /** Whoever can. */
+  const LIGHT = 10e6; // products of a network that runs on the page's own thread
+
+  /** About how many products an operation is. */
+  function work({ kind, shape, tensors, ...op }) {
+    const size = shape.reduce((a, b) => a * b, 1);
+    const numbers = (name) => tensors[name][1] - tensors[name][0];
+    if (kind === "conv" || kind === "dense") return (numbers("weight") / numbers("bias")) * size;
+    return kind === "matmul" ? size * op.k : size;
+  }
+
+  /** Whoever can, and does it soonest. */
   function runner() {
+    if (network.ops.reduce((all, op) => all + work(op), 0) <= LIGHT) return here();
     try {
       return apart();
     } catch {
