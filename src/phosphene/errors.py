@@ -16,6 +16,7 @@
     ├── DataError                data that cannot be read
     │   ├── UnreadableImageError one image file
     │   └── DownloadError        no network, wrong checksum
+    ├── WorkerError              another process that should compute and does not
     ├── ConsentError             code that came with a file, and that nobody said may run
     └── AtlasError               something about an atlas file
         ├── NotAnAtlasError      the file is something else
@@ -97,6 +98,10 @@ class UnreadableImageError(DataError):
 
 class DownloadError(DataError):
     """A download that failed or arrived damaged."""
+
+
+class WorkerError(PhospheneError):
+    """Work that no other process could do: they died, hung, answered nonsense or never began."""
 
 
 class ConsentError(PhospheneError):

@@ -73,6 +73,20 @@ def test_build_show_layers_and_export(run, model, few):
 
 
 @pytest.mark.slow
+def test_processes_write_what_this_one_does_and_threads_are_compared(run, model, few, monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", str(torch.get_num_threads()))
+    found = []
+    for on in ("here", "processes:2"):
+        status, printed = run(*build_words(model, few, on=on))
+        assert (status, "20 pictures of" in printed) == (0, True), printed
+        assert "warning: a worker differs" not in printed
+        with Atlas.open(model / "a.atlas") as atlas:
+            found.append(atlas.fingerprint())
+        (model / "a.atlas").unlink()
+    assert found[0] == found[1]
+
+
+@pytest.mark.slow
 def test_the_overview_shows_as_many_classes_as_it_can(run, model, few):
     assert run(*build_words(model, few, layers="fc2"))[0] == 0
     with Atlas.open(model / "a.atlas") as atlas:
@@ -179,6 +193,7 @@ def wrong_range(model: Path, values: str) -> list[object]:
         (lambda m: wrong_model(m, canvas="makko"), "nearest: maco"),
         (lambda m: wrong_model(m, examples=0), "both are at least 1"),
         (lambda m: [*wrong_model(m), "--steps", "0"], "at least 1 is needed"),
+        (lambda m: wrong_model(m, on="there"), "--on 'there': write here, processes:N (N from 1"),
         (lambda m: wrong_model(m, device="gpu"), "no device 'gpu'; choose one of auto, cpu"),
         (lambda m: wrong_range(m, "0;255"), "is not a list of numbers such as 0,1 or 0,255"),
         (lambda m: wrong_range(m, "255"), "not a lowest and a highest value, such as 0,1 or 0,255"),

@@ -34,7 +34,7 @@ def make_study(seed: int = 0, steps: int = 4, pictures: int = 40) -> Study:
     return Study(make_network(seed), data, Settings(recipes=recipes, examples=3))
 
 
-@pytest.fixture(name="make_study")
+@pytest.fixture(name="make_study", scope="session")
 def make_study_fixture() -> Callable[..., Study]:
     return make_study
 

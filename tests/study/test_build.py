@@ -155,7 +155,7 @@ def strongest(one, others, itself):
 def test_what_is_left_out_of_layers_with_many_units_is_said(tmp_path, study, monkeypatch):
     monkeypatch.setattr("phosphene.survey.moments.MOST_COMPARED", 5)
     monkeypatch.setattr("phosphene.study.findings.MOST_COMPARED", 5)
-    monkeypatch.setattr("phosphene.study.whole.MOST_PROFILED", 50)
+    monkeypatch.setattr("phosphene.study.surveyed.MOST_PROFILED", 50)
     monkeypatch.setattr("phosphene.survey.between.MOST_BETWEEN", 30)  # 4 x 6, and not 6 x 10
     finished(study, tmp_path / "a.atlas")
     with Atlas.open(tmp_path / "a.atlas") as atlas:

@@ -1,8 +1,10 @@
 """The atlas: everything found out about one network, in one file."""
 
+from phosphene.atlas.accepting import accepted
 from phosphene.atlas.claims import claim, claimed
 from phosphene.atlas.codec import as_kept
 from phosphene.atlas.damage import Damage
+from phosphene.atlas.excerpt import Excerpt, Reads
 from phosphene.atlas.made import UnitEdge
 from phosphene.atlas.records import (
     ArrayRecord,
@@ -29,6 +31,7 @@ __all__ = [
     "Damage",
     "Document",
     "ExampleRecord",
+    "Excerpt",
     "Finding",
     "ImageRecord",
     "Job",
@@ -36,11 +39,13 @@ __all__ = [
     "LayerRecord",
     "PictureRecord",
     "ProbeRecord",
+    "Reads",
     "Record",
     "Skipped",
     "UnitEdge",
     "UnitRecord",
     "Verdict",
+    "accepted",
     "as_kept",
     "blaming_damage",
     "claim",

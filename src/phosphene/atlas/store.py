@@ -140,14 +140,13 @@ class Atlas(Reader):
                 seed=seed,
                 version=__version__,
                 state="done" if error is None else "failed",
-                seconds=time.perf_counter() - start,
+                seconds=writer.seconds or time.perf_counter() - start,
                 finished=datetime.now(UTC).isoformat(timespec="seconds"),
                 error=None if error is None else f"{type(error).__name__}: {error}",
             )
 
-        before = self._ended(key)
+        before, writer = self._ended(key), JobWriter(key)
         try:
-            writer = JobWriter(key)
             yield writer
             row = JOBS.row(ended())
             with self._transaction():
@@ -263,6 +262,8 @@ class JobWriter:
         self._key = key
         self.rows: defaultdict[str, list[tuple[Any, ...]]] = defaultdict(list)
         """What is to be written, by the statement that writes it."""
+        self.seconds: float | None = None
+        """How long the work took, where that is not as long as the block."""
 
     def add(self, *records: Record) -> None:
         """Add records of any kinds; raises `AtlasError` for what cannot be stored."""

@@ -16,13 +16,14 @@ from phosphene.cli.consent import permit
 from phosphene.cli.described import Described, describes
 from phosphene.cli.finishing import next_step, tell_findings
 from phosphene.cli.following import tell_reading
-from phosphene.cli.output import say, warn
+from phosphene.cli.output import say, warn, warned
 from phosphene.cli.plausible import warn_implausible
 from phosphene.data import load_data, resize_of
 from phosphene.errors import SettingError
 from phosphene.progress import follow
 from phosphene.study import CHANNELS, NEURONS, Settings, Study, build, decided
 from phosphene.study.consent import remember
+from phosphene.study.engines import engine_of
 from phosphene.study.finding import FROM, seen_from
 from phosphene.words import printable
 from phosphene.zoo.specs import trained, untrained
@@ -80,6 +81,13 @@ def build_command(
     workers: Annotated[
         int, typer.Option(help="Processes that read images ahead; 0 reads in this one.")
     ] = 0,
+    on: Annotated[
+        str,
+        typer.Option(
+            help="Who computes: here, processes:N of this machine, ray, or ray://HOST:PORT. This "
+            "process alone writes."
+        ),
+    ] = "here",
     replace_other: Annotated[
         bool, typer.Option("--replace", help="Drop what other settings made in this atlas.")
     ] = False,
@@ -96,6 +104,7 @@ def build_command(
     """
     if steps < 1:
         raise SettingError(f"--steps {steps}: a picture is drawn in steps; at least 1 is needed")
+    engine = engine_of(on)
     held = Description.from_json({"canvas": canvas})
     network = told.network(model, options.device(device))
     if alarm := untrained(model, network, told.weights):
@@ -127,7 +136,8 @@ def build_command(
     tell_reading(study)
     if study.vocabulary.shared:
         warn_implausible(network, study.data, others=not told.normalised)
-    follow(build(study, out, replace=replace_other))
+    with warned():
+        follow(build(study, out, replace=replace_other, on=engine))
     tell_findings(out)
     say(f"\n{next_step(out)}")
 

@@ -1,9 +1,13 @@
 """What the commands print: lines and small pictures made of characters."""
 
 import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from shlex import quote
 from shutil import which
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -44,6 +48,18 @@ def print_whole(table: Table) -> None:
 def warn(text: str) -> None:
     """A line that should not be passed over, beside what is printed."""
     errors.print(f"[bold yellow]warning:[/] {escape(text)}", highlight=False, soft_wrap=True)
+
+
+@contextmanager
+def warned() -> Iterator[None]:
+    """Say warnings of the library as `warn` does, without the place in the code."""
+
+    def show(message: Warning | str, *where: Any, **more: Any) -> None:
+        warn(str(message))
+
+    with warnings.catch_warnings():
+        warnings.showwarning = show
+        yield
 
 
 def write_new(path: Path, content: bytes, *, replace: bool = False) -> Path:

@@ -1,6 +1,6 @@
 """Pictures to study a network with: embedded digits, MNIST files, image folders, any Dataset."""
 
-from phosphene.data.batching import Batch, batches, shards
+from phosphene.data.batching import Batch, batches, shards, spans
 from phosphene.data.dataset import ArrayDataset, ImageDataset, fingerprint
 from phosphene.data.embedded import digits
 from phosphene.data.example import Example, Unreadable, read
@@ -53,4 +53,5 @@ __all__ = [
     "resize_of",
     "shards",
     "source",
+    "spans",
 ]

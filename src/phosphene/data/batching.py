@@ -39,11 +39,15 @@ class Batch:
 
 
 def batches(
-    dataset: Dataset[Any], size: int = 256, workers: int = 0, start: int = 0
+    dataset: Dataset[Any],
+    size: int = 256,
+    workers: int = 0,
+    start: int = 0,
+    stop: int | None = None,
 ) -> Iterator[Batch]:
     """Stream `dataset` in order, `size` items at a time, in memory that its length does not touch.
 
-    The first item is number `start`.
+    The first item is number `start`, the last the one before `stop` or that of the dataset.
 
     `workers` processes read ahead (0 reads in this one); the batches are the same for any number.
     An item that is `Unreadable`, or whose reading fails as a damaged file does (`OSError`,
@@ -60,14 +64,14 @@ def batches(
             f"batches of {size} with {workers} workers from item {start} on; "
             "expected size >= 1, workers >= 0, start >= 0"
         )
-    count = length(dataset)
-    spans = [range(at, min(at + size, count)) for at in range(start, count, size)]
+    count = length(dataset) if stop is None else min(stop, length(dataset))
+    wholes = [range(at, min(at + size, count)) for at in range(start, count, size)]
     # Each "item" the loader sees is a whole batch; a generator of its own keeps it from
     # drawing the workers' seeds from torch's global one.
     loader: DataLoader[Batch | DataError] = DataLoader(
         _Spans(dataset),
         batch_size=None,
-        sampler=spans,
+        sampler=wholes,
         num_workers=workers,
         generator=torch.Generator(),
     )
@@ -97,6 +101,16 @@ def shards(
     stream = batches(dataset, size, workers, start)
     for first in stream:
         yield chain([first], islice(stream, max(1, SHARD // size) - 1))
+
+
+def spans(count: int, size: int = 256, start: int = 0) -> Iterator[range]:
+    """Which of `count` items each of the `shards` from item `start` on has.
+
+    >>> list(spans(5, size=2)), list(spans(9000, size=4000, start=4000))
+    ([range(0, 5)], [range(4000, 8000), range(8000, 9000)])
+    """
+    step = max(1, SHARD // size) * size
+    return (range(at, min(at + step, count)) for at in range(start, count, step))
 
 
 class _Spans(Dataset["Batch | DataError"]):

@@ -1,29 +1,31 @@
 """Run the jobs of a study into an atlas; what is there already is not done again.
 
-Any number of builds may work on one atlas at once. Each takes the next job that nobody has claimed
-and that needs nothing unfinished, so that together they do what one would have done. One with other
-layers widens the study for all: see docs/decisions.md.
+Any number of builds may work on one atlas at once, each with an engine that computes for it. Each
+takes the next jobs that nobody has claimed and that need nothing unfinished, so that together they
+do what one would have done. One with other layers widens the study for all: see docs/decisions.md.
 """
 
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from phosphene.atlas import Atlas, claim, claimed
-from phosphene.errors import (
-    AtlasError,
-    AtlasMismatchError,
-    InputError,
-    NetworkError,
-    ObjectiveError,
-)
+from phosphene.atlas import Atlas, claimed
+from phosphene.errors import AtlasError, AtlasMismatchError, WorkerError
 from phosphene.progress import tell, telling
 from phosphene.study.agreement import require_same, require_same_settings, wider
+from phosphene.study.engines import Engine, engine_of
+from phosphene.study.engines.engine import OF_ONE_LAYER, Failed, Found, News, Told
 from phosphene.study.job import EVERYTHING, StudyJob, UnitsJob
 from phosphene.study.order import plan
 from phosphene.study.plan import Study
 from phosphene.study.probing import POLL_SECONDS, PROBE
+from phosphene.study.running import Running, Runs
+from phosphene.words import plural
+
+LOOK_SECONDS = 1.0
+"""How long to hear one's own jobs before looking whether others have made more jobs possible."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,9 @@ class BuildStep:
     failed: int = 0
 
 
-def build(study: Study, path: str | Path, *, replace: bool = False) -> Iterator[BuildStep]:
+def build(
+    study: Study, path: str | Path, *, replace: bool = False, on: str | Engine = "here"
+) -> Iterator[BuildStep]:
     """Build the atlas of `study` at `path`, or go on with one that was begun; yields its steps.
 
     Each job is kept as it ends. Stop the iteration, or kill the process, and the next build goes
@@ -49,28 +53,33 @@ def build(study: Study, path: str | Path, *, replace: bool = False) -> Iterator[
     What cannot be done for one layer (its units have no gradient, say) is noted as a failed job
     with the reason, told among the findings and tried again by the next build; the rest is done.
 
+    `on` says who computes: "here", this process; "processes:N", so many processes of this machine;
+    "ray" or "ray://HOST:PORT", a Ray cluster. This process alone writes. On machines alike, with as
+    many threads, the outcome is the same, byte for byte. What a worker dies of is tried elsewhere.
+
     Raises:
         AtlasMismatchError: the file holds the study of another network, of other data, or, unless
             `replace` is set, one with other settings; or it is set while another build is at work
             with such settings.
         NotAnAtlasError, NewerAtlasError, TruncatedAtlasError, StorageError: see `Atlas.build`.
+        SettingError: there is no such engine.
+        SpecError: it needs what is not installed, or the network cannot be sent to processes.
+        WorkerError: nobody could be found who does what the rest of the study needs.
     """
+    engine = engine_of(on) if isinstance(on, str) else on
     with Atlas.build(path) as atlas:
         require_same(atlas, study)
         if replace:
             _drop_others(atlas, study)
-        yield from _Build(atlas, study).run()
-
-
-_OF_ONE_LAYER = (NetworkError, ObjectiveError, InputError)
-"""What a layer may be unfit for; a full disk or data that cannot be read end the build."""
+        yield from _Build(atlas, study, engine).run()
 
 
 class _Build:
     """One caller's part in building an atlas."""
 
-    def __init__(self, atlas: Atlas, study: Study) -> None:
-        self.atlas = atlas
+    def __init__(self, atlas: Atlas, study: Study, engine: Engine) -> None:
+        self.atlas, self.engine = atlas, engine
+        self.runs = Runs(atlas, engine)
         self._plan(study)
         before = [job for job in atlas.jobs() if job.kind != PROBE]
         self.resumed = sum(job.state == "done" and job.key in self.jobs for job in before)
@@ -78,6 +87,7 @@ class _Build:
         if failed & self.jobs.keys():  # they are tried again, and the findings tell of them
             failed |= {key for key, job in self.jobs.items() if job.needs == EVERYTHING}
         atlas.drop(failed)
+        self.given_up: dict[str, str] = {}
 
     def run(self) -> Iterator[BuildStep]:
         """Work until the atlas has all that is planned."""
@@ -88,9 +98,61 @@ class _Build:
                 yield step
 
     def _steps(self) -> Iterator[BuildStep]:
-        while pending := self._pending():
-            yield from self._some(pending)
-        yield self._step(0, "done")
+        with ExitStack() as ends:
+            if self._pending():
+                ends.enter_context(self.engine)
+                self.engine.about(self.study)
+            ends.enter_context(self.runs)
+            while pending := self._pending():
+                for run in self._begun(pending):
+                    yield self._step(run.job.title)
+                if not self.runs.under_way:
+                    self._require_possible(pending)
+                    yield self._step(pending[0].title)
+                    time.sleep(POLL_SECONDS)
+                yield from self._news()
+        yield self._step("done")
+
+    def _news(self) -> Iterator[BuildStep]:
+        """Hear how the jobs go until one has ended, or there is room for one more to try."""
+        until = time.monotonic() + LOOK_SECONDS
+        while self.runs.under_way:
+            ended = False
+            for news in self.runs.news(POLL_SECONDS):
+                run = self.runs.of(news)
+                if run is None:
+                    continue
+                if self._heard(run, news):
+                    ended = True
+                else:
+                    yield self._step(self.runs.title)
+            if ended or (self.runs.room and time.monotonic() > until):
+                return
+
+    def _heard(self, run: Running, news: News) -> bool:
+        """Take in how a job goes; whether it has ended."""
+        try:
+            match news:
+                case Found():
+                    ended = self.runs.found(run, news)
+                    self.pending -= ended
+                    return ended
+                case Failed():
+                    self.runs.failed(run, news.error)
+                    return True
+                case Told():
+                    self.runs.told(run, news)
+        except OF_ONE_LAYER:
+            if not isinstance(run.job, UnitsJob):
+                raise
+            return True
+        except WorkerError as error:
+            self.given_up[run.job.key] = f"{run.job.title}: {error}"
+            return True
+        except AtlasError:
+            self._refuse_others()  # they may be why
+            raise
+        return False
 
     def _plan(self, study: Study) -> None:
         """Plan what the atlas and this study ask for together."""
@@ -121,45 +183,42 @@ class _Build:
             self.left += impossible
             if state != "done" and not impossible:
                 pending.append(job)
+        self.pending = len(pending)
         return pending
 
-    def _some(self, pending: list[StudyJob]) -> Iterator[BuildStep]:
-        """Do the first job that nobody is at, or wait for those who are."""
+    def _begun(self, pending: list[StudyJob]) -> Iterator[Running]:
+        """Begin the first jobs that nobody is at, as many as there is room for."""
         kinds = {job.kind for job in pending}
         taken = claimed(self.atlas)
         for job in pending:
-            if job.key in taken or job.waits_for(kinds):
+            if not self.runs.room:
+                return
+            if job.key in taken or job.key in self.given_up or job.waits_for(kinds):
                 continue
-            with claim(self.atlas, job.key, job.kind) as ours:
-                if ours and not self.atlas.done(job.key):
-                    yield from self._do(job, len(pending))
-                    return
-        yield self._step(len(pending), pending[0].title)
-        time.sleep(POLL_SECONDS)
-
-    def _do(self, job: StudyJob, pending: int) -> Iterator[BuildStep]:
-        yield self._step(pending, job.title)
-        try:
-            for share in self._run(job):
-                yield self._step(pending - min(share, 1.0), job.title)
-        except _OF_ONE_LAYER:
-            if not isinstance(job, UnitsJob):
+            if not self.runs.takes(job):
+                continue
+            try:
+                run = self.runs.begun(job)
+            except AtlasError:
+                self._refuse_others()  # they may be why
                 raise
-        except AtlasError:
-            self._refuse_others()  # they may be why
-            raise
+            if run is not None:
+                yield run
 
-    def _run(self, job: StudyJob) -> Iterator[float]:
-        seed, replaces = job.study.settings.seed, job.replaces if job.sole else None
-        with self.atlas.job(
-            job.key, job.kind, job.title, job.told, seed, replaces=replaces
-        ) as writer:
-            yield from job.run(self.atlas, writer)
-        job.tidy(self.atlas)
+    def _require_possible(self, pending: list[StudyJob]) -> None:
+        """Raise `WorkerError` where all that is left waits for what nobody could do."""
+        left = {job.key for job in pending}
+        told = "; ".join(why for key, why in self.given_up.items() if key in left)
+        if told and not claimed(self.atlas).keys() & left:
+            raise WorkerError(
+                f"{plural(len(pending), 'job')} of {self.atlas.path} cannot be done: {told}. What "
+                "was finished is kept; build again to go on, or with --on here"
+            )
 
-    def _step(self, pending: float, title: str) -> BuildStep:
+    def _step(self, title: str) -> BuildStep:
         total = len(self.jobs)
-        return BuildStep(total - pending, total, title, self.resumed, self.left)
+        done = min(total, total - self.pending + self.runs.done)
+        return BuildStep(done, total, title, self.resumed, self.left)
 
 
 def _drop_others(atlas: Atlas, study: Study) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from phosphene.atlas import Atlas, Job, JobWriter
+from phosphene.atlas import Atlas, Excerpt, Job, JobWriter, Reads
 from phosphene.atlas.made import kept_as
 from phosphene.circuits.asked import Asked
 from phosphene.circuits.facts import COLUMNS, Facts
@@ -65,7 +65,11 @@ class MeasureEdges(UnitsJob):
             return False
         return None if source in near else True
 
-    def run(self, atlas: Atlas, writer: JobWriter) -> Iterator[float]:
+    @property
+    def reads(self) -> Reads:
+        return Reads((f"top {self.layer.name}",), units=(self.source.name,))
+
+    def run(self, atlas: Atlas | Excerpt, writer: JobWriter) -> Iterator[float]:
         study, settings = self.study, self.study.settings
         top, units = atlas.document(f"top {self.layer.name}"), list(self.units)
         asked = Asked(

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from phosphene.atlas import Atlas, Finding, JobWriter, LayerRecord, Skipped, UnitRecord
+from phosphene.atlas import Atlas, Excerpt, Finding, JobWriter, LayerRecord, Skipped, UnitRecord
 from phosphene.data import batches
 from phosphene.evaluation import nearest_neighbours
 from phosphene.study.job import EVERYTHING, StudyJob
@@ -49,7 +49,8 @@ class Conclude(StudyJob):
     def params(self) -> dict[str, Any]:
         return {"jobs": sorted(self.keys)}
 
-    def run(self, atlas: Atlas, writer: JobWriter) -> Iterator[float]:
+    def run(self, atlas: Atlas | Excerpt, writer: JobWriter) -> Iterator[float]:
+        assert isinstance(atlas, Atlas), "it reads all of it"
         said = [
             *self._accuracy(atlas),
             *self._failed(atlas),

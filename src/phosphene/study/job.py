@@ -8,11 +8,11 @@ A kind of job is a class that names its `kind`; that is all it takes to be part 
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from phosphene.atlas import Atlas, Job, JobWriter, job_key
+from phosphene.atlas import Atlas, Excerpt, Job, JobWriter, Reads, job_key
 from phosphene.network import Layer
 from phosphene.study.plan import Study
 
@@ -90,9 +90,17 @@ class StudyJob(ABC):
         """Where in the study it is at work: jobs on one place stand together in a plan."""
         return -1, 0
 
+    @property
+    def reads(self) -> Reads | None:
+        """What it reads of the atlas, by name, so that another process can do it without the file.
+
+        None for a job that is given the whole atlas, and so is done by the process that has it.
+        """
+        return None
+
     @abstractmethod
-    def run(self, atlas: Atlas, writer: JobWriter) -> Iterator[float]:
-        """Do the work and add what it found."""
+    def run(self, atlas: Atlas | Excerpt, writer: JobWriter) -> Iterator[float]:
+        """Do the work and add what it found; the atlas is what `reads` names of it."""
 
     def tidy(self, atlas: Atlas) -> None:  # noqa: B027 - most put nothing there
         """Remove what it put beside the atlas to go on from, now that what it found is kept."""
@@ -108,3 +116,38 @@ class UnitsJob(StudyJob):
     @property
     def place(self) -> tuple[int, int]:
         return self.study.layers.index(self.layer), self.units[0]
+
+
+class ShardedJob(StudyJob):
+    """A job that can be cut: its shards are gathered apart and taken in in their order.
+
+    `run` does all of it in one process, with the same outcome.
+    """
+
+    @abstractmethod
+    def begun(self, atlas: Atlas) -> Any:
+        """What all shards are taken into, with what an earlier run of this job left of them."""
+
+    @abstractmethod
+    def shards(self, gathered: Any) -> Sequence[range]:
+        """The shards that are left, as spans of the data, in their order."""
+
+    @abstractmethod
+    def gather(self, shard: range) -> Iterator[float | Mapping[str, Any]]:
+        """Yield the share of a shard that is done, and at last what was found in it."""
+
+    @abstractmethod
+    def parsed(self, gathered: Any, shard: range, found: Any) -> Any:
+        """What was found in a shard, as it can be taken in.
+
+        Raises:
+            DataError, LookupError, TypeError, ValueError, AttributeError: nobody can have found it.
+        """
+
+    @abstractmethod
+    def take(self, gathered: Any, part: Any, atlas: Atlas) -> float:
+        """Take in the next shard, as `parsed`; the share of the whole that is done now."""
+
+    @abstractmethod
+    def conclude(self, gathered: Any, writer: JobWriter) -> None:
+        """Add what was found in all shards."""

@@ -11,7 +11,15 @@ from jaxtyping import Float
 from numpy import ndarray
 from torch import Tensor
 
-from phosphene.atlas import Atlas, ExampleRecord, JobWriter, PictureRecord, as_kept
+from phosphene.atlas import (
+    Atlas,
+    ExampleRecord,
+    Excerpt,
+    JobWriter,
+    PictureRecord,
+    Reads,
+    as_kept,
+)
 from phosphene.attribution import gradient
 from phosphene.canvas import Spectrum
 from phosphene.errors import NetworkError, ObjectiveError, RectifierError
@@ -65,7 +73,11 @@ class Examples(UnitsJob):
             "examples": self.study.settings.examples,
         }
 
-    def run(self, atlas: Atlas, writer: JobWriter) -> Iterator[float]:
+    @property
+    def reads(self) -> Reads:
+        return Reads((f"top {self.layer.name}",))
+
+    def run(self, atlas: Atlas | Excerpt, writer: JobWriter) -> Iterator[float]:
         network = self.study.network
         top = atlas.document(f"top {self.layer.name}")
         seen: dict[int, Tensor] = {}
@@ -127,7 +139,11 @@ class Pictures(UnitsJob):
             "recipe": self.recipe.to_json(),
         }
 
-    def run(self, atlas: Atlas, writer: JobWriter) -> Iterator[float]:
+    @property
+    def reads(self) -> Reads:
+        return Reads((f"top {self.layer.name}", "usual"), arrays=("spectrum",))
+
+    def run(self, atlas: Atlas | Excerpt, writer: JobWriter) -> Iterator[float]:
         study, top = self.study, atlas.document(f"top {self.layer.name}")
         starts = None
         if self.recipe.aim == "channel":

@@ -6,7 +6,7 @@ from typing import Any
 
 from torch.utils.data import Subset
 
-from phosphene.atlas import Atlas, JobWriter
+from phosphene.atlas import Atlas, Excerpt, JobWriter, Reads
 from phosphene.data import batches
 from phosphene.data.dataset import length
 from phosphene.errors import DataError
@@ -38,7 +38,11 @@ class MeasureUsual(StudyJob):
     def params(self) -> dict[str, Any]:
         return {"pictures": MOST, "least": LEAST}
 
-    def run(self, atlas: Atlas, writer: JobWriter) -> Iterator[float]:
+    @property
+    def reads(self) -> Reads:
+        return Reads()
+
+    def run(self, atlas: Atlas | Excerpt, writer: JobWriter) -> Iterator[float]:
         count = length(self.study.data)
         if count < LEAST:
             writer.document("usual", Usual.remembered(self.study.network).to_json())

@@ -1,24 +1,29 @@
 """Jobs about the network and the data as a whole."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from torch import Tensor
-
-from phosphene.atlas import Atlas, JobWriter, LayerRecord, Skipped, UnitRecord
+from phosphene.atlas import (
+    Atlas,
+    Excerpt,
+    JobWriter,
+    LayerRecord,
+    Reads,
+    Skipped,
+)
 from phosphene.canvas import Spectrum
-from phosphene.data import batches, item_name, shards
+from phosphene.data import batches, item_name, shards, spans
+from phosphene.data.dataset import length
 from phosphene.errors import DataError
-from phosphene.network import Layer
-from phosphene.study.alike import Correlations, correlated
+from phosphene.study.alike import correlated
 from phosphene.study.images import files_of, image_records, members_of
-from phosphene.study.job import StudyJob
+from phosphene.study.job import ShardedJob, StudyJob
 from phosphene.study.plan import Study
-from phosphene.survey import MOST_BETWEEN, LabelPredictions, LayerSurvey, Survey
+from phosphene.study.surveyed import evaluation, labels_found, left_out, unit_records
+from phosphene.survey import Survey
 from phosphene.survey.state import load_state, save_state
 
 
@@ -40,7 +45,7 @@ class Describe(StudyJob):
         layers = [layer.name for layer in self.study.layers]
         return {"layers": layers, "described": described} | _chosen(self.study)
 
-    def run(self, atlas: Atlas, writer: JobWriter) -> Iterator[float]:
+    def run(self, atlas: Atlas | Excerpt, writer: JobWriter) -> Iterator[float]:
         network = self.study.network
         writer.document("network", self.study.describe_network())
         # Beside what the key is made of: a stray file does not make it another study.
@@ -71,7 +76,7 @@ class Describe(StudyJob):
 
 
 @dataclass(frozen=True)
-class Pass(StudyJob):
+class Pass(ShardedJob):
     """The one pass over the data: statistics of all units, top pictures, accuracy.
 
     What was found is kept after each shard of the data in a file beside the atlas, which is gone
@@ -91,31 +96,70 @@ class Pass(StudyJob):
         layers = [layer.name for layer in self.study.layers]
         return {"layers": layers, "examples": settings.examples, "batch": settings.batch}
 
-    def run(self, atlas: Atlas, writer: JobWriter) -> Iterator[float]:
-        study = self.study
-        layers = [layer.name for layer in study.layers]
-        classes = None if study.vocabulary.shared else len(study.classes)
-        name = partial(item_name, study.data)
-        kept = study.settings.examples
-        survey = Survey(study.network, layers, classes, kept, name=name, neighbours=True)
-        count = study.describe_data()["count"]
-        load_state(survey, self._kept(atlas), self._gathers)
+    def run(self, atlas: Atlas | Excerpt, writer: JobWriter) -> Iterator[float]:
+        assert isinstance(atlas, Atlas), "what is left of the pass lies beside the file"
+        study, survey, count = self.study, self.begun(atlas), self._count
         for shard in shards(study.data, study.batch, study.settings.workers, survey.seen):
             part = survey.empty()
             for batch in shard:
                 part.add(batch)
                 yield (survey.seen + part.seen) / count
-            survey.merge(part)
-            if survey.seen < count:
-                save_state(survey, self._kept(atlas), self._gathers)
+            self.take(survey, part, atlas)
+        self.conclude(survey, writer)
+
+    def begun(self, atlas: Atlas) -> Survey:
+        survey = self._survey()
+        load_state(survey, self._kept(atlas), self._gathers)
+        return survey
+
+    def shards(self, gathered: Survey) -> Sequence[range]:
+        return [*spans(self._count, self.study.batch, gathered.seen)]
+
+    def gather(self, shard: range) -> Iterator[float | Mapping[str, Any]]:
+        study, part = self.study, self._survey()
+        workers = study.settings.workers
+        for batch in batches(study.data, study.batch, workers, shard.start, shard.stop):
+            part.add(batch)
+            yield part.seen / len(shard)
+        yield part.state()
+
+    def parsed(self, gathered: Survey, shard: range, found: Any) -> Survey:
+        part = gathered.empty()
+        part.restore(dict(found))
+        if part.seen != len(shard):
+            raise DataError(f"{part.seen} pictures were seen in a shard of {len(shard)}")
+        return part
+
+    def take(self, gathered: Survey, part: Survey, atlas: Atlas) -> float:
+        gathered.merge(part)
+        if gathered.seen < self._count:
+            save_state(gathered, self._kept(atlas), self._gathers)
+        return gathered.seen / self._count
+
+    def _survey(self) -> Survey:
+        study = self.study
+        layers = [layer.name for layer in study.layers]
+        classes = None if study.vocabulary.shared else len(study.classes)
+        name = partial(item_name, study.data)
+        kept = study.settings.examples
+        return Survey(study.network, layers, classes, kept, name=name, neighbours=True)
+
+    @property
+    def _count(self) -> int:
+        return length(self.study.data)
+
+    def conclude(self, gathered: Survey, writer: JobWriter) -> None:
+        survey, study = gathered, self.study
         if survey.count == 0:
-            raise DataError(f"none of the {count} pictures of {study.data_name} could be read")
+            raise DataError(
+                f"none of the {self._count} pictures of {study.data_name} could be read"
+            )
         writer.add(*(Skipped(item.path, item.reason) for item in survey.skipped))
         writer.document("seen", {"count": survey.count, "skipped": len(survey.skipped)})
         for layer in study.layers:
             found = survey.layers[layer.name]
             alike = correlated(survey, layer.name)
-            writer.add(*_unit_records(study, layer, found, survey.count, alike))
+            writer.add(*unit_records(study, layer, found, survey.count, alike))
             top = found.top
             writer.document(
                 f"top {layer.name}",
@@ -125,16 +169,14 @@ class Pass(StudyJob):
                     "places": top.places.tolist(),
                 },
             )
-        left_out = {
-            layer.name: said for layer in study.layers if (said := _left_out(survey, layer))
-        }
-        if left_out:
-            writer.document("left out", left_out)
+        missing = {layer.name: said for layer in study.layers if (said := left_out(survey, layer))}
+        if missing:
+            writer.document("left out", missing)
         if survey.found is not None and survey.found.count:
-            writer.document("labels found", _labels_found(survey.found))
+            writer.document("labels found", labels_found(survey.found))
         predictions = survey.predictions
         if predictions is not None and predictions.count:
-            writer.document("evaluation", _evaluation(survey, len(study.classes)))
+            writer.document("evaluation", evaluation(survey, len(study.classes)))
 
     def tidy(self, atlas: Atlas) -> None:
         self._kept(atlas).unlink(missing_ok=True)
@@ -170,9 +212,13 @@ class Shown(StudyJob):
         examples = self.study.settings.examples
         return {"layers": layers, "examples": examples} | _chosen(self.study)
 
-    def run(self, atlas: Atlas, writer: JobWriter) -> Iterator[float]:
-        evaluation = atlas.document("evaluation", {"examples": [], "errors": []})
-        indices = {*evaluation["examples"], *evaluation["errors"]}
+    @property
+    def reads(self) -> Reads:
+        return Reads(("evaluation", *(f"top {layer.name}" for layer in self.study.layers)))
+
+    def run(self, atlas: Atlas | Excerpt, writer: JobWriter) -> Iterator[float]:
+        read = atlas.document("evaluation", {"examples": [], "errors": []})
+        indices = {*read["examples"], *read["errors"]}
         for layer in self.study.layers:
             images = atlas.document(f"top {layer.name}")["images"]
             indices.update(*(images[unit] for unit in self.study.units(layer)))
@@ -199,7 +245,11 @@ class MeasureSpectrum(StudyJob):
     def title(self) -> str:
         return "measuring the spectrum of the data"
 
-    def run(self, atlas: Atlas, writer: JobWriter) -> Iterator[float]:
+    @property
+    def reads(self) -> Reads:
+        return Reads()
+
+    def run(self, atlas: Atlas | Excerpt, writer: JobWriter) -> Iterator[float]:
         settings = self.study.settings
         found = batches(self.study.data, self.study.batch, settings.workers)
         spectrum = Spectrum.measure(batch.pictures for batch in found if len(batch.indices))
@@ -210,118 +260,3 @@ class MeasureSpectrum(StudyJob):
 def _chosen(study: Study) -> dict[str, dict[str, list[int]]]:
     """The units that were chosen, as a job's parameter and a document; nothing where all are."""
     return {"chosen": {k: list(v) for k, v in study.chosen.items()}} if study.chosen else {}
-
-
-MOST_PROFILED = 2**22
-"""Units times classes: of a layer with more an atlas has no class means, 80 MB of text and more."""
-
-
-MEMBERS = 3
-"""Of fewer pictures of a class, on average, no unit is said to prefer one."""
-
-
-def _profiled(found: LayerSurvey) -> bool:
-    return found.layer.units * len(found.classes.counts) <= MOST_PROFILED
-
-
-def _left_out(survey: Survey, layer: Layer) -> list[str]:
-    """What is not known or not kept of a layer with very many units, in words."""
-    found = survey.layers[layer.name]
-    said = list(found.left_out)
-    after = _after(survey, layer)
-    if after is not None and layer.name not in survey.next:
-        said.append(
-            f"Its units were not compared with those of {after.name}: {layer.units:,} and "
-            f"{after.units:,} make more than {MOST_BETWEEN:,} pairs."
-        )
-    if found.classes.kept and not _profiled(found) and found.classes.counts.any():
-        said.append(
-            f"Mean responses to each class were not kept: {layer.units:,} units and "
-            f"{survey.classes:,} classes make more than {MOST_PROFILED:,} numbers."
-        )
-    return said
-
-
-def _after(survey: Survey, layer: Layer) -> Layer | None:
-    """The layer after one of those that were surveyed."""
-    names = list(survey.layers)
-    following = names[names.index(layer.name) + 1 :]
-    return survey.layers[following[0]].layer if following else None
-
-
-def _unit_records(
-    study: Study, layer: Layer, found: LayerSurvey, count: int, alike: Mapping[str, Correlations]
-) -> Iterator[UnitRecord]:
-    weights = _weight_pictures(study, layer)
-    profiled = _profiled(found) and bool(found.classes.counts.any())
-    means = found.classes.means if profiled else None
-    counts = found.classes.counts
-    comparable = int(counts.sum()) >= MEMBERS * int((counts > 0).sum())
-    selectivity, deviation = found.classes.selectivity, found.moments.deviation
-    twins = found.moments.twins() if found.moments.compared else [None] * layer.units
-    for unit in range(layer.units):
-        bins, twin = found.histograms.bins(unit), twins[unit]
-        preferred = int(selectivity.preferred[unit]) if comparable else -1
-        yield UnitRecord(
-            layer=layer.name,
-            unit=unit,
-            firing_rate=int(found.firing[unit]) / count,
-            mean=float(found.moments.mean[unit]),
-            deviation=float(deviation[unit]),
-            maximum=float(found.top.strongest[unit]),
-            histogram_counts=bins.counts,
-            histogram_low=bins.low,
-            histogram_width=bins.width,
-            class_means=() if means is None else tuple(means[:, unit].tolist()),
-            preferred_class=preferred if preferred >= 0 else None,
-            selectivity=float(selectivity.degree[unit]) if preferred >= 0 else None,
-            twin=None if twin is None else twin[0],
-            twin_correlation=None if twin is None else twin[1],
-            weights=None if weights is None else weights[unit].numpy(),
-            correlated={name: found_in[unit] for name, found_in in alike.items()},
-        )
-
-
-def _weight_pictures(study: Study, layer: Layer) -> Tensor | None:
-    """The layer's weights as `units c h w`, where they look at the picture or at one map each."""
-    weights = study.network.weights(layer.name)
-    if weights is None:
-        return None
-    weights = weights.float().cpu()
-    first = next(found for found in study.network.layers.values() if found.weights is not None)
-    input, looks = study.network.input, layer.weights == first.weights
-    on_input = looks and weights.ndim == 4 and weights.shape[1] == input.channels
-    if on_input:
-        return input.as_pictures(weights)
-    if weights.ndim == 4 and weights.shape[1] in {1, 3}:
-        return weights
-    if looks and weights[0].numel() == np.prod(input.shape):
-        return input.as_pictures(weights.reshape(-1, *input.shape))
-    return None
-
-
-def _labels_found(found: LabelPredictions) -> dict[str, Any]:
-    return {
-        "count": found.count,
-        "right": found.right,
-        "held": found.held.tolist(),
-        "found": found.found.tolist(),
-        "both": found.both.tolist(),
-    }
-
-
-def _evaluation(survey: Survey, classes: int) -> dict[str, Any]:
-    predictions = survey.predictions
-    assert predictions is not None
-    confused = ("true", "predicted", "count")
-    return {
-        "count": predictions.count,
-        "accuracy": predictions.accuracy,
-        "top5": predictions.top5 if classes > 10 else None,
-        "confusion": predictions.confusion.tolist() if classes <= 100 else None,
-        "most_confused": [
-            dict(zip(confused, entry, strict=True)) for entry in predictions.most_confused()
-        ],
-        "examples": predictions.examples,
-        "errors": predictions.errors,
-    }

@@ -1,0 +1,263 @@
+"""Whoever computes a study, the atlas is the same; who is lost costs a job, and that is redone."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from mischief import WAYS, Mischief, MischiefOfUnits, make_mischief
+from phosphene.atlas import Atlas, claims
+from phosphene.errors import WorkerError
+from phosphene.study import Study, build
+from phosphene.study.engines import Processes, crew
+from phosphene.study.job import KINDS
+
+pytestmark = pytest.mark.slow  # processes for each
+
+HERE = Path(__file__).parent
+KILLS = int(os.environ.get("PHOSPHENE_TEST_KILLS", "4"))
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """As workers have, so that what is computed here is the same."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="module")
+def whole(make_study: Callable[..., Study], tmp_path_factory: pytest.TempPathFactory) -> str:
+    """What the study of twelve steps comes to, done here."""
+    torch.set_num_threads(1)
+    return finished(make_study(steps=12), tmp_path_factory.mktemp("here") / "a.atlas")
+
+
+def finished(study: Study, path: Path, on: Any = "here") -> str:
+    for _ in build(study, path, on=on):
+        pass
+    with Atlas.open(path) as atlas:
+        return atlas.fingerprint()
+
+
+def lives(pid: int) -> bool:
+    """Whether a process is there and no mere remnant."""
+    try:
+        told = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return False
+    return told.rpartition(")")[2].split()[0] not in "ZX"
+
+
+def gone(pids: set[int], seconds: float = 20.0) -> bool:
+    until = time.monotonic() + seconds
+    while any(map(lives, pids)) and time.monotonic() < until:
+        time.sleep(0.05)
+    return not any(map(lives, pids))
+
+
+def test_two_processes_build_what_one_does(
+    whole: str, make_study: Callable[..., Study], tmp_path: Path
+) -> None:
+    engine, pids, path = Processes(2), set[int](), tmp_path / "a.atlas"
+    done = []
+    for step in build(make_study(steps=12), path, on=engine):
+        pids.update(engine.pids)
+        done.append(step.done)
+    assert done == sorted(done)
+    assert len(pids) == 2
+    assert gone(pids)
+    assert finished(make_study(steps=12), path) == whole  # which finds nothing to do
+    assert [p.name for p in tmp_path.iterdir()] == ["a.atlas"]
+
+
+def test_shards_of_a_pass_are_gathered_apart_and_one_that_is_cut_short_is_gone_on_with(
+    make_study: Callable[..., Study], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("phosphene.data.batching.SHARD", 12)
+    small = make_study(pictures=100)
+    study = replace(small, settings=replace(small.settings, recipes=(), batch=4, edges=0))
+    alone = finished(study, tmp_path / "alone.atlas")
+    path, engine = tmp_path / "a.atlas", Processes(2)
+    steps = build(study, path, on=engine)
+    while not (tmp_path / "a.atlas.pass").exists():
+        next(steps)
+    pids = set(engine.pids)
+    steps.close()
+    assert gone(pids)
+    assert finished(study, path, Processes(2)) == alone
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["a.atlas", "alone.atlas"]
+
+
+def test_what_a_worker_dies_of_hangs_at_or_answers_nonsense_to_is_done_by_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(KINDS, "mischief", Mischief)
+    monkeypatch.setattr(crew, "BEAT", 0.2)
+    monkeypatch.setattr(crew, "SILENCE", 6.0)
+    monkeypatch.setattr(crew, "STILL", 6.0)
+    alone = finished(make_mischief(tmp_path, WAYS, times=0), tmp_path / "alone.atlas")
+    engine, pids = Processes(2), set[int]()
+    for _ in build(make_mischief(tmp_path / "notes", WAYS), tmp_path / "a.atlas", on=engine):
+        pids.update(engine.pids)
+    assert len(list((tmp_path / "notes").iterdir())) == len(WAYS)
+    assert gone(pids)
+    with Atlas.open(tmp_path / "a.atlas") as atlas:
+        assert atlas.fingerprint() == alone
+        assert {job.state for job in atlas.jobs()} == {"done"}
+        assert [atlas.document(f"mischief: {way}") for way in WAYS] == ["managed"] * len(WAYS)
+
+
+def test_what_every_worker_dies_of_is_told_as_failed_and_the_rest_is_done(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(KINDS, MischiefOfUnits.kind, MischiefOfUnits)
+    monkeypatch.setattr(crew, "ATTEMPTS", 2)
+    *_, last = build(make_mischief(tmp_path, ()), tmp_path / "a.atlas", on=Processes(2))
+    assert (last.title, last.failed) == ("done", 1)
+    with Atlas.open(tmp_path / "a.atlas") as atlas:
+        (failed,) = (job for job in atlas.jobs() if job.state == "failed")
+        assert failed.title == "units that kill"
+        assert "2 workers in turn could not do it: its process was ended by SIGKILL" in str(
+            failed.error
+        )
+        (said,) = (found.text for found in atlas.findings() if found.topic == "left out")
+        assert said.startswith("Not done: units that kill: 2 workers in turn could not do it")
+
+
+def test_what_all_else_waits_for_ends_the_build_and_the_next_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(KINDS, "mischief", Mischief)
+    monkeypatch.setattr(crew, "ATTEMPTS", 2)
+    path = tmp_path / "a.atlas"
+    with pytest.raises(WorkerError, match=r"raise: 2 workers in turn .* a worker's own trouble"):
+        finished(make_mischief(tmp_path / "a", ["raise"], times=2), path, Processes(1))
+    with Atlas.open(path) as atlas:
+        assert [job.kind for job in atlas.jobs() if job.state == "failed"] == ["mischief"]
+        assert {"pass", "shown", "examples"} < {j.kind for j in atlas.jobs() if j.state == "done"}
+    alone = finished(make_mischief(tmp_path, ["raise"], times=0), tmp_path / "alone.atlas")
+    assert finished(make_mischief(tmp_path / "a", ["raise"], times=2), path) == alone
+
+
+def test_a_worker_may_join_late(
+    whole: str, make_study: Callable[..., Study], tmp_path: Path
+) -> None:
+    engine, most, path = Processes(1), 0, tmp_path / "a.atlas"
+    for step in build(make_study(steps=12), path, on=engine):
+        most = max(most, len(engine.pids))
+        if step.done > 2:
+            engine.count = 2
+    assert most == 2
+    with Atlas.open(path) as atlas:
+        assert atlas.fingerprint() == whole
+
+
+@pytest.mark.longest
+def test_workers_that_are_killed_at_random_moments_cost_time_alone(
+    whole: str, make_study: Callable[..., Study], tmp_path: Path
+) -> None:
+    moments, killed = random.Random(KILLS), 0
+    while killed < KILLS:
+        engine, path, ended = Processes(2), tmp_path / f"{killed}.atlas", threading.Event()
+
+        def kill(engine: Processes = engine, ended: threading.Event = ended) -> None:
+            nonlocal killed
+            for _ in range(2):
+                if ended.wait(moments.uniform(0, 5)):
+                    return
+                if engine.pids:
+                    os.kill(moments.choice(engine.pids), signal.SIGKILL)
+                    killed += 1
+
+        killing = threading.Thread(target=kill)
+        killing.start()
+        try:
+            assert finished(make_study(steps=12), path, engine) == whole
+        finally:
+            ended.set()
+            killing.join()
+        assert [p.name for p in tmp_path.iterdir()] == [path.name]
+        path.unlink()
+
+
+BUILDER = """
+import sys
+sys.path.insert(0, sys.argv[2])
+from conftest import make_study
+from phosphene.atlas import claims
+from phosphene.study import build
+from phosphene.study.engines import Processes
+claims.LEASE_SECONDS = 0.5
+engine, told = Processes(2), []
+for step in build(make_study(steps=12), sys.argv[1], on=engine):
+    if engine.pids != told:
+        told = engine.pids
+        print(*told, flush=True)
+"""
+
+
+def builder(path: Path) -> "subprocess.Popen[str]":
+    return subprocess.Popen(
+        [sys.executable, "-c", BUILDER, str(path), str(HERE)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def pids_of(process: "subprocess.Popen[str]") -> set[int]:
+    """The workers that a builder begins with."""
+    assert process.stdout is not None
+    return set(map(int, process.stdout.readline().split()))
+
+
+@pytest.mark.longest
+def test_a_builder_that_is_killed_takes_its_workers_along_and_the_next_one_goes_on(
+    whole: str, make_study: Callable[..., Study], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(claims, "LEASE_SECONDS", 0.5)
+    moments, path = random.Random(KILLS), tmp_path / "a.atlas"
+    for number in range(KILLS):
+        process = builder(path)
+        pids = pids_of(process)
+        time.sleep(moments.uniform(0, 6))
+        process.kill()
+        process.communicate()
+        assert gone(pids)
+        if number % 3 == 2 and path.exists():
+            assert finished(make_study(steps=12), path) == whole
+            path.unlink()
+    assert finished(make_study(steps=12), path, "processes:2") == whole
+    assert [p.name for p in tmp_path.iterdir()] == ["a.atlas"]
+
+
+def test_an_interruption_leaves_no_process_and_an_atlas_to_go_on_with(
+    whole: str, make_study: Callable[..., Study], tmp_path: Path
+) -> None:
+    path = tmp_path / "a.atlas"
+    process = builder(path)
+    pids = pids_of(process)
+    time.sleep(5)
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does, to all of them
+    _, told = process.communicate(timeout=30)
+    assert "KeyboardInterrupt" in told or process.returncode == 0
+    assert "Traceback" not in told.partition("KeyboardInterrupt")[2]
+    assert gone(pids, 2)
+    with Atlas.open(path) as atlas:
+        assert "failed" not in atlas.states().values()
+        assert atlas._query("SELECT * FROM claims") == []
+    assert {p.name for p in tmp_path.iterdir()} <= {"a.atlas", "a.atlas.pass"}
+    assert finished(make_study(steps=12), path) == whole
