@@ -218,11 +218,18 @@ def compared_context(exhibit: Exhibit, other: Exhibit, others: Iterable[Exhibit]
     return told | {
         "scripts": ("bench.js", "compare.js"),
         "beside": other,
+        "both": " beside ".join(_names(exhibit, other)),
         "layers_of": shown,
         "same": same,
         "most": MOST,
         "usual": usual(*networks) if networks else MOST,
     }
+
+
+def _names(exhibit: Exhibit, other: Exhibit) -> list[str]:
+    """What to call the two: by their networks, and by their atlases where those are called alike."""
+    named = [each.name if each.network is None else each.network.name for each in (exhibit, other)]
+    return named if named[0] != named[1] else [exhibit.name, other.name]
 
 
 def _layers(exhibit: Exhibit) -> list[str]:

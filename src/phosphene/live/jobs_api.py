@@ -46,7 +46,7 @@ class Put(BaseModel):
     )
 
 
-class Told(BaseModel):
+class ToldJob(BaseModel):
     """A job: a question with its key, and how far its answer is."""
 
     id: str
@@ -71,7 +71,7 @@ def job_routes(gallery: Gallery) -> APIRouter:
     router = APIRouter(prefix="/api/{name}/jobs", responses=_REFUSED)
 
     @router.post("")
-    async def put(name: Name, asked: Put) -> Told:
+    async def put(name: Name, asked: Put) -> ToldJob:
         """Put a question; the same again is the same job, and finished once it is answered."""
         exhibit = gallery.exhibit(name)
         try:
@@ -86,12 +86,12 @@ def job_routes(gallery: Gallery) -> APIRouter:
             raise HTTPException(422, str(error)) from None
 
     @router.get("")
-    def listed(name: Name) -> list[Told]:
+    def listed(name: Name) -> list[ToldJob]:
         """The jobs of this server, the oldest first."""
         return [_told(job) for job in gallery.jobs.of(gallery.exhibit(name))]
 
     @router.get("/{id}")
-    def one(name: Name, id: Name) -> Told:
+    def one(name: Name, id: Name) -> ToldJob:
         """How far a job is."""
         return _told(_job(gallery, name, id))
 
@@ -104,7 +104,7 @@ def job_routes(gallery: Gallery) -> APIRouter:
         raise HTTPException(404, "it left no such file")
 
     @router.delete("/{id}")
-    def cancel(name: Name, id: Name) -> Told:
+    def cancel(name: Name, id: Name) -> ToldJob:
         """Cancel a job: at once where it waits, at its next step where it runs."""
         job = _job(gallery, name, id)
         gallery.jobs.cancel(job)
@@ -136,9 +136,9 @@ def _address(job: Job) -> str:
     return place.probe(name) if kind == "probe" else place.layer(name)
 
 
-def _told(job: Job) -> Told:
+def _told(job: Job) -> ToldJob:
     jobs = f"/api/{job.exhibit.name}/jobs"
-    return Told(
+    return ToldJob(
         id=job.id,
         key=job.id,
         kind=job.kind,

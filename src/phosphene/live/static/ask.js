@@ -22,7 +22,9 @@
     const row = document.createElement("li"), title = document.createElement("a");
     const bar = document.createElement("progress"), words = document.createElement("span");
     const cancel = document.createElement("button");
-    title.textContent = job.title;
+    const settled = Object.entries(job.options).filter(([, value]) => value !== null && value !== "");
+    const told = settled.map(([name, value]) => `${name.replaceAll("_", " ")} ${value}`).join(", ");
+    title.textContent = told ? `${job.title} (${told})` : job.title;
     bar.setAttribute("aria-label", job.title);
     cancel.type = "button";
     cancel.textContent = "Cancel";
