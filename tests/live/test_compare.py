@@ -201,11 +201,15 @@ def test_pages_lead_to_the_comparison_where_there_is_another(
     assert (refused.status_code, "view a.atlas b.atlas" in refused.json()["detail"]) == (404, True)
 
 
+def test_networks_of_one_name_are_called_by_their_atlases(paths: dict[str, Path]) -> None:
+    one, two_ = (exhibit(name, paths["one"], net(two(), "Net")) for name in ("before", "after"))
+    assert "<h1>before beside after</h1>" in serve(one, two_).get("/before/compare").text
+
+
 def test_the_page_of_two_names_both_and_their_layers(pair: TestClient) -> None:
     page = pair.get("/one/compare", params={"with": "two"})
     assert page.status_code == 200
-    assert "One beside Two" not in page.text  # the atlas calls its network Net
-    assert "Net beside Two" in page.text
+    assert "<h1>One beside Two</h1>" in page.text
     assert page.text.count("<option selected>conv</option>") == 2
     assert pair.get("/one/compare").text == page.text  # the first whose network is there
     bare = pair.get("/one/compare", params={"with": "bare"}).text

@@ -227,7 +227,7 @@ def compared_context(exhibit: Exhibit, other: Exhibit, others: Iterable[Exhibit]
 
 
 def _names(exhibit: Exhibit, other: Exhibit) -> list[str]:
-    """What to call the two: by their networks, and by their atlases where those are called alike."""
+    """What to call the two: their networks, or their atlases where those are called alike."""
     named = [each.name if each.network is None else each.network.name for each in (exhibit, other)]
     return named if named[0] != named[1] else [exhibit.name, other.name]
 
