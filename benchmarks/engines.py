@@ -26,14 +26,15 @@ import torch
 
 from phosphene import Network, Recipe, Settings, Study, build, digits
 from phosphene.atlas import Atlas
+from phosphene.progress import follow
 from phosphene.study import units
 from phosphene.study.building import BuildStep
 from phosphene.study.engines import Engine, engine_of
 from phosphene.study.engines.crew import Crew
 from phosphene.zoo import hvass
 
-EACH = 4
-"""Units of a job."""
+EACH = 1
+"""Units of a job: many jobs, so that none is long beside the others at the end."""
 
 
 @dataclass(frozen=True)
@@ -52,9 +53,7 @@ def main() -> None:
     units.UNITS_PER_JOB = EACH
     with TemporaryDirectory() as folder:
         begun = Path(folder, "begun.atlas")
-        for step in build(study(asked.steps), begun):
-            if step.title.startswith("drawing"):
-                break
+        follow(build(study(), begun))
         runs: dict[str, list[Run]] = {on: [] for on in asked.engines}
         for number in range(asked.rounds):
             for on, some in runs.items():
@@ -65,12 +64,12 @@ def main() -> None:
     tell(runs)
 
 
-def study(steps: int) -> Study:
-    """Pictures of all units of both convolutions, anew: another process would have them so."""
+def study(steps: int = 0) -> Study:
+    """All units of a convolution, with pictures where there are steps: jobs of one size."""
     torch.manual_seed(0)
     network = Network(hvass(), labels=[str(i) for i in range(10)])
-    recipes = (Recipe("channel", steps=steps), Recipe("neuron", steps=steps))
-    return Study(network, digits("test"), Settings(("conv1", "conv2"), recipes, edges=0))
+    recipes = (Recipe("channel", steps=steps),) if steps else ()
+    return Study(network, digits("test"), Settings("conv2", recipes, edges=0))
 
 
 def timed(asked: Study, path: Path, engine: Engine) -> Run:
@@ -88,7 +87,7 @@ def timed(asked: Study, path: Path, engine: Engine) -> Run:
     assert last is not None
     seconds, ours, jobs = (b - a for a, b in zip(first, last, strict=True))
     with Atlas.open(path) as atlas:
-        done = [job.seconds for job in atlas.jobs() if job.kind != "findings"]
+        done = [job.seconds for job in atlas.jobs("pictures")]
         theirs = jobs * mean(done[-round(jobs) :])
         busy = theirs / seconds / workers
         ours = ours / theirs if engine.remote else 0.0
