@@ -218,6 +218,8 @@ def compared_context(exhibit: Exhibit, other: Exhibit, others: Iterable[Exhibit]
     return told | {
         "scripts": ("bench.js", "compare.js"),
         "beside": other,
+        "alike": len({each.fingerprint for each in networks}) < len(networks),
+        "beside_pages": f"/{other.name}/",
         "both": " beside ".join(_names(exhibit, other)),
         "layers_of": shown,
         "same": same,

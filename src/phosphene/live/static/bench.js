@@ -490,6 +490,7 @@ function tellBars(list, bars, select) {
     item.append(button);
     list.append(item);
   }
+  if (list.id === "bars") $("best").textContent = bars.length ? `${bars[0].name} ${percent(bars[0].share)}` : "";
   bars.forEach((bar, i) => {
     const button = list.children[i].firstChild;
     button.dataset.unit = `${setting.output}:${bar.index}`;
@@ -632,6 +633,8 @@ if ($("goal")) {
     map.alt = answer.words;
     $("moves").replaceChildren(map);
     $("moves").hidden = false;
+    await map.decode();
+    reveal($("moves"));
   });
 }
 /** A unit's picture while it is drawn: lines of JSON, each with a picture. */
@@ -687,7 +690,14 @@ $("apart")?.addEventListener("click", async () => {
   $("parts-told").textContent = answer.words;
   $("tree").innerHTML = answer.drawing; // made by our own templates, which escape what they tell
   changes?.plant(answer.tree);
+  reveal($("parts"));
 });
+
+/** Bring an answer into view that stands below what is seen. */
+function reveal(element) {
+  const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
+  element.scrollIntoView({ block: "nearest", behavior: still ? "auto" : "smooth" });
+}
 
 // ---- links -------------------------------------------------------------------------------------
 
@@ -704,6 +714,23 @@ function fragment(withPicture) {
   if (image !== null) told.set("image", image);
   else if (withPicture && $("hint").hidden) told.set("picture", small().toDataURL("image/png"));
   return told.toString();
+}
+
+/** Where a picture waits while its reader looks at another page. */
+const KEPT = `phosphene ${setting.channels}x${setting.height}x${setting.width}`;
+addEventListener("pagehide", () => {
+  try {
+    if ($("hint").hidden) sessionStorage.setItem(KEPT, small().toDataURL("image/png"));
+    else sessionStorage.removeItem(KEPT);
+  } catch {} // too large, or a browser that keeps nothing for files
+});
+
+function left() {
+  try {
+    return sessionStorage.getItem(KEPT);
+  } catch {
+    return null;
+  }
 }
 
 $("link").addEventListener("click", async () => {
@@ -726,7 +753,7 @@ async function begin() {
   }
   changes?.read(told.get("changes"));
   document.addEventListener("bench:changed", changed);
-  const picture = told.get("picture");
+  const picture = told.get("picture") ?? left();
   if (/^\d+$/.test(told.get("image") ?? "")) await bringImage(Number(told.get("image")));
   else if (picture && picture.startsWith("data:image/png;base64,")) {
     const element = new Image();
