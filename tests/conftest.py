@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+import packed
 import typechecker
 
 if os.environ.get("PHOSPHENE_CHECK_TYPES", "1") != "0":
@@ -23,10 +24,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def state(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Where commands note what was trusted: never the home of whoever runs the tests."""
+    """Where commands note what was trusted and is kept: never the home of whoever runs tests."""
     folder = tmp_path_factory.mktemp("state")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_STATE_HOME", str(folder))
+        patch.setenv("XDG_CACHE_HOME", str(folder))
         yield folder
 
 
@@ -38,3 +40,12 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no shared data at {folder}; set PHOSPHENE_TEST_DATA to its folder")
     return folder
+
+
+@pytest.fixture(scope="session")
+def s3() -> Iterator[str]:
+    """The address of a store of objects on this machine, which data at `s3://` are in meanwhile."""
+    with packed.store() as address, pytest.MonkeyPatch.context() as patch:
+        for name, value in (packed.CREDENTIALS | {"AWS_ENDPOINT_URL": address}).items():
+            patch.setenv(name, value)
+        yield address

@@ -170,8 +170,11 @@ def test_an_artefact_of_no_job_is_dropped_alone(path: Path) -> None:
 
 
 def test_a_damaged_file_is_not_written_to(path: Path) -> None:
-    data = path.read_bytes()
-    path.write_bytes(data[: len(data) // 2] + bytes(512) + data[len(data) // 2 + 512 :])
+    with closing(sqlite3.connect(path)) as connection:
+        ((page,),) = connection.execute("SELECT rootpage FROM sqlite_schema WHERE name = 'images'")
+        ((size,),) = connection.execute("PRAGMA page_size")
+    data, place = path.read_bytes(), (page - 1) * size
+    path.write_bytes(data[:place] + bytes(512) + data[place + 512 :])
     with pytest.raises(TruncatedAtlasError, match="nothing can be dropped from it"):
         drop_damaged(path)
 

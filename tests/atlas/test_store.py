@@ -21,6 +21,7 @@ from phosphene.atlas import (
     ImageRecord,
     Job,
     LayerRecord,
+    PartRecord,
     PictureRecord,
     ProbeRecord,
     Record,
@@ -97,6 +98,7 @@ def every_record() -> list[Record]:
         Finding(0, "accuracy", "It reads 98 % — naïvely.", {"accuracy": 0.98}),
         Skipped("a/b.png", "cut short"),
         ProbeRecord("fool-1", "fool", "Fooling", "10 of 10.", {"steps": 5}, b"PNG"),
+        PartRecord("0f" * 16, 16, 1, 3, {"count": 9}, b"tensors"),
         Document("network", {"classes": ["nought", "eins"]}),
         ArrayRecord("spectrum", "level", np.arange(6, dtype=np.float32).reshape(2, 3)),
     ]

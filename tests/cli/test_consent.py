@@ -231,3 +231,18 @@ def test_a_source_that_is_none_is_told(run, folder: Path, source: object) -> Non
         job.document("source", source)
     status, printed = run("probe", "weights", path)
     assert (status, "its document source is not what a study writes" in printed) == (2, True)
+
+
+def test_what_an_atlas_would_fetch_is_asked_for_once(folder: Path) -> None:
+    spec, atlas = "s3://bucket/{0..9}.tar", folder / "a.atlas"
+    told = r"a\.atlas names data to fetch: s3://bucket/\{0\.\.9\}\.tar\. It was not fetched"
+    for _ in range(2):
+        with pytest.raises(ConsentError, match=told):
+            consent.permit(spec, atlas, trust=False)
+    with pytest.raises(ConsentError, match="was not fetched, as you said"):
+        consent.permit(spec, atlas, False, lambda question: "Fetch it?" not in question)
+    consent.permit(spec, atlas, trust=True)
+    consent.permit(spec, atlas, trust=False)
+    with pytest.raises(ConsentError, match="names data to fetch: folder:https://x"):
+        consent.permit("folder:https://x/y", atlas, trust=False)
+    consent.permit("shards/{0..9}.tar", atlas, trust=False)

@@ -165,6 +165,7 @@ def test_an_atlas_finds_its_data_from_elsewhere(tmp_path: Path, monkeypatch):
     for folder in ("photos", "out", "elsewhere"):
         (tmp_path / folder).mkdir()
     monkeypatch.chdir(tmp_path / "elsewhere")
+    (tmp_path / "photos" / "few.tar").touch()
     atlas, source = tmp_path / "out" / "a.atlas", {"from": ".."}
     for spec, found in (
         ("photos", f"{tmp_path / 'out' / '..' / 'photos'}"),
@@ -172,6 +173,9 @@ def test_an_atlas_finds_its_data_from_elsewhere(tmp_path: Path, monkeypatch):
         ("digits:test", "digits:test"),
         ("data.py:make", "data.py:make"),
         (str(tmp_path / "photos"), str(tmp_path / "photos")),
+        ("photos/{0..9}.tar", f"{tmp_path / 'out' / '..' / 'photos'}/{{0..9}}.tar"),
+        ("photos/few.tar", f"{tmp_path / 'out' / '..' / 'photos' / 'few.tar'}"),
+        ("s3://photos/{0..9}.tar", "s3://photos/{0..9}.tar"),
     ):
         assert found_data(spec, atlas, source) == found
         assert found_data(spec, None, source) == spec

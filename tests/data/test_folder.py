@@ -11,7 +11,17 @@ import torch
 from PIL import Image
 
 from phosphene.atlas import Atlas, Skipped
-from phosphene.data import Example, ImageFolder, Unreadable, batches, read_image
+from phosphene.data import (
+    Example,
+    ImageFolder,
+    Relabelled,
+    Unreadable,
+    batches,
+    digits,
+    file_name,
+    item_name,
+    read_image,
+)
 from phosphene.errors import DataError, UnreadableImageError
 
 
@@ -122,6 +132,11 @@ def test_folder_per_class(tmp_path: Path) -> None:
     assert data.classes == ("ant", "moth", "zebra")
     assert [path.name for path in data.paths] == ["c.Bmp", "a.png", "b.PNG"]
     assert [level(data[i]) for i in range(3)] == [30, 20, 10]
+    names = ["ant/deep/er/c.Bmp", "zebra/a.png", "zebra/b.PNG"]
+    assert [file_name(data, i) for i in range(3)] == names
+    assert [file_name(Relabelled(data, (5, 4, 3), ("x",)), i) for i in range(3)] == names
+    assert [item_name(data, i) for i in range(3)] == [str(tmp_path / name) for name in names]
+    assert file_name(digits("test"), 0) is None
     assert data.labels == [0, 2, 2]
     assert data.name == tmp_path.name
     assert "3 image files" in data.note

@@ -109,7 +109,7 @@ def test_factory_of_a_package() -> None:
         ("minst:folder", "nearest: mnist"),
         ("", "names no data"),
         ("mnist", "nearest: mnist"),
-        ("a/b:c", "Write digits, mnist:FOLDER, a folder"),
+        ("a/b:c", "Write digits, mnist:FOLDER, shards/.000..119..tar, .* a folder"),
         ("digits:tests", "nearest: test"),
         ("mnist:/nowhere/at/all", "no t10k-images-idx3-ubyte"),
     ],

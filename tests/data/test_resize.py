@@ -70,5 +70,7 @@ def test_ways_are_different_data(tmp_path: Path) -> None:
 def test_what_is_no_way(tmp_path: Path) -> None:
     with pytest.raises(SettingError, match="'0' is neither"):
         resize_of("0")
-    with pytest.raises(SettingError, match="--resize pad is for folders of image files; digits"):
+    with pytest.raises(
+        SettingError, match="--resize pad is for image files, in folders or packed; digits"
+    ):
         load_data("digits", 1, (28, 28), resize="pad")

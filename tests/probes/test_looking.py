@@ -9,6 +9,7 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
+import packed
 from phosphene import Input, Network, Recipe, digits, guided, look, sheet
 from phosphene.data import ArrayDataset, Example
 from phosphene.errors import (
@@ -179,3 +180,10 @@ def test_pictures_that_have_no_answer_are_left_out() -> None:
     assert sorted(s.image for s in found.seen[0]) == [0, 1, 3]
     with pytest.raises(DataError, match="NaN or infinity to all of 1"):
         look(network, "2:5", pictures[2:3], recipe=BRIEF)
+
+
+def test_a_tar_file_is_data_and_no_picture(tmp_path: Path) -> None:
+    network = Network(nn.Sequential(nn.Conv2d(3, 4, 3), nn.Flatten()), Input(3, (8, 8)))
+    packed.as_tars(tmp_path, packed.contents(9), 9)
+    found = look(network, "0:1", str(tmp_path / "000.tar"), examples=2, recipe=BRIEF)
+    assert found.pictures == 8

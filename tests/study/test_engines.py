@@ -16,7 +16,7 @@ import pytest
 import torch
 
 from mischief import WAYS, Mischief, MischiefOfUnits, make_mischief
-from phosphene.atlas import Atlas, claims
+from phosphene.atlas import Atlas, PartRecord, claims
 from phosphene.errors import WorkerError
 from phosphene.study import Study, build
 from phosphene.study.engines import Processes, crew
@@ -85,9 +85,7 @@ def test_two_processes_build_what_one_does(
 def test_shards_of_a_pass_are_gathered_apart_and_one_that_is_cut_short_is_gone_on_with(
     make_study: Callable[..., Study], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("phosphene.data.batching.SHARD", 12)
-    small = make_study(pictures=100)
-    study = replace(small, settings=replace(small.settings, recipes=(), batch=4, edges=0))
+    study = of_25_shards(make_study, monkeypatch)
     alone = finished(study, tmp_path / "alone.atlas")
     path, engine = tmp_path / "a.atlas", Processes(2)
     steps = build(study, path, on=engine)
@@ -98,6 +96,34 @@ def test_shards_of_a_pass_are_gathered_apart_and_one_that_is_cut_short_is_gone_o
     assert gone(pids)
     assert finished(study, path, Processes(2)) == alone
     assert sorted(p.name for p in tmp_path.iterdir()) == ["a.atlas", "alone.atlas"]
+
+
+def of_25_shards(make_study: Callable[..., Study], monkeypatch: pytest.MonkeyPatch) -> Study:
+    """A study whose pass is merged on two levels of a tree."""
+    monkeypatch.setattr("phosphene.data.batching.SHARD", 4)
+    small = make_study(pictures=100)
+    return replace(small, settings=replace(small.settings, recipes=(), batch=4, edges=0))
+
+
+def test_parts_of_a_pass_are_gathered_by_processes_and_so_is_what_they_leave(
+    make_study: Callable[..., Study], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = of_25_shards(make_study, monkeypatch)
+    alone = finished(study, tmp_path / "alone.atlas")
+    here, there = tmp_path / "here.atlas", tmp_path / "there.atlas"
+    [*_] = build(study, here, part=(2, 3))
+    [*_] = build(study, there, part=(2, 3), on=Processes(2))
+    with Atlas.open(here) as one, Atlas.open(there) as other:
+        assert one.fingerprint() == other.fingerprint()
+        told, again = (
+            [(p.shard, p.level, p.count, p.about, p.tensors) for p in atlas.records(PartRecord)]
+            for atlas in (one, other)
+        )
+        assert told == again
+        assert told
+    assert finished(study, there, Processes(2)) == alone
+    assert finished(study, here) == alone
+    assert {p.name for p in tmp_path.iterdir()} == {"alone.atlas", "here.atlas", "there.atlas"}
 
 
 def test_what_a_worker_dies_of_hangs_at_or_answers_nonsense_to_is_done_by_another(

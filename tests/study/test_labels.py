@@ -140,7 +140,7 @@ def test_pages_name_the_files_of_a_folder(tmp_path: Path) -> None:
     studied(network(2, names=("class 0", "class 1")), data, tmp_path / "a.atlas")
     with Atlas.open(tmp_path / "a.atlas") as atlas:
         files = atlas.document("files")
-        assert files == {str(i): data.called(i) for i in atlas.kept()}
+        assert files == {str(i): data.file(i) for i in atlas.kept()}
         export_site(atlas, tmp_path / "site")
         top = atlas.examples("conv", 0)[0].image
     page = (tmp_path / "site" / "unit-conv-0.html").read_text("utf-8")

@@ -1,13 +1,15 @@
 """A pass that is cut short loses one shard of the data."""
 
+import random
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from phosphene.atlas import Atlas
+from phosphene.atlas import Atlas, PartRecord
 from phosphene.data import ArrayDataset, Example
+from phosphene.errors import AtlasMismatchError, PhospheneError
 from phosphene.study import Study, build
 from phosphene.study.building import BuildStep
 
@@ -98,3 +100,84 @@ def test_a_flipped_bit_in_what_a_pass_left_is_told_and_its_shards_are_made_again
         [*_] = build(watched, path)
     assert watched.data.read[0] == 0
     assert fingerprint(path) == fingerprint(tmp_path / "whole.atlas")
+
+
+class TestParts:
+    """The pass in parts: each in an atlas of its own, or all in one."""
+
+    @pytest.mark.parametrize("of", [1, 2, 3])
+    def test_parts_in_one_atlas_make_the_pass(
+        self, watched: Study, tmp_path: Path, of: int
+    ) -> None:
+        [*_] = build(watched, tmp_path / "whole.atlas")
+        path = tmp_path / "a.atlas"
+        for number in random.Random(of).sample(range(1, of + 1), of):
+            watched.data.read.clear()
+            [*_] = build(watched, path, part=(number, of))
+            assert len(watched.data.read) < 40 or of == 1
+            assert sorted(p.name for p in tmp_path.iterdir()) == ["a.atlas", "whole.atlas"]
+        with Atlas.open(path) as atlas:
+            assert [job.kind for job in atlas.jobs()] == ["describe"] + ["part"] * of
+            assert len(atlas.records(PartRecord)) <= 4
+        watched.data.read.clear()
+        steps = [*the_pass(watched, path)]
+        assert len(steps) <= 2 + 4
+        [*_] = build(watched, path)
+        assert fingerprint(path) == fingerprint(tmp_path / "whole.atlas")
+        with Atlas.open(path) as atlas:
+            assert not atlas.records(PartRecord)
+
+    def test_what_is_missing_is_gone_through(self, watched: Study, tmp_path: Path) -> None:
+        [*_] = build(watched, tmp_path / "whole.atlas")
+        path = tmp_path / "a.atlas"
+        [*_] = build(watched, path, part=(2, 3))
+        watched.data.read.clear()
+        steps = build(watched, path)
+        while next(steps).title != "keeping the pictures that are shown":
+            continue
+        read = sorted(set(watched.data.read))
+        assert read == [*range(12), *range(36, 40)]
+        [*_] = steps
+        assert fingerprint(path) == fingerprint(tmp_path / "whole.atlas")
+
+    def test_a_part_that_is_killed_goes_on(self, watched: Study, tmp_path: Path) -> None:
+        path = tmp_path / "a.atlas"
+        steps = build(watched, path, part=(2, 2))
+        while "part" not in next(steps).title:
+            continue
+        for _ in range(4):
+            next(steps)
+        steps.close()
+        assert (tmp_path / "a.atlas.part-2-of-2").exists()
+        watched.data.read.clear()
+        [*_] = build(watched, path, part=(2, 2))
+        assert watched.data.read[0] == 36
+        assert sorted(p.name for p in tmp_path.iterdir()) == ["a.atlas"]
+
+    def test_parts_of_another_pass_are_refused(self, watched: Study, tmp_path: Path) -> None:
+        path = tmp_path / "a.atlas"
+        [*_] = build(watched, path, part=(1, 2))
+        other = replace(watched, settings=replace(watched.settings, batch=3))
+        with pytest.raises(AtlasMismatchError, match="batch 3 where the atlas has 4"):
+            [*_] = build(other, path)
+        [*_] = build(other, path, replace=True)
+        with Atlas.open(path) as atlas:
+            assert "part" not in {job.kind for job in atlas.jobs()}
+        [*_] = build(watched, tmp_path / "b.atlas")
+        watched.data.read.clear()
+        [*_] = build(watched, tmp_path / "b.atlas", part=(1, 2))
+        assert not watched.data.read, "the pass is done"
+
+    @pytest.mark.parametrize(
+        ("part", "said"),
+        [
+            ((0, 2), "no part 0 of 2"),
+            ((3, 2), "no part 3"),
+            ((1, 5), "5 parts of data that make 4 shards"),
+        ],
+    )
+    def test_what_is_no_part(
+        self, watched: Study, tmp_path: Path, part: tuple[int, int], said: str
+    ) -> None:
+        with pytest.raises(PhospheneError, match=said):
+            [*_] = build(watched, tmp_path / "a.atlas", part=part)

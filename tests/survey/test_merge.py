@@ -36,6 +36,7 @@ from phosphene.survey import (
 )
 from phosphene.survey.spread import Spread
 from phosphene.survey.state import load_state, save_state
+from states import same
 
 COUNT, UNITS, CLASSES, K = 41, 3, 4, 5
 
@@ -155,19 +156,6 @@ def merged(kind: Kind, parts: Sequence[Any]) -> Any:
 
 every_cut = pytest.mark.parametrize("seed", some(range(12), quick=(6, 7, 8, 9)))
 """Among the quick are one of each size of shards that `cut` knows, with empty ones in all."""
-
-
-def same(one: Any, other: Any) -> bool:
-    """Whether two states are equal, bit by bit; JSON's lists equal tuples."""
-    match one:
-        case torch.Tensor():
-            return one.dtype == other.dtype and one.numpy().tobytes() == other.numpy().tobytes()
-        case dict():
-            return one.keys() == other.keys() and all(same(one[k], other[k]) for k in one)
-        case list() | tuple():
-            return len(one) == len(other) and all(map(same, one, other))
-        case _:
-            return bool(one == other)
 
 
 @every_cut

@@ -305,6 +305,33 @@ class ProbeRecord(Record):
 PROBES = stored("probes", ProbeRecord, "name", title="the probe {name}", format=2)
 
 
+@dataclass(frozen=True)
+class PartRecord(Record):
+    """What a part of a pass over the data found, until the pass itself is done.
+
+    `whole` is the key of the pass's job; `shard`, `level` and `count` say which shards it went
+    through (see `phosphene.survey.tree`), and `about` with `tensors`, a safetensors file, what it
+    found there.
+    """
+
+    whole: str
+    shard: int
+    level: int
+    count: int
+    about: dict[str, Any]
+    tensors: bytes
+
+
+PARTS = stored(
+    "parts",
+    PartRecord,
+    "whole",
+    "shard",
+    title="the part of a pass from shard {shard} on",
+    shared=True,
+)
+
+
 def artefacts() -> tuple[Table[Any], ...]:
     """The tables of what jobs add."""
     return tuple(table for table in TABLES if table.owned)

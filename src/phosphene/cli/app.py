@@ -27,6 +27,12 @@ COMMANDS = (
         "Study a network and write an atlas: one file with everything that was found.",
     ),
     Later(
+        "merge",
+        "merging:merge_command",
+        "Your own network",
+        "Make one atlas of several built apart: of other layers, units or parts of the data.",
+    ),
+    Later(
         "view",
         "view:view",
         "Look",

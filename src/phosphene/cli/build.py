@@ -36,7 +36,8 @@ def build_command(
     data: Annotated[
         str | None,
         typer.Option(
-            help="digits, mnist:FOLDER[:train|test], a folder of images, or a factory. Default: "
+            help="digits, mnist:FOLDER[:train|test], a folder of images, "
+            "shards/{000..119}.tar, *.parquet, any of these at s3://…, or a factory. Default: "
             "what weights made by `train` were trained on."
         ),
     ] = None,
@@ -91,6 +92,13 @@ def build_command(
     replace_other: Annotated[
         bool, typer.Option("--replace", help="Drop what other settings made in this atlas.")
     ] = False,
+    part: Annotated[
+        str | None,
+        typer.Option(
+            help="Only look at part of the data, 2/3 for the second of three, as other machines do "
+            "at theirs; `phosphene merge` makes one atlas of all parts."
+        ),
+    ] = None,
     seed: Seed = 0,
     device: Device = "auto",
     *,
@@ -106,6 +114,7 @@ def build_command(
         raise SettingError(f"--steps {steps}: a picture is drawn in steps; at least 1 is needed")
     engine = engine_of(on)
     held = Description.from_json({"canvas": canvas})
+    share = options.part(part)
     network = told.network(model, options.device(device))
     if alarm := untrained(model, network, told.weights):
         warn(alarm)
@@ -113,8 +122,9 @@ def build_command(
     pictures = load_data(
         data, network.input.channels, network.input.size, resize=resize_of(told.resize)
     )
-    if passed_over := getattr(pictures, "passed_over", ""):
-        say(escape(f"{printable(data)}: {passed_over}"))
+    for told_of in ("passed_over", "remark"):
+        if words := getattr(pictures, told_of, ""):
+            say(escape(f"{printable(data)}: {words}"))
     network = decided(network, pictures)
     for spec in (model, data):  # run by the person's own word, and so later from this atlas too
         remember(spec)
@@ -137,7 +147,10 @@ def build_command(
     if study.vocabulary.shared:
         warn_implausible(network, study.data, others=not told.normalised)
     with warned():
-        follow(build(study, out, replace=replace_other, on=engine))
+        follow(build(study, out, replace=replace_other, on=engine, part=share))
+    if share is not None:
+        say("\nWith the other parts: [b]phosphene merge … -o WHOLE[/], then this build --out WHOLE")
+        return
     tell_findings(out)
     say(f"\n{next_step(out)}")
 

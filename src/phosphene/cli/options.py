@@ -117,6 +117,22 @@ def size(text: str | None) -> tuple[int, int] | None:
     return int(match[1]), int(match[2] or match[1])
 
 
+def part(text: str | None) -> tuple[int, int] | None:
+    """Which part of how many.
+
+    >>> part("2/3"), part(None)
+    ((2, 3), None)
+    """
+    if text is None:
+        return None
+    match = re.fullmatch(r"(\d+)/([1-9]\d*)", text.strip())
+    if match is None:
+        raise SettingError(
+            f"--part {text!r} is not which/of, for example 2/3 for the second of three"
+        )
+    return int(match[1]), int(match[2])
+
+
 def patterns(given: Sequence[str] | None) -> tuple[str, ...]:
     """Patterns of names; each text given may hold several, separated by commas.
 

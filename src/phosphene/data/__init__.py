@@ -1,6 +1,6 @@
 """Pictures to study a network with: embedded digits, MNIST files, image folders, any Dataset."""
 
-from phosphene.data.batching import Batch, batches, shards, spans
+from phosphene.data.batching import Batch, batches, shard_length, shards, spans
 from phosphene.data.dataset import ArrayDataset, ImageDataset, fingerprint
 from phosphene.data.embedded import digits
 from phosphene.data.example import Example, Unreadable, read
@@ -10,6 +10,7 @@ from phosphene.data.matching import (
     Match,
     Relabelled,
     count_labels,
+    file_name,
     item_name,
     known_labels,
     match_classes,
@@ -38,6 +39,7 @@ __all__ = [
     "count_labels",
     "digits",
     "download_mnist",
+    "file_name",
     "fingerprint",
     "in_size",
     "item_name",
@@ -51,6 +53,7 @@ __all__ = [
     "read_image",
     "relabelled",
     "resize_of",
+    "shard_length",
     "shards",
     "source",
     "spans",

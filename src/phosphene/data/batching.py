@@ -1,6 +1,7 @@
 """One ordered pass over any dataset, in batches, past the files nobody can read."""
 
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
 from typing import Any
@@ -10,7 +11,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from phosphene.data.dataset import length
+from phosphene.data.dataset import items_of, length
 from phosphene.data.example import Example, Unreadable, read
 from phosphene.errors import DataError, UnreadableImageError
 
@@ -47,7 +48,7 @@ def batches(
 ) -> Iterator[Batch]:
     """Stream `dataset` in order, `size` items at a time, in memory that its length does not touch.
 
-    The first item is number `start`, the last the one before `stop` or that of the dataset.
+    The first item is number `start`; those from `stop` on are left out.
 
     `workers` processes read ahead (0 reads in this one); the batches are the same for any number.
     An item that is `Unreadable`, or whose reading fails as a damaged file does (`OSError`,
@@ -64,7 +65,7 @@ def batches(
             f"batches of {size} with {workers} workers from item {start} on; "
             "expected size >= 1, workers >= 0, start >= 0"
         )
-    count = length(dataset) if stop is None else min(stop, length(dataset))
+    count = min(length(dataset), sys.maxsize if stop is None else stop)
     wholes = [range(at, min(at + size, count)) for at in range(start, count, size)]
     # Each "item" the loader sees is a whole batch; a generator of its own keeps it from
     # drawing the workers' seeds from torch's global one.
@@ -86,9 +87,13 @@ def batches(
 
 
 def shards(
-    dataset: Dataset[Any], size: int = 256, workers: int = 0, start: int = 0
+    dataset: Dataset[Any],
+    size: int = 256,
+    workers: int = 0,
+    start: int = 0,
+    stop: int | None = None,
 ) -> Iterator[Iterator[Batch]]:
-    """The `batches` of `dataset` from item `start` on, cut into shards of about `SHARD` items.
+    """The `batches` of `dataset` from `start` to `stop`, cut into shards of about `SHARD` items.
 
     A shard is as many whole batches as make no more than `SHARD` items, one at least; take all of
     its batches before the next shard.
@@ -98,9 +103,14 @@ def shards(
     >>> [[len(batch.indices) for batch in shard] for shard in shards(pictures, size=3)]
     [[3, 2]]
     """
-    stream = batches(dataset, size, workers, start)
+    stream = batches(dataset, size, workers, start, stop)
     for first in stream:
-        yield chain([first], islice(stream, max(1, SHARD // size) - 1))
+        yield chain([first], islice(stream, shard_length(size) // size - 1))
+
+
+def shard_length(size: int) -> int:
+    """How many items a shard has where batches have `size`."""
+    return max(1, SHARD // size) * size
 
 
 def spans(count: int, size: int = 256, start: int = 0) -> Iterator[range]:
@@ -109,7 +119,7 @@ def spans(count: int, size: int = 256, start: int = 0) -> Iterator[range]:
     >>> list(spans(5, size=2)), list(spans(9000, size=4000, start=4000))
     ([range(0, 5)], [range(4000, 8000), range(8000, 9000)])
     """
-    step = max(1, SHARD // size) * size
+    step = shard_length(size)
     return (range(at, min(at + step, count)) for at in range(start, count, step))
 
 
@@ -121,9 +131,17 @@ class _Spans(Dataset["Batch | DataError"]):
 
     def __getitem__(self, span: range) -> Batch | DataError:
         try:
-            return _stack([(index, _item(self.dataset, index)) for index in span])
+            return _stack([*zip(span, _items(self.dataset, span), strict=True)])
         except DataError as error:  # raised here, a worker would wrap it in its own traceback
             return error
+
+
+def _items(dataset: Dataset[Any], span: Sequence[int]) -> list[Example | Unreadable]:
+    try:
+        found = items_of(dataset, span)
+    except (OSError, UnreadableImageError):  # one of them; which is found by asking for each alone
+        return [_item(dataset, index) for index in span]
+    return [_read(dataset, index, item) for index, item in zip(span, found, strict=True)]
 
 
 def _item(dataset: Dataset[Any], index: int) -> Example | Unreadable:
@@ -131,6 +149,10 @@ def _item(dataset: Dataset[Any], index: int) -> Example | Unreadable:
         item = dataset[index]
     except (OSError, UnreadableImageError) as error:
         return Unreadable(f"item {index}", str(error))
+    return _read(dataset, index, item)
+
+
+def _read(dataset: Dataset[Any], index: int, item: object) -> Example | Unreadable:
     try:
         return read(item)
     except DataError as error:

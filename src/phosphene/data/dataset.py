@@ -40,6 +40,14 @@ class ImageDataset(Dataset[Example | Unreadable], ABC):
     def fingerprint(self) -> str:
         """A hash that changes when the pictures or their labels do."""
 
+    def called(self, index: int) -> str:
+        """What to call an item: its file, where it has one, else its number."""
+        return f"picture {index}"
+
+    def file(self, index: int) -> str | None:
+        """The name of an item's file within the data; None where it has none of its own."""
+        return None
+
     def __repr__(self) -> str:
         classes = f" of {plural(len(self.classes), 'class', 'classes')}" if self.classes else ""
         return f"<{type(self).__name__} {self.name}: {plural(len(self), 'picture')}{classes}>"
@@ -147,6 +155,16 @@ def length(dataset: Dataset[Any]) -> int:
             "one with __len__ and __getitem__"
         )
     return len(dataset)
+
+
+def items_of(dataset: Dataset[Any], indices: Sequence[int]) -> list[Any]:
+    """Several items: read together where `dataset` can, by PyTorch's own `__getitems__`."""
+    together = getattr(dataset, "__getitems__", None)
+    if callable(together):
+        found = together([*indices])
+        if isinstance(found, list) and len(found) == len(indices):
+            return found
+    return [dataset[index] for index in indices]
 
 
 def fingerprint(dataset: Dataset[Any]) -> str:

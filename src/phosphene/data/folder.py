@@ -1,14 +1,20 @@
 """A folder of image files, one folder per class or flat."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import overload
 
-from phosphene.data.dataset import ImageDataset, digest
-from phosphene.data.example import Example, Unreadable
+import numpy as np
+from jaxtyping import Int
+from numpy import ndarray
+
+from phosphene.data.dataset import digest
 from phosphene.data.image_formats import extensions
-from phosphene.data.images import decode, default_resize
+from phosphene.data.listing import listed
 from phosphene.data.resize import Resize, told
+from phosphene.data.stored import File, Stored, unlabelled
+from phosphene.data.strings import Strings
 from phosphene.errors import DataError
 from phosphene.words import plural, printable
 
@@ -16,7 +22,7 @@ MOST_ENDINGS = 5
 """Of files passed over that are named each."""
 
 
-class ImageFolder(ImageDataset):
+class ImageFolder(Stored):
     """Image files below `folder`, each read, resized and cropped as `read_image` does.
 
     Where subfolders hold images each is a class, named by the folder, in sorted order, with the
@@ -25,7 +31,8 @@ class ImageFolder(ImageDataset):
     label. Names starting with a dot are passed over, and so are files whose names do not end as
     those of the images do that Pillow reads; `passed_over` says how many of which. A file that
     cannot be decoded is an `Unreadable` item. Names that are no UTF-8 are told with the bytes
-    written out, as in `caf\\xe9`.
+    written out, as in `caf\\xe9`. The listing of a large folder is kept, see
+    `phosphene.data.listing`; `remark` says so where one was used.
 
     Raises `DataError` when the folder is missing or holds no image, when images lie both in it and
     in its subfolders, and when `labels` names none of the files.
@@ -43,38 +50,48 @@ class ImageFolder(ImageDataset):
         self.channels = channels
         self.size = size
         self.resize = resize
-        self.paths, self.labels, self.classes, others = _listed(self.folder)
-        self.passed_over = passed_over_told(others)
+        where = printable(self.folder)
+        if not self.folder.is_dir():
+            raise DataError(f"no folder {where}; pass a folder of image files")
+        self._listing = listing = listed(self.folder)
+        self.passed_over = passed_over_told(listing.others)
+        tops = (name for name in listing.folders if name and "/" not in name)
+        self.targets, self.classes = by_class(listing.files, tops, where, self.passed_over)
         if labels is not None:
-            self.labels = [labels.get(path.name) for path in self.paths]
+            names = (name.rpartition("/")[2] for name in listing.files)
+            self.targets = np.array([labels.get(name, -1) for name in names], np.int64)
             self.classes = ()
-            if set(self.labels) == {None}:
+            if (self.targets < 0).all():
                 raise DataError(
-                    f"labels names none of the files in {printable(self.folder)}; its keys must be "
+                    f"labels names none of the files in {where}; its keys must be "
                     f"file names such as {self.paths[0].name!r}"
                 )
         self.name = printable(self.folder.resolve().name)
         self.note = f"{len(self.paths):,} image files, {told(resize, size)}"
+        self.remark = listing.remark
 
-    def __len__(self) -> int:
-        return len(self.paths)
-
-    def __getitem__(self, index: int) -> Example | Unreadable:
-        answer = decode(self.paths[index], self.channels, self.size, self.resize)
-        return answer if isinstance(answer, Unreadable) else Example(answer, self.labels[index])
+    @property
+    def paths(self) -> Sequence[Path]:
+        """The files, in their order."""
+        return _Paths(self.folder, self._listing.files)
 
     def called(self, index: int) -> str:
+        """The path of a file."""
+        return str(self.paths[index])
+
+    def _files(self, indices: Sequence[int]) -> list[File]:
+        return [self.paths[index] for index in indices]
+
+    def file(self, index: int) -> str:
         """The name of a file below the folder."""
         return printable(self.paths[index].relative_to(self.folder))
 
     def fingerprint(self) -> str:
         """BLAKE2 of each file's name, size, time of change and label, and of how it is read."""
-        resize = default_resize(self.size) if self.resize is None else self.resize
-        parts = [repr((self.channels, self.size, resize, self.classes))]
-        for path, label in zip(self.paths, self.labels, strict=True):
-            status = path.stat()
-            name = path.relative_to(self.folder).as_posix()
-            parts.append(repr((name, status.st_size, status.st_mtime_ns, label)))
+        found = self._listing
+        parts = [repr(self.as_read)]
+        columns = found.sizes.tolist(), found.times.tolist(), self.labels
+        parts += map(repr, zip(found.files, *columns, strict=True))
         return digest("\n".join(parts).encode())
 
 
@@ -97,49 +114,52 @@ def passed_over_told(passed_over: Counter[str]) -> str:
     return f"{plural(count, 'file')} {was} passed over: {', '.join(kinds)}."
 
 
-def _listed(
-    folder: Path,
-) -> tuple[list[Path], list[int | None], tuple[str, ...], Counter[str]]:
-    if not folder.is_dir():
-        raise DataError(f"no folder {printable(folder)}; pass a folder of image files")
-    others: Counter[str] = Counter()
-    flat = _images(folder.iterdir(), others)
-    subfolders = sorted(path for path in folder.iterdir() if path.is_dir() and _visible(path))
-    by_class = {path.name: _images(path.rglob("*"), others) for path in subfolders}
-    if flat and any(by_class.values()):
-        deeper = next(name for name, paths in by_class.items() if paths)
+class _Paths(Sequence[Path]):
+    """The files of a listing as paths, each made when it is asked for."""
+
+    def __init__(self, folder: Path, files: Strings) -> None:
+        self.folder, self.files = folder, files
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    @overload
+    def __getitem__(self, index: int) -> Path: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Path]: ...
+    def __getitem__(self, index: int | slice) -> Path | list[Path]:
+        if isinstance(index, slice):
+            return [self.folder / name for name in self.files[index]]
+        return self.folder / self.files[index]
+
+
+def by_class(
+    names: Sequence[str], folders: Iterable[str], where: str, passed_over: str
+) -> tuple[Int[ndarray, "n"], tuple[str, ...]]:
+    """The label of each of the files called so, and the names of the classes.
+
+    `folders` are those at the top, which are classes even where they hold no image.
+
+    Raises:
+        DataError: images lie both at the top and below, or there are none; `where` is the folder.
+    """
+    tops = [name.partition("/") for name in names]
+    flat = next((name for name, deeper, _ in tops if not deeper), None)
+    below = next((name for name, deeper, _ in tops if deeper), None)
+    if flat is not None and below is not None:
         raise DataError(
-            f"images both in {printable(folder)} ({printable(flat[0].name)}) and below it (in "
-            f"{printable(deeper)}); put every image into the folder of its class, or none"
+            f"images both in {where} ({printable(flat)}) and below it (in {printable(below)}); put "
+            "every image into the folder of its class, or none"
         )
-    if flat:
-        return flat, [None] * len(flat), (), others
-    if not any(by_class.values()):
+    if flat is None and below is None:
         raise DataError(
-            f"no image in {printable(folder)} or below; looked for files ending in "
-            f"{', '.join(sorted(extensions()))}. {passed_over_told(others)}".rstrip()
+            f"no image in {where} or below; looked for files ending in "
+            f"{', '.join(sorted(extensions()))}. {passed_over}".rstrip()
         )
+    if flat is not None:
+        return unlabelled(len(names)), ()
     # A class without images stays a class: the others keep the labels a network learned.
-    labels: list[int | None] = [
-        label for label, paths in enumerate(by_class.values()) for _ in paths
-    ]
-    names = tuple(printable(name) for name in by_class)
-    return [path for paths in by_class.values() for path in paths], labels, names, others
-
-
-def _images(paths: Iterable[Path], others: Counter[str]) -> list[Path]:
-    """The files that end as images do, sorted; how the rest end is counted in `others`."""
-    found = []
-    for path in paths:
-        if not _visible(path) or not path.is_file():
-            continue
-        ending = path.suffix.lower()
-        if ending in extensions():
-            found.append(path)
-        else:
-            others[ending] += 1
-    return sorted(found)
-
-
-def _visible(path: Path) -> bool:
-    return not path.name.startswith(".")
+    classes = sorted({*folders, *(name for name, _, _ in tops)})
+    numbers = {name: number for number, name in enumerate(classes)}
+    labels = np.array([numbers[name] for name, _, _ in tops], np.int64)
+    return labels, tuple(printable(name) for name in classes)

@@ -65,9 +65,13 @@ def decode(
     channels: int,
     size: tuple[int, int] | None = None,
     resize: Resize | None = None,
+    name: str = "the image",
 ) -> Float[Tensor, "c h w"] | Unreadable:
-    """`read_image` for a pass over many files: one that cannot be decoded is an answer."""
-    name = "the image" if isinstance(path, BytesIO) else printable(path)
+    """`read_image` for a pass over many files: one that cannot be decoded is an answer.
+
+    `name` is what to call bytes.
+    """
+    name = printable(name if isinstance(path, BytesIO) else path)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)

@@ -11,7 +11,7 @@ from typing import Any, Literal
 import torch
 from torch.utils.data import Dataset, Subset, TensorDataset
 
-from phosphene.data.dataset import ImageDataset, digest, fingerprint, length
+from phosphene.data.dataset import ImageDataset, digest, fingerprint, items_of, length
 from phosphene.data.example import Example, Labelled, Unreadable, read
 from phosphene.naming import spellings_of
 from phosphene.words import plural
@@ -88,7 +88,14 @@ class Relabelled(ImageDataset):
         return length(self.dataset)
 
     def __getitem__(self, index: int) -> Example | Unreadable:
-        item = read(self.dataset[index])
+        return self._renamed(self.dataset[index])
+
+    def __getitems__(self, indices: Sequence[int]) -> list[Example | Unreadable]:
+        """Several items, which `dataset` may read together."""
+        return [self._renamed(item) for item in items_of(self.dataset, indices)]
+
+    def _renamed(self, found: object) -> Example | Unreadable:
+        item = read(found)
         if isinstance(item, Unreadable):
             return item
         if item.members is not None:
@@ -106,10 +113,16 @@ class Relabelled(ImageDataset):
 
 def item_name(dataset: Dataset[Any], index: int) -> str:
     """What to call an item: its file, where it has one, else its number."""
-    while isinstance(dataset, Relabelled):
-        dataset = dataset.dataset
-    paths = getattr(dataset, "paths", ())
-    return str(paths[index]) if index < len(paths) else f"picture {index}"
+    if isinstance(dataset, Relabelled):
+        return item_name(dataset.dataset, index)
+    return dataset.called(index) if isinstance(dataset, ImageDataset) else f"picture {index}"
+
+
+def file_name(dataset: Dataset[Any], index: int) -> str | None:
+    """The name of an item's file within the data; None where it has none of its own."""
+    if isinstance(dataset, Relabelled):
+        return file_name(dataset.dataset, index)
+    return dataset.file(index) if isinstance(dataset, ImageDataset) else None
 
 
 def relabelled(dataset: Dataset[Any], match: Match, classes: Sequence[str]) -> Dataset[Any]:

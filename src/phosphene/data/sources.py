@@ -23,19 +23,31 @@ Make = Callable[[str, Wanted], Dataset[Any]]
 """Makes a dataset from what follows the name and its colon, and from what is wanted."""
 
 
+def _never(spec: str) -> bool:
+    return False
+
+
 @dataclass(frozen=True)
 class Source:
-    """One kind of data. `written` tells people how; with a colon in it, something must follow."""
+    """One kind of data. `written` tells people how; with a colon in it, something must follow.
+
+    `knows` says that a text without the name means such data. `resizes` says that they are image
+    files, brought to size as was `Wanted`.
+    """
 
     written: str
     make: Make
+    knows: Callable[[str], bool] = _never
+    resizes: bool = False
 
 
 SOURCES: dict[str, Source] = {}
 """All kinds of data that have a name."""
 
 
-def source(name: str, written: str) -> Callable[[Make], Make]:
+def source(
+    name: str, written: str, knows: Callable[[str], bool] = _never, *, resizes: bool = False
+) -> Callable[[Make], Make]:
     """Register what makes the data called `name`.
 
     >>> import torch
@@ -50,16 +62,17 @@ def source(name: str, written: str) -> Callable[[Make], Make]:
     """
 
     def register(make: Make) -> Make:
-        SOURCES[name] = Source(written, make)
+        SOURCES[name] = Source(written, make, knows, resizes)
         return make
 
     return register
 
 
-def named(spec: str) -> tuple[Make, str] | None:
-    """What makes the data that `spec` calls by name, and what is left to tell it."""
+def named(spec: str) -> tuple[Source, str] | None:
+    """The kind of data that `spec` calls by name or is known as, and what is left to tell it."""
     name, _, rest = spec.partition(":")
     found = SOURCES.get(name)
-    if found is None or (not rest and ":" in found.written):
-        return None
-    return found.make, rest
+    if found is not None and (rest or (found.knows is _never and ":" not in found.written)):
+        return found, rest
+    known = (source for source in SOURCES.values() if spec and source.knows(spec))
+    return next(((source, spec) for source in known), None)

@@ -7,17 +7,12 @@ from typing import Any
 
 from torch.utils.data import Dataset
 
-from phosphene.data.folder import ImageFolder
+from phosphene.data import places  # noqa: F401 - it names its kinds
+from phosphene.data.remote import is_url
 from phosphene.data.resize import Resize
 from phosphene.data.sources import SOURCES, Wanted, named
-from phosphene.errors import DataError, InputError, SettingError, SpecError, nearest
+from phosphene.errors import InputError, SettingError, SpecError, nearest
 from phosphene.network import find_factory
-
-SPLIT_FOLDERS = {
-    "train": ("train", "training"),
-    "test": ("test", "testing", "val", "valid", "validation"),
-}
-"""What a folder that holds a split is usually called."""
 
 
 def load_data(
@@ -31,12 +26,16 @@ def load_data(
 
     - `digits` or `digits:SPLIT`: the embedded digits;
     - `mnist:FOLDER` or `mnist:FOLDER:SPLIT`: MNIST's files;
-    - a folder: its image files; when all its subfolders are splits (train, val, test …), the one
-      that is `split`;
+    - a folder: its image files, or the tar files, tables or saved 🤗 dataset that it holds; when
+      all its subfolders are splits (train, val, test …), the one that is `split`;
+    - `shards/{000..119}.tar`, `*.parquet`, `*.arrow`: images packed many to a file, by a file's
+      name or by one with braces and wild cards;
+    - any of these elsewhere, as in `s3://bucket/shards/{000..119}.tar`;
     - `file.py:factory` or `package.module:factory`: any `Dataset`, used as it comes; the factory
       is given those of `channels`, `size` and `split` that it has parameters for.
 
     `resize` says how image files come to `size`, see `read_image`; other data has ways of its own.
+    Reading from elsewhere takes `phosphene[remote]`, tables take `phosphene[parquet]`.
 
     A split in `spec` goes before `split`. Raises `SpecError` for a text that names no data,
     `SettingError` for a way to size that other data has no use for, `InputError` without channels
@@ -52,48 +51,44 @@ def load_data(
             f"network's input: load_data({spec!r}, 1, (28, 28)) for a grey one of 28 x 28, "
             f"load_data({spec!r}, 3, (224, 224)) for most that know photographs"
         )
-    folder = bool(spec) and Path(spec).is_dir()
-    if resize is not None and not folder:
-        raise SettingError(
-            f"--resize {resize} is for folders of image files; {spec} brings its pictures to size "
-            "by itself"
-        )
     wanted, found = Wanted(channels, size, split, resize), named(spec)
+    if resize is not None and not (found and found[0].resizes):
+        raise SettingError(
+            f"--resize {resize} is for image files, in folders or packed; {spec} brings its "
+            "pictures to size by itself"
+        )
     if found is not None:
-        make, rest = found
-        return make(rest, wanted)
-    return _folder(Path(spec), wanted) if folder else made(spec, wanted)
+        kind, rest = found
+        return kind.make(rest, wanted)
+    return made(spec, wanted)
 
 
 def runs_code(spec: str) -> bool:
     """Whether `load_data` would call a factory for `spec`.
 
-    >>> runs_code("digits:test"), runs_code("mnist:data"), runs_code("pictures.py:make")
+    >>> runs_code("digits:test"), runs_code("s3://a/{0..9}.tar"), runs_code("pictures.py:make")
     (False, False, True)
     """
-    return named(spec) is None and not (spec and Path(spec).is_dir())
+    return named(spec) is None
 
 
-def _folder(folder: Path, wanted: Wanted) -> ImageFolder:
-    part = _part(folder, wanted.split)
-    dataset = ImageFolder(part, wanted.channels, wanted.size, wanted.resize)
-    if part != folder:
-        dataset.name = f"{folder.resolve().name} {wanted.split}"
-    return dataset
+def reaches_out(spec: str) -> bool:
+    """Whether `load_data` would ask another machine for `spec`.
+
+    >>> reaches_out("s3://a/{0..9}.tar"), reaches_out("tar:s3://a/b"), reaches_out("mnist:data")
+    (True, True, False)
+    """
+    found = named(spec)
+    return found is not None and found[0].resizes and is_url(found[1])
 
 
-def _part(folder: Path, split: str) -> Path:
-    """The subfolder that holds the split, or the folder itself where it is not split."""
-    parts = {path.name for path in folder.glob("[!.]*/")}
-    if not parts or not parts.issubset(sum(SPLIT_FOLDERS.values(), ())):
-        return folder  # a class may well be called "train" too
-    for name in SPLIT_FOLDERS.get(split, ()):
-        if name in parts:
-            return folder / name
-    raise DataError(
-        f"{folder} holds {', '.join(sorted(parts))} but nothing for the split {split!r}; "
-        "give one of these folders itself"
-    )
+def is_data(text: str) -> bool:
+    """Whether a text names data by what it looks like: no image file and no factory does.
+
+    >>> is_data("photos.tar"), is_data("cat.png")
+    (True, False)
+    """
+    return named(text) is not None
 
 
 def made(spec: str, wanted: Wanted) -> Dataset[Any]:
@@ -105,7 +100,7 @@ def made(spec: str, wanted: Wanted) -> Dataset[Any]:
         written = ", ".join(source.written for source in SOURCES.values())
         raise SpecError(
             f"{spec!r} names no data; {nearest(word, [*SOURCES, *beside])}. Write {written}, "
-            "a folder of images, file.py:factory or package.module:factory"
+            "file.py:factory or package.module:factory"
         )
     offered = {"channels": wanted.channels, "size": wanted.size, "split": wanted.split}
     factory = find_factory(spec, offered)

@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from phosphene.study.consent import state_folder
+from phosphene.folders import state_folder
 
 MOST_LEFT = 101
 """Unfinished jobs that are read: one that ran, and all that may wait."""

@@ -11,9 +11,9 @@ from PIL import Image
 
 from phosphene.data.image_formats import formats
 from phosphene.errors import UnreadableImageError
+from phosphene.folders import state_folder
 from phosphene.live.sent import picture_of_link
 from phosphene.network import Network
-from phosphene.study.consent import state_folder
 
 MOST_BYTES = 2**28
 """Of all pictures that are kept; those asked about longest ago go first."""

@@ -11,6 +11,7 @@ from typing import Any, Literal
 from phosphene.atlas import Atlas, job_key
 from phosphene.data import fingerprint
 from phosphene.errors import SettingError, UnknownLayerError
+from phosphene.folders import state_folder
 from phosphene.live.asking import Beside, Desired
 from phosphene.live.exhibits import Exhibit
 from phosphene.network import Network
@@ -19,7 +20,6 @@ from phosphene.probes.question import Question
 from phosphene.progress import follow
 from phosphene.study.asking import Kept, keep
 from phosphene.study.building import build
-from phosphene.study.consent import state_folder
 from phosphene.study.plan import Study
 from phosphene.study.probing import PROBE, require_of
 from phosphene.study.widening import complete, with_layers

@@ -14,6 +14,7 @@ from phosphene.attribution import guided
 from phosphene.canvas import Spectrum
 from phosphene.data import Example, batches, load_data, read
 from phosphene.data.dataset import length
+from phosphene.data.spec import is_data
 from phosphene.errors import DataError, InputError, RectifierError, SizeError
 from phosphene.maximize import Drawing, Recipe, draw
 from phosphene.maximize.recipe import STANDARD
@@ -126,7 +127,7 @@ def look(
 def _dataset(network: Network, data: Dataset[Any] | Shown | None) -> Dataset[Any] | None:
     if data is None or isinstance(data, Dataset):
         return data
-    if isinstance(data, str | Path) and not Path(data).is_file():
+    if isinstance(data, str | Path) and (is_data(str(data)) or not Path(data).is_file()):
         return load_data(str(data), network.input.channels, network.input.size)
     shown = pictures_of(network, data)
     network.input.check_shape(shown)

@@ -2,6 +2,7 @@
 
 from phosphene.study.asking import Kept, ask, keep
 from phosphene.study.building import BuildStep, build
+from phosphene.study.merging import Merged, merge
 from phosphene.study.order import plan
 from phosphene.study.plan import CHANNELS, NEURONS, Settings, Study, choose
 from phosphene.study.probing import keep_probe
@@ -12,6 +13,7 @@ __all__ = [
     "NEURONS",
     "BuildStep",
     "Kept",
+    "Merged",
     "Settings",
     "Study",
     "Vocabulary",
@@ -22,5 +24,6 @@ __all__ = [
     "decided",
     "keep",
     "keep_probe",
+    "merge",
     "plan",
 ]

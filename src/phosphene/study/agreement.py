@@ -48,8 +48,9 @@ def _of_others(atlas: Atlas, study: Study, planned: Collection[str]) -> Iterator
     for job in atlas.jobs():
         if job.state == "done" and job.kind != PROBE and job.key not in planned:
             kind = KINDS.get(job.kind)
-            narrower = kind is not None and kind.sole and _same_but_for_layers(job, study)
-            if not narrower:
+            if kind is None or not (
+                kind.belongs(job, study) or (kind.sole and _same_but_for_layers(job, study))
+            ):
                 yield job
 
 

@@ -11,17 +11,19 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from phosphene.atlas import Atlas, claimed
+from phosphene.atlas import Atlas, Job, claimed
 from phosphene.errors import AtlasError, AtlasMismatchError, WorkerError
 from phosphene.progress import tell, telling
 from phosphene.study.agreement import require_same, require_same_settings, wider
 from phosphene.study.engines import Engine, engine_of
 from phosphene.study.engines.engine import OF_ONE_LAYER, Failed, Found, News, Told
-from phosphene.study.job import EVERYTHING, StudyJob, UnitsJob
+from phosphene.study.job import EVERYTHING, KINDS, StudyJob, UnitsJob
 from phosphene.study.order import plan
+from phosphene.study.parts import PartOfPass
 from phosphene.study.plan import Study
 from phosphene.study.probing import POLL_SECONDS, PROBE
 from phosphene.study.running import Running, Runs
+from phosphene.study.whole import Describe, Pass
 from phosphene.words import plural
 
 LOOK_SECONDS = 1.0
@@ -43,7 +45,12 @@ class BuildStep:
 
 
 def build(
-    study: Study, path: str | Path, *, replace: bool = False, on: str | Engine = "here"
+    study: Study,
+    path: str | Path,
+    *,
+    replace: bool = False,
+    part: tuple[int, int] | None = None,
+    on: str | Engine = "here",
 ) -> Iterator[BuildStep]:
     """Build the atlas of `study` at `path`, or go on with one that was begun; yields its steps.
 
@@ -52,6 +59,9 @@ def build(
     builds may work on it at once. With `replace`, what other settings made is dropped.
     What cannot be done for one layer (its units have no gradient, say) is noted as a failed job
     with the reason, told among the findings and tried again by the next build; the rest is done.
+
+    With `part` such as (2, 3), only the second of three parts of the pass over the data is done, so
+    that other machines do the others: merge their atlases, and build the whole study on that.
 
     `on` says who computes: "here", this process; "processes:N", so many processes of this machine;
     "ray" or "ray://HOST:PORT", a Ray cluster. This process alone writes. On machines alike, with as
@@ -71,16 +81,22 @@ def build(
         require_same(atlas, study)
         if replace:
             _drop_others(atlas, study)
-        yield from _Build(atlas, study, engine).run()
+        yield from _Build(atlas, study, engine, part).run()
 
 
 class _Build:
     """One caller's part in building an atlas."""
 
-    def __init__(self, atlas: Atlas, study: Study, engine: Engine) -> None:
-        self.atlas, self.engine = atlas, engine
+    def __init__(
+        self, atlas: Atlas, study: Study, engine: Engine, part: tuple[int, int] | None = None
+    ) -> None:
+        self.atlas, self.engine, self.part = atlas, engine, part
         self.runs = Runs(atlas, engine)
         self._plan(study)
+        for key, job in self.jobs.items():
+            if atlas.done(key):  # one may have been killed before it could
+                job.tidy(atlas)
+        atlas.drop({*self._replaced()})
         before = [job for job in atlas.jobs() if job.kind != PROBE]
         self.resumed = sum(job.state == "done" and job.key in self.jobs for job in before)
         failed = {job.key for job in before if job.state == "failed"}
@@ -88,6 +104,14 @@ class _Build:
             failed |= {key for key, job in self.jobs.items() if job.needs == EVERYTHING}
         atlas.drop(failed)
         self.given_up: dict[str, str] = {}
+
+    def _replaced(self) -> Iterator[str]:
+        """What a merge has brought although another that is done takes its place."""
+        done = [job for job in self.jobs.values() if job.sole and self.atlas.done(job.key)]
+        left = (other for other in self.atlas.jobs() if other.key not in self.jobs)
+        for other in left:
+            if any(job.kind == other.kind and job.replaces(other) for job in done):
+                yield other.key
 
     def run(self) -> Iterator[BuildStep]:
         """Work until the atlas has all that is planned."""
@@ -157,16 +181,19 @@ class _Build:
     def _plan(self, study: Study) -> None:
         """Plan what the atlas and this study ask for together."""
         self.study = wider(self.atlas, study)
-        self.jobs = {job.key: job for job in plan(self.study)}
+        planned = plan(self.study)
+        wanted = planned if self.part is None else [*_alone(self.atlas, self.study, self.part)]
+        self.jobs = {job.key: job for job in wanted}
+        self.welcome = self.jobs.keys() | {job.key for job in planned}
         self.known: frozenset[str] = frozenset()
         self._refuse_others()
 
     def _refuse_others(self) -> None:
         """Refuse what another build has made with other settings since this last looked."""
         states = self.atlas.states()
-        if states.keys() - self.known - self.jobs.keys():
+        if states.keys() - self.known - self.welcome:
             require_same(self.atlas, self.study)
-            require_same_settings(self.atlas, self.study, self.jobs)
+            require_same_settings(self.atlas, self.study, self.welcome)
         self.known = frozenset(states)
 
     def _pending(self) -> list[StudyJob]:
@@ -221,6 +248,13 @@ class _Build:
         return BuildStep(done, total, title, self.resumed, self.left)
 
 
+def _alone(atlas: Atlas, study: Study, part: tuple[int, int]) -> Iterator[StudyJob]:
+    """The jobs of a part of the pass; where that is done as a whole there are none."""
+    yield Describe(study)
+    if not atlas.done(Pass(study).key):
+        yield PartOfPass(study, *part)
+
+
 def _drop_others(atlas: Atlas, study: Study) -> None:
     """Drop what other settings made; raises `AtlasMismatchError` while a build makes more of it."""
     planned = {job.key for job in plan(study)}
@@ -229,4 +263,9 @@ def _drop_others(atlas: Atlas, study: Study) -> None:
             f"another build of {atlas.path} is at work with other settings; wait until it is done, "
             "or give another --out"
         )
-    atlas.drop({job.key for job in atlas.jobs() if job.kind != PROBE} - planned)
+    others = {job.key for job in atlas.jobs() if job.kind != PROBE and not _belongs(job, study)}
+    atlas.drop(others - planned)
+
+
+def _belongs(job: Job, study: Study) -> bool:
+    return job.kind in KINDS and KINDS[job.kind].belongs(job, study)

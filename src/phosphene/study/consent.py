@@ -1,8 +1,9 @@
-"""Whether code may run that a file names.
+"""Whether code may run, or data be fetched, that a file names.
 
 An atlas says how its network and its data are made, which is code on this machine: a function of
 any file or package. Whoever wrote the atlas chose it, so it is run only when the person here says
-so, once, or has run the very same function by their own word before.
+so, once, or has run the very same function by their own word before. So is what it would have
+fetched from another machine, which this one may reach and whoever wrote the atlas may not.
 """
 
 import hashlib
@@ -16,8 +17,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from phosphene.data.spec import runs_code
+from phosphene.data.spec import reaches_out, runs_code
 from phosphene.errors import ConsentError
+from phosphene.folders import state_folder
 from phosphene.network.loading.catalogue import LIBRARIES
 from phosphene.words import printable
 
@@ -29,17 +31,25 @@ MOST_REMEMBERED = 1000
 
 @dataclass(frozen=True)
 class Code:
-    """A function that a text such as `model.py:make` stands for.
+    """A function that a text such as `model.py:make` stands for, or data that would be `fetched`.
 
     `file` is where it is defined, None where that cannot be told without running something.
     """
 
     spec: str
     file: Path | None
+    fetched: bool = False
+
+    @property
+    def what(self) -> str:
+        """What it is, and what is done with it."""
+        return "data to fetch" if self.fetched else "code to run"
 
     @property
     def key(self) -> str | None:
-        """What this function is remembered by: its file, what that holds now, and its name."""
+        """What it is remembered by: its file, what that holds now, and its name; its address."""
+        if self.fetched:
+            return hashlib.blake2b(self.spec.encode(), digest_size=16).hexdigest()
         if self.file is None:
             return None
         try:
@@ -55,6 +65,8 @@ def code(spec: str) -> Code | None:
     """The code that a text would run; None for what is built in, a library's, or no code at all."""
     if ":" not in spec:  # a folder, a file of weights, an article's network
         return None
+    if reaches_out(spec):
+        return Code(spec, None, fetched=True)
     place, _, name = spec.rpartition(":")
     if spec.partition(":")[0] in LIBRARIES or not runs_code(spec) or _built_in(place, name):
         return None
@@ -79,16 +91,19 @@ def permit(
         return
     told = named.file is None or str(named.file) in spec
     where = "" if told else f" ({printable(named.file)})"
-    what = f"{printable(atlas)} names code to run: {printable(spec)}{where}"
+    what = f"{printable(atlas)} names {named.what}: {printable(spec)}{where}"
+    done = "fetched" if named.fetched else "run"
     if not trust:
         if confirm is None:
             raise ConsentError(
-                f"{what}. It was not run, since anybody can write that into a file. "
+                f"{what}. It was not {done}, since anybody can write that into a file. "
                 + ("" if trust is None else "If you trust whoever made it, say --trust, once. ")
                 + "Or name what it is for yourself, with --model or --data"
             )
-        if not confirm(f"{what}\nAnybody can write that into a file. Run it?"):
-            raise ConsentError(f"{printable(spec)} was not run, as you said")
+        if not confirm(
+            f"{what}\nAnybody can write that into a file. {'Fetch' if named.fetched else 'Run'} it?"
+        ):
+            raise ConsentError(f"{printable(spec)} was not {done}, as you said")
     remember(spec)
 
 
@@ -125,17 +140,6 @@ def _remembered() -> dict[str, dict[str, str]]:
 
 def _notes() -> Path:
     return state_folder() / "trusted.json"
-
-
-def state_folder() -> Path:
-    """`phosphene` where a person's programs keep their state, by the XDG standard."""
-    named = os.environ.get("XDG_STATE_HOME", "")
-    if os.name == "nt" and not named:
-        named = os.environ.get("LOCALAPPDATA", "")
-    # The standard has relative paths ignored; a home that is not known is no place to write to.
-    home = Path(os.path.expanduser("~"))  # noqa: PTH111 - Path.home() raises where there is none
-    base = Path(named) if os.path.isabs(named) else home / ".local" / "state"  # noqa: PTH117
-    return base / "phosphene"
 
 
 def _built_in(place: str, name: str) -> bool:

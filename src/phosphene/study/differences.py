@@ -24,6 +24,16 @@ def differing(atlas: Atlas, study: Study) -> str:
     return differences(given, found, "the atlas")
 
 
+def merging_differences(one: Atlas, other: Atlas) -> str:
+    """Which settings of two atlases differ, other than layers and units; empty where none do."""
+    (told, drawn), (there, were_drawn) = _found(one), _found(other)
+    both = sorted((told.keys() & there.keys()) - {"layers", "units"})
+    mine, theirs = {name: told[name] for name in both}, {name: there[name] for name in both}
+    for name, wanted, found in _details(drawn, were_drawn):
+        mine[name], theirs[name] = wanted, found
+    return "" if mine == theirs else differences(mine, theirs, str(other.path))
+
+
 def _given(study: Study) -> tuple[Told, Aims]:
     settings = study.settings
     told: Told = {
@@ -43,7 +53,7 @@ def _found(atlas: Atlas) -> tuple[Told, Aims]:
     told: Told = {}
     drawn: Aims = {}
     for job in atlas.jobs():
-        if job.kind == "pass":
+        if job.kind in {"pass", "part"}:
             told |= {name: job.params[name] for name in ("layers", "examples", "batch")}
             told["seed"] = job.seed
         if job.kind == "edges":

@@ -5,6 +5,8 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
+from phosphene.data.remote import is_pattern, is_url
+from phosphene.data.spec import is_data
 from phosphene.errors import SpecError
 from phosphene.zoo.specs import is_file_spec
 
@@ -28,12 +30,21 @@ def places(recorded: str, atlas: Path, source: Mapping[str, str]) -> list[Path]:
 
 
 def found_data(data: str, atlas: Path | None, source: Mapping[str, str]) -> str:
-    """The spec of data whose folder is sought beside the atlas, then as it was recorded."""
+    """The spec of data whose folder or files are sought beside the atlas, then as was recorded.
+
+    Of files with a pattern it is the folder they lie in that may have been moved along.
+    """
     match = re.fullmatch(r"(?P<kind>mnist:)?(?P<path>.+?)(?P<split>:train|:test)?", data)
-    if atlas is None or match is None:
+    if atlas is None or match is None or is_url(match["path"]):
+        return data
+    folder, name = os.path.split(match["path"])
+    if folder and is_pattern(name) and not is_pattern(folder):
+        for place in places(folder, atlas, source):
+            if place.is_dir():
+                return f"{match['kind'] or ''}{place}/{name}"
         return data
     for place in places(match["path"], atlas, source):
-        if place.is_dir():
+        if place.is_dir() or (place.is_file() and is_data(str(place))):
             return f"{match['kind'] or ''}{place}{match['split'] or ''}"
     return data
 

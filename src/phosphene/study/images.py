@@ -6,7 +6,8 @@ import torch
 from torch import Tensor
 
 from phosphene.atlas import ImageRecord
-from phosphene.data import Example, Unreadable, read
+from phosphene.data import Example, Unreadable, file_name, read
+from phosphene.data.dataset import items_of
 from phosphene.errors import DataError
 from phosphene.study.plan import Study
 
@@ -21,7 +22,7 @@ def image_records(study: Study, indices: Sequence[int]) -> Iterator[ImageRecord]
 
     Raises `DataError` if one can no longer be read.
     """
-    items = [_example(study, index) for index in indices]
+    items = _examples(study, indices)
     guesses: Sequence[tuple[float, int] | None] = [None] * len(items)
     if study.network.classifies and items:
         pictures = torch.stack([item.picture for item in items])
@@ -45,22 +46,32 @@ def members_of(study: Study, indices: Sequence[int]) -> dict[str, list[int]]:
     first = read(study.data[0]) if len(indices) else None
     if not (isinstance(first, Example) and first.members is not None):
         return {}
-    items = {index: _example(study, index).members for index in indices}
+    members = (
+        (index, item.members)
+        for index, item in zip(indices, _examples(study, indices), strict=True)
+    )
     return {
-        str(index): members.nonzero().flatten().tolist()
-        for index, members in items.items()
-        if members is not None
+        str(index): held.nonzero().flatten().tolist() for index, held in members if held is not None
     }
 
 
 def files_of(study: Study, indices: Sequence[int]) -> dict[str, str]:
     """The files of pictures, by their index as a text; none where the data are no files."""
-    called = getattr(study.data, "called", None)
-    return {} if called is None else {str(index): str(called(index)) for index in indices}
+    named = ((index, file_name(study.data, index)) for index in indices)
+    return {str(index): name for index, name in named if name is not None}
 
 
 def _example(study: Study, index: int) -> Example:
-    item = read(study.data[index])
+    return _readable(study.data[index])
+
+
+def _examples(study: Study, indices: Sequence[int]) -> list[Example]:
+    """Several, which the data may read together."""
+    return [_readable(item) for item in items_of(study.data, indices)]
+
+
+def _readable(found: object) -> Example:
+    item = read(found)
     if isinstance(item, Unreadable):
         raise DataError(f"{item.path} could be read before and cannot now: {item.reason}")
     return item

@@ -45,6 +45,11 @@ class StudyJob(ABC):
         """The jobs of this kind in a study, given those of the kinds it needs."""
         yield cls(study)
 
+    @classmethod
+    def belongs(cls, job: Job, study: Study) -> bool:
+        """Whether a job of this kind that is planned for no study is of this one nevertheless."""
+        return False
+
     @property
     @abstractmethod
     def title(self) -> str:

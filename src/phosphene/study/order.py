@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from phosphene.errors import nearest
-from phosphene.study import edges, findings, units, usual, whole  # noqa: F401 - each names its kinds
+from phosphene.study import edges, findings, parts, units, usual, whole  # noqa: F401 - kinds
 from phosphene.study.job import EVERYTHING, KINDS, StudyJob
 from phosphene.study.plan import Study
 

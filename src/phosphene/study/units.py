@@ -38,10 +38,19 @@ UNITS_PER_JOB = 64
 
 
 def shares(study: Study) -> Iterator[tuple[Layer, Sequence[int]]]:
-    """The units that a study shows, cut into what one job takes on."""
+    """The units that a study shows, cut into what one job takes on.
+
+    Whole shares of a layer are cut as those of all its units are, so that studies of some of them
+    have jobs of the study of all.
+    """
     for layer in study.layers:
         size = min(UNITS_PER_JOB, batch_size(study.network, layer.name))
         units = study.units(layer)
+        whole = [range(at, min(at + size, layer.units)) for at in range(0, layer.units, size)]
+        fitting = [share for share in whole if {*share} <= {*units}]
+        if sum(map(len, fitting)) == len(units):
+            yield from ((layer, share) for share in fitting)
+            continue
         for start in range(0, len(units), size):
             yield layer, units[start : start + size]
 

@@ -1,30 +1,36 @@
 """Jobs about the network and the data as a whole."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 from phosphene.atlas import (
     Atlas,
     Excerpt,
+    Job,
     JobWriter,
     LayerRecord,
     Reads,
     Skipped,
+    job_key,
 )
 from phosphene.canvas import Spectrum
-from phosphene.data import batches, item_name, shards, spans
+from phosphene.data import batches
 from phosphene.data.dataset import length
 from phosphene.errors import DataError
 from phosphene.study.alike import correlated
+from phosphene.study.gathering import Gathering, ThroughData, parts_of, shard_count
 from phosphene.study.images import files_of, image_records, members_of
-from phosphene.study.job import ShardedJob, StudyJob
+from phosphene.study.job import StudyJob
 from phosphene.study.plan import Study
 from phosphene.study.surveyed import evaluation, labels_found, left_out, unit_records
-from phosphene.survey import Survey
-from phosphene.survey.state import load_state, save_state
+
+PART = "part"
+"""The kind of job that goes through a part of the data: see `phosphene.study.parts`."""
+
+OF_PICTURES = ("members", "files")
+"""The documents that say of pictures which labels hold and which files they are, by index."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +59,7 @@ class Describe(StudyJob):
         writer.document("data", self.study.describe_data() | {"passed_over": passed_over})
         writer.document("reading", self.study.describe_reading())
         writer.document("source", dict(self.study.source))
+        writer.document("order", [*network.layers])
         for name, chosen in _chosen(self.study).items():
             writer.document(name, chosen)
         for position, layer in enumerate(self.study.layers):
@@ -76,15 +83,24 @@ class Describe(StudyJob):
 
 
 @dataclass(frozen=True)
-class Pass(ShardedJob):
+class Pass(ThroughData):
     """The one pass over the data: statistics of all units, top pictures, accuracy.
 
     What was found is kept after each shard of the data in a file beside the atlas, which is gone
-    when the pass is done.
+    when the pass is done, and so are the parts of it that the atlas had.
     """
 
     kind = "pass"
     sole = True
+
+    @classmethod
+    def belongs(cls, job: Job, study: Study) -> bool:
+        """Whether a merge put it together from layers that were apart; this pass replaces it."""
+        names = {*job.params["layers"]}
+        if "apart" not in job.params or not {layer.name for layer in study.layers} >= names:
+            return False
+        told = {key: job.params[key] for key in ("layers", "apart")}
+        return job.key == _key_of(cls, study, cls(study).params | told)
 
     @property
     def title(self) -> str:
@@ -96,63 +112,15 @@ class Pass(ShardedJob):
         layers = [layer.name for layer in self.study.layers]
         return {"layers": layers, "examples": settings.examples, "batch": settings.batch}
 
-    def run(self, atlas: Atlas | Excerpt, writer: JobWriter) -> Iterator[float]:
-        assert isinstance(atlas, Atlas), "what is left of the pass lies beside the file"
-        study, survey, count = self.study, self.begun(atlas), self._count
-        for shard in shards(study.data, study.batch, study.settings.workers, survey.seen):
-            part = survey.empty()
-            for batch in shard:
-                part.add(batch)
-                yield (survey.seen + part.seen) / count
-            self.take(survey, part, atlas)
-        self.conclude(survey, writer)
+    def begun(self, atlas: Atlas) -> Gathering:
+        every, parts = range(shard_count(self.study)), parts_of(atlas, self.key)
+        return Gathering(self.study, self._kept(atlas), self.key, every, parts)
 
-    def begun(self, atlas: Atlas) -> Survey:
-        survey = self._survey()
-        load_state(survey, self._kept(atlas), self._gathers)
-        return survey
-
-    def shards(self, gathered: Survey) -> Sequence[range]:
-        return [*spans(self._count, self.study.batch, gathered.seen)]
-
-    def gather(self, shard: range) -> Iterator[float | Mapping[str, Any]]:
-        study, part = self.study, self._survey()
-        workers = study.settings.workers
-        for batch in batches(study.data, study.batch, workers, shard.start, shard.stop):
-            part.add(batch)
-            yield part.seen / len(shard)
-        yield part.state()
-
-    def parsed(self, gathered: Survey, shard: range, found: Any) -> Survey:
-        part = gathered.empty()
-        part.restore(dict(found))
-        if part.seen != len(shard):
-            raise DataError(f"{part.seen} pictures were seen in a shard of {len(shard)}")
-        return part
-
-    def take(self, gathered: Survey, part: Survey, atlas: Atlas) -> float:
-        gathered.merge(part)
-        if gathered.seen < self._count:
-            save_state(gathered, self._kept(atlas), self._gathers)
-        return gathered.seen / self._count
-
-    def _survey(self) -> Survey:
-        study = self.study
-        layers = [layer.name for layer in study.layers]
-        classes = None if study.vocabulary.shared else len(study.classes)
-        name = partial(item_name, study.data)
-        kept = study.settings.examples
-        return Survey(study.network, layers, classes, kept, name=name, neighbours=True)
-
-    @property
-    def _count(self) -> int:
-        return length(self.study.data)
-
-    def conclude(self, gathered: Survey, writer: JobWriter) -> None:
-        survey, study = gathered, self.study
+    def conclude(self, gathered: Gathering, writer: JobWriter) -> None:
+        survey, study = gathered.tree.whole(), self.study
         if survey.count == 0:
             raise DataError(
-                f"none of the {self._count} pictures of {study.data_name} could be read"
+                f"none of the {length(study.data)} pictures of {study.data_name} could be read"
             )
         writer.add(*(Skipped(item.path, item.reason) for item in survey.skipped))
         writer.document("seen", {"count": survey.count, "skipped": len(survey.skipped)})
@@ -180,11 +148,7 @@ class Pass(ShardedJob):
 
     def tidy(self, atlas: Atlas) -> None:
         self._kept(atlas).unlink(missing_ok=True)
-
-    @property
-    def _gathers(self) -> str:
-        """Whose a state is: an earlier version's pass gathered less, and cannot be gone on from."""
-        return f"{self.key} with neighbours"
+        atlas.drop(job.key for job in atlas.jobs(PART) if job.params["pass"] == self.key)
 
     @staticmethod
     def _kept(atlas: Atlas) -> Path:
@@ -201,6 +165,21 @@ class Shown(StudyJob):
     kind = "shown"
     needs = frozenset({"pass"})
     sole = True
+
+    @classmethod
+    def belongs(cls, job: Job, study: Study) -> bool:
+        """Whether a job kept pictures for fewer layers or units of this study: a merge brings it.
+
+        What it is of is told by its key.
+        """
+        names, chosen = job.params["layers"], job.params.get("chosen", {})
+        layers = {layer.name: layer for layer in study.layers}
+        if job.params["examples"] != study.settings.examples or not layers.keys() >= {*names}:
+            return False
+        if job.key != _key_of(cls, study, job.params):
+            return False
+        every = {name: range(layers[name].units) for name in names}
+        return all({*(every | chosen)[name]} <= {*study.units(layers[name])} for name in names)
 
     @property
     def title(self) -> str:
@@ -227,12 +206,10 @@ class Shown(StudyJob):
             some = ordered[start : start + self.study.batch]
             writer.add(*image_records(self.study, some))
             yield (start + len(some)) / len(ordered)
-        members = members_of(self.study, ordered)
-        if members:
-            writer.document("members", members)
-        files = files_of(self.study, ordered)
-        if files:
-            writer.document("files", files)
+        told = members_of(self.study, ordered), files_of(self.study, ordered)
+        for name, found in zip(OF_PICTURES, told, strict=True):
+            if found:
+                writer.document(name, found)
 
 
 @dataclass(frozen=True)
@@ -255,6 +232,12 @@ class MeasureSpectrum(StudyJob):
         spectrum = Spectrum.measure(batch.pictures for batch in found if len(batch.indices))
         writer.arrays("spectrum", spectrum.arrays())
         yield 1.0
+
+
+def _key_of(kind: type[StudyJob], study: Study, params: Mapping[str, Any]) -> str:
+    """The key that a job of other parameters has in a study."""
+    fingerprints = study.network.fingerprint, study.data_fingerprint
+    return job_key(kind.kind, params, study.settings.seed, *fingerprints)
 
 
 def _chosen(study: Study) -> dict[str, dict[str, list[int]]]:

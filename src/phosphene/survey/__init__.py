@@ -16,6 +16,7 @@ from phosphene.survey.moments import MOST_COMPARED, Moments
 from phosphene.survey.reading import Responses, responses
 from phosphene.survey.streaming import NO_NUMBER, LayerSurvey, Survey
 from phosphene.survey.top import TopExamples
+from phosphene.survey.tree import Tree
 
 __all__ = [
     "MOST_BETWEEN",
@@ -36,6 +37,7 @@ __all__ = [
     "Selectivity",
     "Survey",
     "TopExamples",
+    "Tree",
     "UnitMatch",
     "crop",
     "match_units",

@@ -5,29 +5,38 @@ import json
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from phosphene.survey.accumulator import Accumulator
+
+@runtime_checkable
+class Held(Protocol):
+    """What can tell its state and take it again: accumulators, and trees of them."""
+
+    def state(self) -> dict[str, Any]:
+        """All that is held, as JSON values and tensors."""
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Hold what a state says in place of what was held."""
 
 
-def save_state(accumulator: Accumulator, path: Path, key: str) -> None:
+def save_state(accumulator: Held, path: Path, key: str) -> None:
     """Write the state of `accumulator` so that a kill leaves no half file; `key` says whose it is.
 
     The file is safetensors, exact to the bit, with the values of JSON and a checksum of all that
     it holds among its metadata.
     """
-    tensors: dict[str, Tensor] = {}
-    about = json.dumps({"key": key, "state": _apart(accumulator.state(), tensors)})
+    state, tensors = told_apart(accumulator.state())
+    about = json.dumps({"key": key, "state": state})
     part = path.with_name(path.name + ".part")
     save_file(tensors, part, {"about": about, "checksum": _checksum(about, tensors)})
     part.replace(path)
 
 
-def load_state(accumulator: Accumulator, path: Path, key: str) -> bool:
+def load_state(accumulator: Held, path: Path, key: str) -> bool:
     """Give `accumulator` the state saved at `path`; False where there is none of that `key`.
 
     A file that is damaged is told of with a warning, and is as none.
@@ -47,8 +56,20 @@ def load_state(accumulator: Accumulator, path: Path, key: str) -> bool:
     saved = json.loads(about)
     if saved["key"] != key:
         return False
-    accumulator.restore(_together(saved["state"], tensors))
+    accumulator.restore(put_together(saved["state"], tensors))
     return True
+
+
+def told_apart(state: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """A state as a JSON value, and the tensors of it by the numbers that stand in their place."""
+    tensors: dict[str, Tensor] = {}
+    return _apart(state, tensors), tensors
+
+
+def put_together(about: dict[str, Any], tensors: Mapping[str, Tensor]) -> dict[str, Any]:
+    """The state that was `told_apart`."""
+    found: dict[str, Any] = _together(about, tensors)
+    return found
 
 
 def _checksum(about: str, tensors: Mapping[str, Tensor]) -> str:
@@ -73,7 +94,7 @@ def _apart(state: Any, tensors: dict[str, Tensor]) -> Any:
             return state
 
 
-def _together(told: Any, tensors: dict[str, Tensor]) -> Any:
+def _together(told: Any, tensors: Mapping[str, Tensor]) -> Any:
     match told:
         case {"tensor": str(number)}:
             return tensors[number]

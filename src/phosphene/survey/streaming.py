@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from phosphene.data import Batch, Unreadable, shards
+from phosphene.data import Batch, Unreadable, shard_length, shards
 from phosphene.data.dataset import length
 from phosphene.errors import DataError, NetworkError
 from phosphene.network import Layer, Network
@@ -22,6 +22,7 @@ from phosphene.survey.histogram import Histograms
 from phosphene.survey.moments import MOST_COMPARED, BatchMoments, Moments
 from phosphene.survey.reading import Responses, responses
 from phosphene.survey.top import TopExamples
+from phosphene.survey.tree import FAN, Tree
 from phosphene.units import LOGITS
 from phosphene.words import number, plural
 
@@ -92,9 +93,9 @@ class Survey(Accumulator):
     """Feed it data; read off statistics, top examples and accuracy.
 
     `over` takes in a dataset shard by shard: several who survey the shards, whose surveys are then
-    merged in the order of the data, find the same, bit for bit. `add` takes in a batch.
+    merged by a `Tree`, find the same, bit for bit. `add` takes in a batch.
 
-    Memory depends on the number of units, k and classes, not on the length of the data; beyond
+    Memory depends on the number of units, k and classes, hardly on the length of the data; beyond
     `MOST_COMPARED` units and `MOST_MEANS` class means it does not grow with their square.
     `classes` is the number of labels of the data where they are not the network's own classes, as
     of a network that is no classifier; nothing is then said of how well it reads them. `name` says
@@ -173,14 +174,30 @@ class Survey(Accumulator):
 
         `batch` pictures go through the network at once, read by `workers` processes beside this
         one, see `batches`. What is found depends on `batch` in the last digits, not on `workers`.
+        Shards are merged in a fixed tree, see `Tree`. Left in between, it holds the shards that
+        were finished; gone on with, what is found is the same up to `FAN` shards, and beyond
+        these but for the last digits.
         """
-        total = length(dataset)
-        for shard in shards(dataset, batch, workers, self.seen):
-            found = self.empty()
-            for some in shard:
-                found.add(some)
-                tell(self.seen + found.seen, total)
-            self.merge(found)
+        total, begun = length(dataset), -(-self.seen // shard_length(batch))
+        tree = Tree(self.empty, 0 if begun < FAN else begun)
+        if 0 < begun < FAN:
+            held = self.empty()
+            held.restore(self.state())
+            tree.take(held, 0, begun)
+        before = self.seen if tree.start else 0
+        try:
+            for shard in shards(dataset, batch, workers, self.seen):
+                found = self.empty()
+                for some in shard:
+                    found.add(some)
+                    tell(before + tree.seen + found.seen, total)
+                tree.take(found)
+        finally:
+            if tree.start:
+                for node in tree.nodes:
+                    self.merge(node.survey)
+            else:
+                self.restore(tree.whole().state())
         return self
 
     def __repr__(self) -> str:
