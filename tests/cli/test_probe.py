@@ -91,7 +91,7 @@ def test_a_probe_answers_draws_and_is_kept(run: Run, folder: Path, asked: str) -
     assert "Drawn to out.png and kept in a.atlas" in printed
     assert kept(folder, kind) == before + 1
     with Image.open(folder / "out.png") as image:
-        assert image.width > 800
+        assert image.width > 400  # as wide as what is on it
     assert json.loads((folder / "out.json").read_text())
     again = run(*words)
     assert again[0] == 0
