@@ -34,7 +34,8 @@ pytestmark = [
 ]
 
 OVERFLOWING = """() => [...document.querySelectorAll('main *, header *, footer *')]
-  .filter(e => !e.closest('.scroll, svg, .unseen, .where, .portion img') && e.getClientRects().length)
+  .filter(e => !e.closest('.scroll, svg, .unseen, .where, .portion img'))
+  .filter(e => e.getClientRects().length)
   .filter(e => !e.matches('.portion') // a window on an image, which goes on beyond it
             && e.scrollWidth > e.clientWidth + 1 && e.clientWidth > 0
             || e.getBoundingClientRect().right > innerWidth + 1)
