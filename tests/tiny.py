@@ -7,12 +7,18 @@ input they take.
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from phosphene.network import Input, Network
 from phosphene.zoo import VariationalAutoencoder
+
+
+def quantised(picture: np.ndarray) -> np.ndarray:
+    """A picture as a screen shows it: float32 in [0, 1], rounded to steps of 1/255."""
+    return np.rint(255 * np.clip(picture, 0, 1)).astype(np.float32) / 255
 
 
 def seeded(build: Callable[[], nn.Module], seed: int = 0) -> nn.Module:

@@ -30,8 +30,8 @@ from phosphene.atlas import (
     job_key,
     verify,
 )
-from phosphene.atlas.codec import quantise
 from phosphene.errors import AtlasError, UnknownLayerError, UnknownUnitError
+from tiny import quantised
 
 
 def a_layer(name: str = "conv1", position: int = 0) -> LayerRecord:
@@ -127,15 +127,15 @@ def test_every_record_comes_back(path: Path) -> None:
     with Atlas.open(path) as atlas:
         assert atlas.layers() == (a_layer(),)
         assert same(atlas.unit("conv1", 0), a_unit())
-        image = dataclasses.replace(an_image(), picture=quantise(an_image().picture))
+        image = dataclasses.replace(an_image(), picture=quantised(an_image().picture))
         assert same(atlas.image(11), image)
         (example,) = atlas.examples("conv1", 0)
         assert np.abs(example.guided - an_example().guided).max() < 0.02
         assert same(dataclasses.replace(example, guided=an_example().guided), an_example())
         picture = dataclasses.replace(
             a_picture(),
-            picture=quantise(a_picture().picture),
-            alpha=quantise(a_picture().alpha[None])[0],
+            picture=quantised(a_picture().picture),
+            alpha=quantised(a_picture().alpha[None])[0],
         )
         assert same(atlas.pictures("conv1", 0)[0], picture)
         assert atlas.findings() == (
@@ -479,7 +479,7 @@ def test_files_are_unpacked_when_they_are_looked_at(path: Path) -> None:
     assert "picture" not in vars(picture)
     with Image.open(io.BytesIO(picture.file("picture"))) as image:
         assert image.size == a_picture().picture.shape[:0:-1]
-    assert np.array_equal(picture.picture, quantise(a_picture().picture))
+    assert np.array_equal(picture.picture, quantised(a_picture().picture))
     assert picture.file("canvas") is None
     assert a_picture().file("picture") is None
     with pytest.raises(AttributeError, match="PictureRecord has no 'colour'"):

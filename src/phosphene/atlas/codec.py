@@ -41,15 +41,6 @@ _PNG = b"\x89PNG\r\n\x1a\n"
 _FORMATS = ("PNG", "WEBP", "AVIF")
 
 
-def quantise(picture: Float[ndarray, "c h w"]) -> Float[ndarray, "c h w"]:
-    """A picture as a screen shows it: float32 in [0, 1], rounded to steps of 1/255.
-
-    >>> quantise(np.array([[[0.0, 0.501, 1.2]]])).tolist()
-    [[[0.0, 0.501960813999176, 1.0]]]
-    """
-    return _to_bytes(picture).astype(np.float32) / 255
-
-
 def encode_picture(picture: Float[ndarray, "c h w"]) -> bytes:
     """A picture in [0, 1], 8 bits a value: exact where small or not in colour, else as it is seen.
 
@@ -67,7 +58,7 @@ def encode_picture(picture: Float[ndarray, "c h w"]) -> bytes:
 
 
 def decode_picture(blob: bytes) -> Float[ndarray, "c h w"]:
-    """The inverse of `encode_picture`: exactly `quantise` of what went in, or what the eye sees."""
+    """The inverse of `encode_picture`: what went in to 8 bits, or what the eye sees."""
     values, _ = _decode(blob)
     return values.astype(np.float32) / 255
 
