@@ -1,58 +1,19 @@
 """The pages in a real browser: phone and desktop, light and dark, with and without scripts."""
 
 import io
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from chromium import BROKEN, IN_CHROMIUM, OVERFLOWING, SCROLL_WIDTH
 from phosphene.atlas import Atlas
 from phosphene.figures import export_site
 
-sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-
-CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
-SWITCHES = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 PAGES = ["index.html", "layer-conv1.html", "unit-conv1-0.html", "unit-conv1-1.html"]
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.slow,
-    pytest.mark.skipif(not Path(CHROMIUM).exists(), reason=f"no Chromium at {CHROMIUM}"),
-]
-
-OVERFLOWING = """() => [...document.querySelectorAll('main *, header *, footer *')]
-  .filter(e => !e.closest('.scroll, svg, .unseen, .where, .portion img'))
-  .filter(e => e.getClientRects().length)
-  .filter(e => !e.matches('.portion') // a window on an image, which goes on beyond it
-            && e.scrollWidth > e.clientWidth + 1 && e.clientWidth > 0
-            || e.getBoundingClientRect().right > innerWidth + 1)
-  .map(e => e.outerHTML.slice(0, 120))"""
-BROKEN = """async () => {
-  const shows = i => { i.loading = 'eager'; return i.decode().then(() => null, () => i.src); };
-  return (await Promise.all([...document.images].map(shows))).filter(src => src !== null);
-}"""
-SCROLL_WIDTH = "() => document.documentElement.scrollWidth"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[object]:
-    with sync_api.sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=CHROMIUM, args=SWITCHES)
-        yield running
-        running.close()
+pytestmark = IN_CHROMIUM
 
 
 @pytest.fixture(scope="module", params=["digits_atlas", "photographs_atlas", "hostile_atlas"])

@@ -5,38 +5,14 @@ from pathlib import Path
 
 import pytest
 
+from chromium import IN_CHROMIUM
 from phosphene.atlas import Atlas
 from phosphene.figures import export_site
 
-sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-
-CHROMIUM = "/usr/bin/chromium"
-SWITCHES = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 SHOWN = "() => [...document.querySelectorAll('.unit:not([hidden])')].map(c => c.dataset.unit)"
 FOCUSED = "() => document.activeElement.id || document.activeElement.tagName"
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.slow,
-    pytest.mark.skipif(not Path(CHROMIUM).exists(), reason=f"no Chromium at {CHROMIUM}"),
-]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[object]:
-    with sync_api.sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=CHROMIUM, args=SWITCHES)
-        yield running
-        running.close()
+pytestmark = IN_CHROMIUM
 
 
 @pytest.fixture(scope="module")

@@ -1,60 +1,39 @@
 """Questions put from the page in a real browser: started, watched, cancelled, found again."""
 
 import os
-import socket
-import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import uvicorn
 
-from figures.test_site_in_browser import CHROMIUM, OVERFLOWING, SCROLL_WIDTH, SWITCHES
+from chromium import IN_CHROMIUM, OVERFLOWING, SCROLL_WIDTH, serving
 from fuzz import small_atlas
-from phosphene.live.application import live_app
 from phosphene.live.exhibits import Exhibit
-from phosphene.live.guard import Guard
 from phosphene.network import Network
 
-sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.slow,
-    pytest.mark.skipif(not Path(CHROMIUM).exists(), reason=f"no Chromium at {CHROMIUM}"),
-]
+pytestmark = IN_CHROMIUM
 
 
 @pytest.fixture
 def server(tmp_path: Path, network: Network, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     path = small_atlas(tmp_path / "net.atlas", network.fingerprint)
-    listening = socket.create_server(("127.0.0.1", 0))
-    app = Guard(live_app([Exhibit("net", path, network), Exhibit("bare", path, missing="give it")]))
-    running = uvicorn.Server(uvicorn.Config(app, log_level="warning"))
-    thread = threading.Thread(target=running.run, kwargs={"sockets": [listening]}, daemon=True)
-    thread.start()
-    while not running.started:
-        time.sleep(0.01)
-    yield f"http://127.0.0.1:{listening.getsockname()[1]}"
-    running.should_exit = True
-    thread.join(10)
-    listening.close()
+    shown = [Exhibit("net", path, network), Exhibit("bare", path, missing="give it")]
+    with serving(shown) as address:
+        yield address
 
 
 @pytest.fixture
-def page(server: str) -> Iterator[Any]:
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=SWITCHES)
-        found, wrong = browser.new_page(viewport={"width": 390, "height": 844}), []
-        found.on("console", lambda said: wrong.append(said.text) if said.type == "error" else None)
-        found.on("pageerror", lambda error: wrong.append(str(error)))
-        found.goto(f"{server}/net/ask")
-        yield found
-        browser.close()
-        assert wrong == []
+def page(browser: Any, server: str) -> Iterator[Any]:
+    context = browser.new_context(viewport={"width": 390, "height": 844})
+    found, wrong = context.new_page(), []
+    found.on("console", lambda said: wrong.append(said.text) if said.type == "error" else None)
+    found.on("pageerror", lambda error: wrong.append(str(error)))
+    found.goto(f"{server}/net/ask")
+    yield found
+    context.close()
+    assert wrong == []
 
 
 def question(page: Any, kind: str, **options: str) -> None:

@@ -1,36 +1,23 @@
 """The bench in a real browser: drawn with a mouse, moved by keys, asked for units, shared."""
 
 import re
-import socket
-import threading
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-import uvicorn
 from torch import nn
 
 import tiny
-from figures.test_site_in_browser import BROKEN, CHROMIUM, OVERFLOWING, SCROLL_WIDTH, SWITCHES
+from chromium import BROKEN, IN_CHROMIUM, OVERFLOWING, SCROLL_WIDTH, serving
 from fuzz import small_atlas
 from live.conftest import small
-from phosphene.live.application import live_app
 from phosphene.live.exhibits import Exhibit
-from phosphene.live.guard import Guard
 from phosphene.network import Input, Network
 
-sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.slow,
-    pytest.mark.skipif(not Path(CHROMIUM).exists(), reason=f"no Chromium at {CHROMIUM}"),
-]
+pytestmark = IN_CHROMIUM
 
 
 class Halves(nn.Module):
@@ -56,21 +43,6 @@ class Upside(Halves):
         return -super().forward(x)
 
 
-@contextmanager
-def serving(exhibits: list[Exhibit]) -> Iterator[str]:
-    """The address of a server for a while."""
-    listening = socket.create_server(("127.0.0.1", 0))
-    running = uvicorn.Server(uvicorn.Config(Guard(live_app(exhibits)), log_level="warning"))
-    thread = threading.Thread(target=running.run, kwargs={"sockets": [listening]}, daemon=True)
-    thread.start()
-    while not running.started:
-        time.sleep(0.01)
-    yield f"http://127.0.0.1:{listening.getsockname()[1]}"
-    running.should_exit = True
-    thread.join(10)
-    listening.close()
-
-
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     labels = ("left", "right", "top", "bottom")
@@ -94,14 +66,6 @@ def deep(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     path = small_atlas(tmp_path_factory.mktemp("deep") / "net.atlas")
     with serving([Exhibit("net", path, network)]) as address:
         yield address
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with sync_api.sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=CHROMIUM, args=SWITCHES)
-        yield running
-        running.close()
 
 
 @pytest.fixture

@@ -1,33 +1,20 @@
 """Two atlases compared in a real browser: drawn for both, fooled, matched, by mouse and by keys."""
 
-import socket
-import threading
-import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-import uvicorn
 from torch import nn
 
-from figures.test_site_in_browser import BROKEN, CHROMIUM, OVERFLOWING, SCROLL_WIDTH, SWITCHES
+from chromium import BROKEN, IN_CHROMIUM, OVERFLOWING, SCROLL_WIDTH, serving
 from fuzz import small_atlas
 from phosphene.data import ArrayDataset
-from phosphene.live.application import live_app
 from phosphene.live.exhibits import Exhibit
-from phosphene.live.guard import Guard
 from phosphene.network import Input, Network
 from phosphene.probes.subject import InMemory
 
-sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.slow,
-    pytest.mark.skipif(not Path(CHROMIUM).exists(), reason=f"no Chromium at {CHROMIUM}"),
-]
+pytestmark = IN_CHROMIUM
 
 LABELS = ("left", "right", "top")
 WIDE = 40
@@ -69,25 +56,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         Exhibit(name, path, network, source=InMemory(network, data))
         for name, network in zip(("one", "two", "third"), networks, strict=True)
     ]
-    listening = socket.create_server(("127.0.0.1", 0))
-    guarded = Guard(live_app(exhibits))
-    running = uvicorn.Server(uvicorn.Config(guarded, log_level="warning"))
-    thread = threading.Thread(target=running.run, kwargs={"sockets": [listening]}, daemon=True)
-    thread.start()
-    while not running.started:
-        time.sleep(0.01)
-    yield f"http://127.0.0.1:{listening.getsockname()[1]}"
-    running.should_exit = True
-    thread.join(10)
-    listening.close()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with sync_api.sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=CHROMIUM, args=SWITCHES)
-        yield running
-        running.close()
+    with serving(exhibits) as address:
+        yield address
 
 
 @pytest.fixture

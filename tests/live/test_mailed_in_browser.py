@@ -16,7 +16,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 import tiny
-from figures.test_site_in_browser import BROKEN, CHROMIUM, OVERFLOWING, SCROLL_WIDTH, SWITCHES
+from chromium import BROKEN, IN_CHROMIUM, OVERFLOWING, SCROLL_WIDTH
 from live import mailable
 from live.test_bench_in_browser import draw
 from phosphene import attribution
@@ -28,25 +28,11 @@ from phosphene.live.mailed.traced import program_of
 from phosphene.live.readings import Asked, read
 from phosphene.network import Input, Network
 
-sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.slow,
-    pytest.mark.skipif(not Path(CHROMIUM).exists(), reason=f"no Chromium at {CHROMIUM}"),
-]
+pytestmark = IN_CHROMIUM
 
 DRAW = "(strokes) => document.dispatchEvent(new CustomEvent('bench:draw', { detail: strokes }))"
 STATIC = files("phosphene.live").joinpath("static")
 RULES = {"gradient": "plain", "deconvnet": "deconvnet", "guided": "guided"}
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with sync_api.sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=CHROMIUM, args=SWITCHES)
-        yield running
-        running.close()
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ from threading import Thread
 import pytest
 
 import phosphene
-from figures.test_site_in_browser import CHROMIUM, SWITCHES
+from chromium import CHROMIUM, NEEDS_CHROMIUM, SWITCHES
 from fuzz import small_atlas
 from phosphene import Atlas, LivePage, Network, view
 from phosphene.errors import AtlasMismatchError, InputError
@@ -150,7 +150,7 @@ def test_it_ends_with_the_process_also_while_a_job_runs(tmp_path: Path) -> None:
 
 @pytest.mark.browser
 @pytest.mark.slow
-@pytest.mark.skipif(not Path(CHROMIUM).exists(), reason=f"no Chromium at {CHROMIUM}")
+@NEEDS_CHROMIUM
 def test_a_browser_shows_it_in_a_page_of_this_machine_and_in_no_other(page: LivePage) -> None:
     sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 
