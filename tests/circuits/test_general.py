@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import fields, replace
+from functools import partial
 
 import pytest
 import torch
@@ -10,6 +11,7 @@ from torch.utils.data import TensorDataset
 
 from phosphene.circuits import Facts, GeneralEdges, edges, gathering, general_edges, measure
 from phosphene.circuits import asked as asked_module
+from phosphene.circuits.asked import Asked
 from phosphene.circuits.baseline import Baseline
 from phosphene.circuits.general import chosen_at_random, contradicts
 from phosphene.circuits.together import ByMap, ByPass, ByWindow, way_to
@@ -229,3 +231,17 @@ def test_planted_parts_make_a_difference_and_decoys_none(planted: Planted) -> No
     assert not [i for i in (*truth.excites, *truth.inhibits) if measured.get(i, 0.0) < 0.05]
     sizes = dict(zip(facts.unit[0].tolist(), facts.magnitude[0].tolist(), strict=True))
     assert all(sizes[i] > 0.05 * max(sizes.values()) for i in truth.mixed)  # their means cancel
+
+
+@pytest.mark.later
+@pytest.mark.parametrize(("k", "above"), [(2, 0), (0, 0), (0, None)])
+def test_edges_of_sources_may_be_left_out(
+    net: Network, pictures: Tensor, k: int, above: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = general_edges(net, pictures, "join", "after", strongest=4, random=6, k=2)
+    monkeypatch.setattr("phosphene.circuits.general.Asked", partial(Asked, above=above))
+    found = general_edges(net, pictures, "join", "after", strongest=4, random=6, k=k)
+    assert found.made_of.unit.shape == (len(found.units), k)
+    assert found.part_of.unit.shape[1] == 0
+    assert torch.equal(found.made_of.unit, whole.made_of.unit[:, :k])
+    assert torch.allclose(found.made_of.removed, whole.made_of.removed[:, :k], atol=1e-6)

@@ -294,3 +294,11 @@ def test_recipes_are_json() -> None:
         "transform": {"transform": "identity"},
     }
     assert len({str(r.to_json()) for r in RECIPES}) == len(RECIPES)
+
+
+@pytest.mark.parametrize("allowed", [1, 2])
+def test_no_more_attempts_are_made_than_were_allowed(
+    make_network: Callable[..., Network], allowed: int
+) -> None:
+    drawings = draw(make_network(), units("relu2", 0, 1), steps=2, attempts=allowed)
+    assert max(len(drawing.attempts) for drawing in drawings) == allowed

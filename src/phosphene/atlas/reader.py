@@ -57,6 +57,9 @@ R = TypeVar("R")
 
 _WALL_CLOCK = ("seconds", "finished")
 
+CLOCK = "price"
+"""The kind of job that tells of time and nothing else."""
+
 
 class Reader(Rows):
     """The questions; `Atlas` adds opening, writing and closing."""
@@ -274,7 +277,8 @@ class Reader(Rows):
             if not self._has(table):  # in an atlas of an earlier version: as good as empty
                 continue
             cells = self._cells(table, owner + chosen)
-            statement = f"SELECT {cells} FROM {table.name} ORDER BY {order}"
+            told = f"WHERE kind != '{CLOCK}'" if table is JOBS else ""
+            statement = f"SELECT {cells} FROM {table.name} {told} ORDER BY {order}"
             with translated(self.path):
                 rows = self._connection.execute(statement)
                 for number, row in enumerate(rows):  # one at a time: blobs are large

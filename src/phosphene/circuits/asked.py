@@ -30,7 +30,8 @@ Look = Callable[[Sequence[int]], Float[Tensor, "b c h w"]]
 class Asked:
     """Which edges are gathered, over which pictures: `images` of each target, and `random` ones.
 
-    `places` are those of `images` in the target layer's map, counted row by row.
+    `places` are those of `images` in the target layer's map, counted row by row. The `k` strongest
+    edges of each target are measured, and as many of each source unless `above` says otherwise.
     """
 
     network: Network
@@ -43,6 +44,7 @@ class Asked:
     mean: Float[Tensor, "sources"]
     look: Look = field(repr=False)
     k: int = 10
+    above: int | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -55,7 +55,7 @@ def gather(asked: Asked) -> Generator[float, None, Gathered]:
             yield 0.5 * (start + done * len(chunk)) / targets
         dense = sums.facts(kernels)
         made.append(dense.top(strongest(dense.score, asked.k)))
-        part = part.joined(dense.turned(chunk), asked.k)
+        part = part.joined(dense.turned(chunk), asked.k if asked.above is None else asked.above)
         stability[chunk] = in_both_halves(sums)
         if kernels is not None:
             weight_agreement[chunk] = pearson(kernels[0][chunk], dense.score)
@@ -115,6 +115,8 @@ class _Ways:
         self, seen: Seen, measured: Measured
     ) -> Iterator[tuple[float, tuple[Tensor, Effects]]]:
         """The effects of the pairs that are measured, by their numbers."""
+        if not len(measured.pairs):
+            return
         for done, shown, some in self._shown(seen):
             for way, which, rows in self._by_way(some):
                 own = some.seen.take(which)

@@ -125,7 +125,7 @@ def all_pairs(made_of: Facts, part_of: Facts, sources: int) -> Int[Tensor, "p"]:
     down = torch.arange(len(made_of.unit))[:, None] * sources + made_of.unit
     up = part_of.unit * sources + torch.arange(sources)[:, None]
     both = torch.cat([down[made_of.unit >= 0], up[part_of.unit >= 0]])
-    return torch.tensor(sorted(set(both.tolist())))
+    return torch.tensor(sorted(set(both.tolist())), dtype=torch.long)
 
 
 def in_both_halves(sums: Sums) -> Float[Tensor, "t"]:

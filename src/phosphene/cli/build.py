@@ -1,6 +1,8 @@
 """`phosphene build`: a network and pictures become an atlas."""
 
+import time
 from dataclasses import replace
+from math import inf
 from pathlib import Path
 from typing import Annotated
 
@@ -18,6 +20,7 @@ from phosphene.cli.finishing import next_step, tell_findings
 from phosphene.cli.following import tell_reading
 from phosphene.cli.output import say, warn, warned
 from phosphene.cli.plausible import warn_implausible
+from phosphene.cli.pricing import confirmed, settled, tell_promise
 from phosphene.data import load_data, resize_of
 from phosphene.errors import SettingError
 from phosphene.progress import follow
@@ -99,6 +102,17 @@ def build_command(
             "at theirs; `phosphene merge` makes one atlas of all parts."
         ),
     ] = None,
+    plan: Annotated[
+        bool,
+        typer.Option("--plan", help="Only tell what it will cost: time, memory, size of the file."),
+    ] = False,
+    budget: Annotated[
+        str | None,
+        typer.Option(
+            help="Fit into this time, such as 10m or 1h30m, with fewer steps, fewer units shown, "
+            "smaller pictures."
+        ),
+    ] = None,
     seed: Seed = 0,
     device: Device = "auto",
     *,
@@ -112,9 +126,11 @@ def build_command(
     """
     if steps < 1:
         raise SettingError(f"--steps {steps}: a picture is drawn in steps; at least 1 is needed")
-    engine = engine_of(on)
+    engine, most = engine_of(on), options.seconds(budget)
     held = Description.from_json({"canvas": canvas})
     share = options.part(part)
+    if share and (plan or budget):
+        raise SettingError("--part is a part of the pass alone, which has no price of its own")
     network = told.network(model, options.device(device))
     if alarm := untrained(model, network, told.weights):
         warn(alarm)
@@ -141,17 +157,29 @@ def build_command(
         units=(*options.patterns(units), *of_classes(network, classes)),
     )
     source = {"model": model, "data": data, FROM: seen_from(out)} | told.source
+    began = time.monotonic()
     study = Study(network, pictures, settings, source)
+    study, price = settled(study, out, engine, plan, most)
+    if price is not None and (plan or not (budget or confirmed(price))):
+        return
     out.parent.mkdir(parents=True, exist_ok=True)
     tell_reading(study)
     if study.vocabulary.shared:
         warn_implausible(network, study.data, others=not told.normalised)
+    left = inf if most is None else max(0.0, most - (time.monotonic() - began))
     with warned():
-        follow(build(study, out, replace=replace_other, on=engine, part=share))
+        last = follow(
+            build(
+                study, out, replace=replace_other, on=engine, part=share, price=price, seconds=left
+            )
+        )
     if share is not None:
         say("\nWith the other parts: [b]phosphene merge … -o WHOLE[/], then this build --out WHOLE")
         return
+    if last is not None and last.done < last.total:
+        say(f"{last.title}: the same command goes on.")
     tell_findings(out)
+    tell_promise(study, out)
     say(f"\n{next_step(out)}")
 
 

@@ -133,6 +133,21 @@ def part(text: str | None) -> tuple[int, int] | None:
     return int(match[1]), int(match[2])
 
 
+def seconds(text: str | None) -> float | None:
+    """A time.
+
+    >>> seconds("90s"), seconds("10m"), seconds("1h30m"), seconds(None)
+    (90.0, 600.0, 5400.0, None)
+    """
+    if text is None:
+        return None
+    match = re.fullmatch(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?", text.strip())
+    if match is None or not any(match.groups()):
+        raise SettingError(f"--budget {text!r} is no time, such as 90s, 10m or 1h30m")
+    hours, minutes, rest = (float(number or 0) for number in match.groups())
+    return 3600 * hours + 60 * minutes + rest
+
+
 def patterns(given: Sequence[str] | None) -> tuple[str, ...]:
     """Patterns of names; each text given may hold several, separated by commas.
 

@@ -20,8 +20,9 @@ from phosphene.probes.question import Question
 from phosphene.progress import follow
 from phosphene.study.asking import Kept, keep
 from phosphene.study.building import build
+from phosphene.study.job import PROBE
 from phosphene.study.plan import Study
-from phosphene.study.probing import PROBE, require_of
+from phosphene.study.probing import require_of
 from phosphene.study.widening import complete, with_layers
 from phosphene.words import plural
 

@@ -1,7 +1,7 @@
 """Pictures that a unit likes: one loop, recipes on it, and how a picture is held."""
 
 from phosphene.maximize.choice import Choice, chosen
-from phosphene.maximize.drawing import Drawing, batch_size, draw
+from phosphene.maximize.drawing import ATTEMPTS, Drawing, batch_size, draw, drawing_memory
 from phosphene.maximize.loop import Above, Plateau, Step, Stop, ascend
 from phosphene.maximize.optimizers import NormalizedGradient, Optimizer
 from phosphene.maximize.recipe import Recipe, follow, on_screen, paint
@@ -10,6 +10,7 @@ from phosphene.maximize.transparency import opacity, traced
 from phosphene.maximize.usual import Usual
 
 __all__ = [
+    "ATTEMPTS",
     "Above",
     "Choice",
     "Drawing",
@@ -25,6 +26,7 @@ __all__ = [
     "batch_size",
     "chosen",
     "draw",
+    "drawing_memory",
     "follow",
     "on_screen",
     "opacity",

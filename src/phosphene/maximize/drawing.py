@@ -87,6 +87,7 @@ def draw(
     usual: Usual | None = None,
     starts: Float[Tensor, "units c h w"] | None = None,
     kept: Callable[[Tensor], Tensor] | None = None,
+    attempts: int | None = None,
 ) -> Drawings:
     """Draw `units`, each layer's in one batch: one or several, as `phosphene.spellings` reads them.
 
@@ -95,7 +96,8 @@ def draw(
     A unit that stays silent is tried again: from other noise, with gradients that pass straight
     through closed rectifiers, and from a real picture if `starts` has one for each unit. What a
     unit gets does not depend on the others of the batch. Where pictures `c h w` will be `kept` with
-    less than they hold, units are told to answer what they do to what is left.
+    less than they hold, units are told to answer what they do to what is left. At most so many
+    `attempts` are made, all of these unless given.
 
     Raises:
         UnknownLayerError, UnknownUnitError: with the nearest names.
@@ -113,17 +115,23 @@ def draw(
         places = [i for i, unit in enumerate(wanted) if unit.layer == layer]
         easel = _Easel(network, chosen(network, layer, recipe, spectrum, usual), seed, kept)
         found |= _drawn(
-            easel, [wanted[i] for i in places], None if starts is None else starts[places]
+            easel,
+            [wanted[i] for i in places],
+            None if starts is None else starts[places],
+            _ATTEMPTS[:attempts],
         )
     return Drawings(found[unit] for unit in wanted)
 
 
 def _drawn(
-    easel: "_Easel", wanted: Sequence[Unit], starts: Float[Tensor, "units c h w"] | None
+    easel: "_Easel",
+    wanted: Sequence[Unit],
+    starts: Float[Tensor, "units c h w"] | None,
+    attempts: Sequence["_Attempt"],
 ) -> dict[Unit, Drawing]:
     """Each unit's best attempt; who is silent is tried again."""
     found: dict[Unit, Drawing] = {}
-    for attempt in _ATTEMPTS:
+    for attempt in attempts:
         waiting = [i for i, unit in enumerate(wanted) if unit not in found or found[unit].silent]
         if not waiting or (attempt.from_real and starts is None):
             continue
@@ -140,15 +148,23 @@ def _drawn(
 def batch_size(network: Network, layer: str, memory: int = 2**30) -> int:
     """How many pictures may be drawn at once for `layer` in about `memory` bytes.
 
+    The same on every machine, so that a resumed study cuts its work alike.
+    """
+    return max(1, min(256, memory // drawing_memory(network, layer)))
+
+
+def drawing_memory(network: Network, layer: str) -> int:
+    """About how many bytes one picture takes that is drawn for `layer`.
+
     Counted from the shapes of the layers up to `layer`, three times over for values, gradients
-    and workspace; the same on every machine, so that a resumed study cuts its work alike.
+    and workspace.
     """
     numbers, deepest = 0, network.layer(layer).name
     for found in network.layers.values():
         numbers += prod(found.shape)
         if found.name == deepest:
             break
-    return max(1, min(256, memory // (3 * 4 * numbers)))
+    return 3 * 4 * numbers
 
 
 @dataclass(frozen=True)
@@ -167,6 +183,9 @@ _ATTEMPTS = (
     _Attempt("from the strongest real picture", rule=STRAIGHT, salt=3, from_real=True),
 )
 """What has to be woken first is drawn by its mean alone: no place has a strength to go by yet."""
+
+ATTEMPTS = len(_ATTEMPTS)
+"""How often a unit that stays silent is tried, where there is a real picture to start from."""
 
 
 @dataclass(frozen=True)

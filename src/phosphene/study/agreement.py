@@ -5,9 +5,8 @@ from collections.abc import Collection, Iterator
 from phosphene.atlas import Atlas, Job
 from phosphene.errors import AtlasMismatchError
 from phosphene.study.differences import differing
-from phosphene.study.job import KINDS
+from phosphene.study.job import BESIDE, KINDS
 from phosphene.study.plan import Study
-from phosphene.study.probing import PROBE
 from phosphene.words import plural
 
 
@@ -46,7 +45,7 @@ def require_same_settings(atlas: Atlas, study: Study, planned: Collection[str]) 
 
 def _of_others(atlas: Atlas, study: Study, planned: Collection[str]) -> Iterator[Job]:
     for job in atlas.jobs():
-        if job.state == "done" and job.kind != PROBE and job.key not in planned:
+        if job.state == "done" and job.kind not in BESIDE and job.key not in planned:
             kind = KINDS.get(job.kind)
             if kind is None or not (
                 kind.belongs(job, study) or (kind.sole and _same_but_for_layers(job, study))

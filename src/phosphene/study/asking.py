@@ -17,7 +17,8 @@ from phosphene.probes.subject import InMemory, Subject
 from phosphene.progress import telling
 from phosphene.results import Result, sheet
 from phosphene.study import consent
-from phosphene.study.probing import PROBE, keep_probe, require_of
+from phosphene.study.job import PROBE
+from phosphene.study.probing import keep_probe, require_of
 from phosphene.study.source import find_source
 
 

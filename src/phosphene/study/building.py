@@ -6,9 +6,10 @@ do what one would have done. One with other layers widens the study for all: see
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 
 from phosphene.atlas import Atlas, Job, claimed
@@ -17,11 +18,13 @@ from phosphene.progress import tell, telling
 from phosphene.study.agreement import require_same, require_same_settings, wider
 from phosphene.study.engines import Engine, engine_of
 from phosphene.study.engines.engine import OF_ONE_LAYER, Failed, Found, News, Told
-from phosphene.study.job import EVERYTHING, KINDS, StudyJob, UnitsJob
+from phosphene.study.job import BESIDE, EVERYTHING, KINDS, StudyJob, UnitsJob
 from phosphene.study.order import plan
 from phosphene.study.parts import PartOfPass
 from phosphene.study.plan import Study
-from phosphene.study.probing import POLL_SECONDS, PROBE
+from phosphene.study.pricing import Price
+from phosphene.study.probing import POLL_SECONDS
+from phosphene.study.promise import Promise
 from phosphene.study.running import Running, Runs
 from phosphene.study.whole import Describe, Pass
 from phosphene.words import plural
@@ -51,6 +54,8 @@ def build(
     replace: bool = False,
     part: tuple[int, int] | None = None,
     on: str | Engine = "here",
+    price: Price | None = None,
+    seconds: float = inf,
 ) -> Iterator[BuildStep]:
     """Build the atlas of `study` at `path`, or go on with one that was begun; yields its steps.
 
@@ -67,6 +72,10 @@ def build(
     "ray" or "ray://HOST:PORT", a Ray cluster. This process alone writes. On machines alike, with as
     many threads, the outcome is the same, byte for byte. What a worker dies of is tried elsewhere.
 
+    A `price` that was told is kept in the atlas, and beside it how long it took: see `Promise`. No
+    job is begun that by its price would end more than so many `seconds` from now; a study that was
+    cut off so is gone on with by the next build.
+
     Raises:
         AtlasMismatchError: the file holds the study of another network, of other data, or, unless
             `replace` is set, one with other settings; or it is set while another build is at work
@@ -81,23 +90,32 @@ def build(
         require_same(atlas, study)
         if replace:
             _drop_others(atlas, study)
-        yield from _Build(atlas, study, engine, part).run()
+        promise = Promise.noted(atlas, study, price)
+        try:
+            yield from _Build(atlas, study, engine, part, promise.until(seconds)).run()
+        finally:
+            promise.kept(atlas)
 
 
 class _Build:
     """One caller's part in building an atlas."""
 
     def __init__(
-        self, atlas: Atlas, study: Study, engine: Engine, part: tuple[int, int] | None = None
+        self,
+        atlas: Atlas,
+        study: Study,
+        engine: Engine,
+        part: tuple[int, int] | None,
+        in_time: Callable[[StudyJob], bool],
     ) -> None:
-        self.atlas, self.engine, self.part = atlas, engine, part
+        self.atlas, self.engine, self.part, self.in_time = atlas, engine, part, in_time
         self.runs = Runs(atlas, engine)
         self._plan(study)
         for key, job in self.jobs.items():
             if atlas.done(key):  # one may have been killed before it could
                 job.tidy(atlas)
         atlas.drop({*self._replaced()})
-        before = [job for job in atlas.jobs() if job.kind != PROBE]
+        before = [job for job in atlas.jobs() if job.kind not in BESIDE]
         self.resumed = sum(job.state == "done" and job.key in self.jobs for job in before)
         failed = {job.key for job in before if job.state == "failed"}
         if failed & self.jobs.keys():  # they are tried again, and the findings tell of them
@@ -131,6 +149,9 @@ class _Build:
                 for run in self._begun(pending):
                     yield self._step(run.job.title)
                 if not self.runs.under_way:
+                    if self._out_of_time(pending):
+                        yield self._step(f"the time is up; {plural(len(pending), 'job')} left")
+                        return
                     self._require_possible(pending)
                     yield self._step(pending[0].title)
                     time.sleep(POLL_SECONDS)
@@ -222,7 +243,7 @@ class _Build:
                 return
             if job.key in taken or job.key in self.given_up or job.waits_for(kinds):
                 continue
-            if not self.runs.takes(job):
+            if not self.runs.takes(job) or not self.in_time(job):
                 continue
             try:
                 run = self.runs.begun(job)
@@ -231,6 +252,11 @@ class _Build:
                 raise
             if run is not None:
                 yield run
+
+    def _out_of_time(self, pending: list[StudyJob]) -> bool:
+        """Whether nothing that could be begun now would end in time."""
+        kinds = {job.kind for job in pending}
+        return not any(self.in_time(job) for job in pending if not job.waits_for(kinds))
 
     def _require_possible(self, pending: list[StudyJob]) -> None:
         """Raise `WorkerError` where all that is left waits for what nobody could do."""
@@ -258,12 +284,14 @@ def _alone(atlas: Atlas, study: Study, part: tuple[int, int]) -> Iterator[StudyJ
 def _drop_others(atlas: Atlas, study: Study) -> None:
     """Drop what other settings made; raises `AtlasMismatchError` while a build makes more of it."""
     planned = {job.key for job in plan(study)}
-    if any(kind != PROBE for key, kind in claimed(atlas).items() if key not in planned):
+    if any(kind not in BESIDE for key, kind in claimed(atlas).items() if key not in planned):
         raise AtlasMismatchError(
             f"another build of {atlas.path} is at work with other settings; wait until it is done, "
             "or give another --out"
         )
-    others = {job.key for job in atlas.jobs() if job.kind != PROBE and not _belongs(job, study)}
+    others = {
+        job.key for job in atlas.jobs() if job.kind not in BESIDE and not _belongs(job, study)
+    }
     atlas.drop(others - planned)
 
 

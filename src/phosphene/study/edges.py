@@ -1,21 +1,30 @@
 """The job that measures what the units of a layer are made of, in general."""
 
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Collection, Hashable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 import torch
 
 from phosphene.atlas import Atlas, Excerpt, Job, JobWriter, Reads
 from phosphene.atlas.made import kept_as
-from phosphene.circuits.asked import Asked
+from phosphene.circuits.asked import TOGETHER, Asked
 from phosphene.circuits.facts import COLUMNS, Facts
 from phosphene.circuits.general import RANDOM, GeneralEdges, chosen_at_random, contradicts, gathered
+from phosphene.maximize import drawing_memory
 from phosphene.network import Layer
+from phosphene.study.cost import Cost
 from phosphene.study.images import picture
 from phosphene.study.job import StudyJob, UnitsJob
 from phosphene.study.plan import Study
 from phosphene.study.units import named
+
+if TYPE_CHECKING:
+    from phosphene.study.rehearsal import Rehearsal
+
+_LONG, _FEWER, _MANY = 0.5, 5, 16
+"""Seconds that scoring the edges of one unit takes, from which on a part of the pictures tells what
+they cost; what part; units of which pairs are measured."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +38,9 @@ class MeasureEdges(UnitsJob):
     needs = frozenset({"pass"})
     sole = True
     source: Layer
+    random: int = RANDOM
+    above: int | None = None
+    """How many edges of each source are measured; as many as of each target unless given."""
 
     @classmethod
     def planned(cls, study: Study, earlier: Sequence[StudyJob]) -> Iterator[StudyJob]:
@@ -51,8 +63,44 @@ class MeasureEdges(UnitsJob):
             **named(self.units),
             "edges": settings.edges,
             "examples": settings.examples,
-            "random": RANDOM,
+            "random": self.random,
         }
+
+    @property
+    def alike(self) -> Hashable:
+        return self.kind, self.layer.name, self.source.name
+
+    def _measured(self, rehearsal: "Rehearsal") -> tuple[Cost, Cost]:
+        """Scoring grows with the units, measuring with the pairs that are among the strongest."""
+        scored = self._with(edges=0)
+        alone = rehearsal.cost(scored.small(rehearsal, rehearsal.units(self.layer, 1)))
+        slow = alone.seconds > _LONG  # then some of the pictures are enough
+        settings = self.study.settings
+        examples, random = (
+            -(-n // (_FEWER if slow else 1)) for n in (settings.examples, self.random)
+        )
+        more = (settings.examples + self.random) / (examples + random)
+        scored = replace(self._with(edges=0, examples=examples), random=random)
+        first, each = super(MeasureEdges, scored)._measured(rehearsal)
+        units = rehearsal.units(self.layer, 2 if slow else _MANY)
+        with_pairs = replace(self._with(examples=examples), random=random, above=0)
+        found = rehearsal.cost(with_pairs.small(rehearsal, units))
+        measuring = max(0.0, found.seconds - first.seconds - len(units) * each.seconds)
+        pair = measuring / (len(units) * min(settings.edges, self.source.units))
+        sources, targets = self.source.units, len(self.units)
+        pairs = min(sources, settings.edges * (sources + targets) / targets)
+        size = found.size / len(units) * (sources + targets) / targets
+        shown = min(TOGETHER, self.study.settings.examples + self.random)
+        memory = shown * drawing_memory(self.study.network, self.layer.name) / 2
+        return Cost(first.seconds * more, 0, memory), Cost(
+            (each.seconds + pairs * pair) * more, size
+        )
+
+    def _with(self, **settings: int) -> "MeasureEdges":
+        return replace(self, study=self.study.under(replace(self.study.settings, **settings)))  # type: ignore[arg-type]
+
+    def small(self, rehearsal: "Rehearsal", units: Sequence[int]) -> UnitsJob:
+        return replace(self, study=rehearsal.study.under(self.study.settings), units=units)
 
     def replaces(self, other: Job) -> bool | None:
         """Whether it takes the other's place, for being nearer; None where both stand."""
@@ -77,12 +125,13 @@ class MeasureEdges(UnitsJob):
             source=self.source.name,
             target=self.layer.name,
             units=torch.tensor(units),
-            images=torch.tensor([top["images"][unit] for unit in units]),
-            places=torch.tensor([top["places"][unit] for unit in units]),
-            random=chosen_at_random(study.data, RANDOM, settings.seed),
+            images=torch.tensor([top["images"][unit][: settings.examples] for unit in units]),
+            places=torch.tensor([top["places"][unit][: settings.examples] for unit in units]),
+            random=chosen_at_random(study.data, self.random, settings.seed),
             mean=torch.tensor([record.mean for record in atlas.units(self.source.name)]),
             look=lambda images: torch.stack([picture(study, index) for index in images]),
             k=settings.edges,
+            above=self.above,
         )
         for step in gathered(asked):
             if isinstance(step, GeneralEdges):

@@ -1,28 +1,37 @@
 """What a study found, in plain words."""
 
 import re
+import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import median
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
 from phosphene.atlas import Atlas, Excerpt, Finding, JobWriter, LayerRecord, Skipped, UnitRecord
 from phosphene.data import batches
+from phosphene.data.dataset import length
 from phosphene.evaluation import nearest_neighbours
+from phosphene.study.cost import Cost
 from phosphene.study.job import EVERYTHING, StudyJob
 from phosphene.study.plan import Study
 from phosphene.survey import MOST_COMPARED, NO_NUMBER
 from phosphene.transforms import resized
 from phosphene.words import number, percent
 
+if TYPE_CHECKING:
+    from phosphene.study.rehearsal import Rehearsal
+
 Said = tuple[str, str, dict[str, Any]]
 """Topic, text, figures."""
 
 NEIGHBOURS = 5
 """How many real pictures vote on what a class picture looks like."""
+
+_SOME = 8
+"""Class pictures that tell what comparing them costs."""
 
 _NAMED = 5
 """So many of those that were left out are named."""
@@ -60,6 +69,25 @@ class Conclude(StudyJob):
         ]
         writer.add(*(Finding(i, *finding) for i, finding in enumerate(said)))
         yield 1.0
+
+    def foreseen(self, rehearsal: "Rehearsal") -> Cost:
+        told = rehearsal.cost(replace(self, study=rehearsal.study))
+        layer = next((la for la in self.study.layers if la.name == self._logits), None)
+        if layer is None:
+            return told
+        drawn, seen = len(self.study.units(layer)), rehearsal.seen
+        told += Cost(drawn * rehearsal.looking)
+        if not self._compared(drawn):
+            return told
+        _, each = rehearsal.once("neighbours", lambda: self._near(rehearsal))
+        return told + each.times(drawn * rehearsal.count / seen)
+
+    def _near(self, rehearsal: "Rehearsal") -> tuple[Cost, Cost]:
+        """What it takes to compare a picture with those of the small study."""
+        some = torch.zeros(_SOME, *self.study.network.input.shape)
+        begun = time.perf_counter()
+        nearest_neighbours(some, batches(rehearsal.study.data), min(NEIGHBOURS, rehearsal.seen))
+        return Cost(), Cost(time.perf_counter() - begun).times(1 / _SOME)
 
     def _accuracy(self, atlas: Atlas) -> Iterator[Said]:
         seen = atlas.document("seen")
@@ -207,8 +235,7 @@ class Conclude(StudyJob):
         right = sum(p.unit == r for p, r in zip(drawn, read, strict=True))
         text = f"The network reads {right} of its {len(drawn)} class pictures as their class"
         figures = {"read": right, "count": len(drawn)}
-        named = bool(getattr(self.study.data, "classes", ()))
-        if named and self.study.vocabulary.shared and self._enough(layer):
+        if self._compared(len(drawn)):
             size = self.study.network.input.size
             near = nearest_neighbours(
                 resized(pictures, size).clamp(0, 1),  # some canvases are not of the data's size
@@ -228,9 +255,13 @@ class Conclude(StudyJob):
     def _logits(self) -> str | None:
         return self.study.network.logits.name if self.study.network.classifies else None
 
-    def _enough(self, layer: LayerRecord) -> bool:
-        """Whether there are so many pictures that most neighbours can be of one class."""
-        return bool(self.study.describe_data()["count"] >= (NEIGHBOURS // 2 + 1) * layer.units)
+    def _compared(self, drawn: int) -> bool:
+        """Whether so many class pictures are compared with those of the data, for their labels.
+
+        There must be so many of these that most neighbours can be of one class.
+        """
+        named = bool(getattr(self.study.data, "classes", ())) and self.study.vocabulary.shared
+        return named and length(self.study.data) >= (NEIGHBOURS // 2 + 1) * drawn
 
 
 def _labels_found(found: Mapping[str, Any]) -> str:

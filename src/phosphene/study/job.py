@@ -8,19 +8,32 @@ A kind of job is a class that names its `kind`; that is all it takes to be part 
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from collections.abc import Collection, Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from phosphene.atlas import Atlas, Excerpt, Job, JobWriter, Reads, job_key
+from phosphene.atlas.reader import CLOCK
 from phosphene.network import Layer
+from phosphene.study.cost import Cost
 from phosphene.study.plan import Study
+
+if TYPE_CHECKING:
+    from phosphene.study.rehearsal import Rehearsal
 
 KINDS: dict[str, type["StudyJob"]] = {}
 """The kinds of jobs that a study is made of, by name."""
 
 EVERYTHING = frozenset({"*"})
 """The needs of a job that comes after all others."""
+
+PROBE, PRICE = "probe", CLOCK
+"""Kinds of jobs that are part of no study's plan: what probes found, what a build was to cost."""
+
+BESIDE = frozenset({PROBE, PRICE})
+
+_SHORT, _LONG, _MANY = 0.2, 2.0, 64
+"""Seconds that one unit takes of which it is told again, or of which it is enough; units."""
 
 
 @dataclass(frozen=True)
@@ -110,6 +123,11 @@ class StudyJob(ABC):
     def tidy(self, atlas: Atlas) -> None:  # noqa: B027 - most put nothing there
         """Remove what it put beside the atlas to go on from, now that what it found is kept."""
 
+    def foreseen(self, rehearsal: "Rehearsal") -> Cost:
+        """What it will cost. Who does not say otherwise goes through all of the data."""
+        small = rehearsal.cost(replace(self, study=rehearsal.study), keep=True)
+        return small.times(rehearsal.count / rehearsal.seen)
+
 
 @dataclass(frozen=True)
 class UnitsJob(StudyJob):
@@ -121,6 +139,38 @@ class UnitsJob(StudyJob):
     @property
     def place(self) -> tuple[int, int]:
         return self.study.layers.index(self.layer), self.units[0]
+
+    @property
+    def alike(self) -> Hashable:
+        """What it has in common with the jobs on other units of the layer."""
+        return self.kind, self.layer.name
+
+    def foreseen(self, rehearsal: "Rehearsal") -> Cost:
+        """What it will cost: something at first, and as much again for each unit."""
+        first, each = rehearsal.once(self.alike, lambda: self._measured(rehearsal))
+        return first + each.times(len(self.units))
+
+    def small(self, rehearsal: "Rehearsal", units: Sequence[int]) -> "UnitsJob":
+        """The same on some units of the small study."""
+        return replace(self, study=rehearsal.study, units=units)
+
+    def _measured(self, rehearsal: "Rehearsal") -> tuple[Cost, Cost]:
+        """What it costs at first, and for each unit: as few are tried as tell it."""
+
+        def cost(count: int) -> Cost:
+            return rehearsal.cost(self.small(rehearsal, rehearsal.units(self.layer, count)))
+
+        alone = cost(1)
+        if alone.seconds > _LONG:
+            return Cost(), alone
+        count = len(rehearsal.units(self.layer, max(2, min(_MANY, int(1 / alone.seconds)))))
+        if alone.seconds < _SHORT:  # whatever runs first takes longer
+            alone = cost(1)
+        together = cost(count)
+        if count == 1 or together.seconds <= alone.seconds:
+            return Cost(), together.times(1 / count)
+        each = (together - alone).times(1 / (count - 1))
+        return alone - each, each
 
 
 class ShardedJob(StudyJob):

@@ -17,7 +17,7 @@ from phosphene.atlas.copying import Rows, add_job, named, rows_of
 from phosphene.errors import AtlasError, AtlasMismatchError, UnfinishedAtlasError
 from phosphene.results import Result
 from phosphene.study.differences import merging_differences
-from phosphene.study.probing import PROBE
+from phosphene.study.job import PRICE, PROBE
 from phosphene.study.uniting import Held, about_pictures, described, moved, passed
 from phosphene.study.whole import PART
 from phosphene.words import differences, plural, printable
@@ -117,7 +117,7 @@ class _Jobs:
         self.of: dict[str, list[Held]] = {}
         for atlas in opened:
             for job in atlas.jobs():
-                if job.state == "done":
+                if job.state == "done" and job.kind != PRICE:
                     self.of.setdefault(job.key, []).append((atlas, job))
         self._unite("describe", described)
         self._unite("pass", passed)

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field, replace
+from math import prod
 from typing import Any, ClassVar
 
 from torch.utils.data import Dataset
@@ -33,7 +34,8 @@ class Settings(Value):
     processes read pictures ahead; that changes nothing but the time. `units` chooses what is shown
     of a layer, as in `conv2:0-9` (see `choose_units`); of a layer that it does not name all is.
     `edges` is how many of the strongest edges are kept of each unit, from the layer before and to
-    the layer after; 0 to measure none.
+    the layer after; 0 to measure none. No channel's picture is larger than `largest` (h, w), where
+    a layer takes that.
     """
 
     called: ClassVar[str] = "study's settings"
@@ -45,6 +47,7 @@ class Settings(Value):
     workers: int = 0
     units: tuple[str, ...] = ()
     edges: int = K
+    largest: tuple[int, int] | None = None
 
     def __post_init__(self) -> None:
         """Refuse to keep no examples, and counts below zero; raises `SettingError`.
@@ -107,6 +110,13 @@ class Study:
         object.__setattr__(other, "chosen", {k: v for k, v in chosen.items() if k in names})
         return other
 
+    def under(self, settings: Settings) -> "Study":
+        """The same layers and data with other settings."""
+        other = copy(self)
+        object.__setattr__(other, "settings", settings)
+        object.__setattr__(other, "chosen", choose_units(self.layers, settings.units))
+        return other
+
     @property
     def classes(self) -> tuple[str, ...]:
         """The names of the data's labels: the network's classes where they are the same."""
@@ -133,12 +143,20 @@ class Study:
     def recipes(self, layer: Layer) -> list[Recipe]:
         """How units of `layer` are drawn: neurons where it has positions, sizes where it can."""
         return [
-            recipe
-            if recipe.size is None or self.network.takes(recipe.size, layer.name)
-            else replace(recipe, size=None)
+            replace(recipe, size=self._size(layer, recipe))
             for recipe in self.settings.recipes
             if recipe.aim == "channel" or layer.spatial
         ]
+
+    def _size(self, layer: Layer, recipe: Recipe) -> tuple[int, int] | None:
+        """The canvas, None where it is left to the layer."""
+        name, size, largest = layer.name, recipe.size, self.settings.largest
+        if size is not None and not self.network.takes(size, name):
+            size = None
+        if largest is None or recipe.aim == "neuron" or not self.network.takes(largest, name):
+            return size
+        own = size or self.network.window(name)
+        return largest if prod(largest) < prod(own) else size
 
     def describe_network(self) -> dict[str, Any]:
         """The document `network` of an atlas."""

@@ -11,12 +11,10 @@ from phosphene.atlas import Atlas, ProbeRecord, claim, job_key
 from phosphene.errors import AtlasMismatchError
 from phosphene.network import Network
 from phosphene.results import Result, sheet
+from phosphene.study.job import PROBE
 
 POLL_SECONDS = 0.1
 """How long to wait before looking whether another has done the work."""
-
-PROBE = "probe"
-"""The kind of job that a probe is. Builds leave it alone: it is part of no study's plan."""
 
 
 def keep_probe(

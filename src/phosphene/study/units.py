@@ -2,9 +2,9 @@
 
 import re
 import warnings
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Hashable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 import torch
 from jaxtyping import Float
@@ -23,18 +23,37 @@ from phosphene.atlas import (
 from phosphene.attribution import gradient
 from phosphene.canvas import Spectrum
 from phosphene.errors import NetworkError, ObjectiveError, RectifierError
-from phosphene.maximize import Drawing, Recipe, Usual, batch_size, draw
+from phosphene.maximize import (
+    ATTEMPTS,
+    Drawing,
+    Recipe,
+    Usual,
+    batch_size,
+    draw,
+    drawing_memory,
+)
 from phosphene.maximize.transparency import coarse
 from phosphene.network import GUIDED, PLAIN, Layer, Network, Rule
 from phosphene.objectives import Channel, Term, at_places
+from phosphene.study.cost import Cost
 from phosphene.study.images import picture
 from phosphene.study.job import StudyJob, UnitsJob
 from phosphene.study.plan import Study
 from phosphene.survey import crop, seen_from
 from phosphene.units import Unit
 
+if TYPE_CHECKING:
+    from phosphene.study.rehearsal import Rehearsal
+
 UNITS_PER_JOB = 64
 """The most units a job takes on: what a kill can cost at worst."""
+
+_TOGETHER, _STEPS, _LONG = 4, 2, 0.3
+"""Units that are drawn together, and for how many steps, to tell what drawing costs: so many at
+least, and as many as take so many seconds."""
+
+_FEW_QUIET, _WAKING = 0.05, 16
+"""The share of units quiet on all pictures that tells little; steps after which others wake."""
 
 
 def shares(study: Study) -> Iterator[tuple[Layer, Sequence[int]]]:
@@ -129,6 +148,8 @@ class Pictures(UnitsJob):
     kind = "pictures"
     needs = frozenset({"pass", "spectrum", "usual"})
     recipe: Recipe
+    attempts: int | None = None
+    """How often at most a unit is tried to be woken; as often as `draw` does unless given."""
 
     @classmethod
     def planned(cls, study: Study, earlier: Sequence[StudyJob]) -> Iterator[StudyJob]:
@@ -166,11 +187,56 @@ class Pictures(UnitsJob):
             usual=Usual.from_json(atlas.document("usual")),
             starts=starts,
             kept=_as_kept,
+            attempts=self.attempts,
         )
         writer.add(
             *(self._record(drawing, top["values"][drawing.unit.index][0]) for drawing in drawings)
         )
         yield 1.0
+
+    @property
+    def alike(self) -> Hashable:
+        return self.kind, self.layer.name, replace(self.recipe, steps=0)
+
+    def foreseen(self, rehearsal: "Rehearsal") -> Cost:
+        """A few steps of a few units are drawn, and the rest is like them."""
+        start, step = rehearsal.once(self.alike, lambda: self._measured(rehearsal))
+        each = start + step.times(self.recipe.steps)
+        memory = len(self.units) * drawing_memory(self.study.network, self.layer.name)
+        return replace(each.times(len(self.units)), memory=memory)
+
+    def _measured(self, rehearsal: "Rehearsal") -> tuple[Cost, Cost]:
+        """What the picture of one unit costs before the first step, and what each step does."""
+
+        def drawn(steps: int, units: Sequence[int]) -> Cost:
+            recipe = replace(self.recipe, steps=steps)
+            small = Pictures(rehearsal.study, self.layer, units, recipe, attempts=1)
+            return rehearsal.cost(small).times(1 / len(units))
+
+        first = drawn(0, rehearsal.units(self.layer, 1))
+        most = min(len(self.units), max(_TOGETHER, int(_LONG / first.seconds)))
+        some = rehearsal.units(self.layer, most)
+        start = drawn(0, some)
+        steps = max(_STEPS, int(_LONG / start.seconds / len(some)))
+        begun = drawn(steps, some)
+        attempts = 1 + self._again(rehearsal)
+        step = (begun - start).times(attempts / steps)
+        return replace(start.times(attempts), size=begun.size), Cost(step.seconds)
+
+    def _again(self, rehearsal: "Rehearsal") -> float:
+        """How many more attempts a unit takes in the mean, for those that nothing wakes."""
+        values = rehearsal.atlas.document(f"top {self.layer.name}")["values"]
+        units = rehearsal.whole.units(self.layer)
+        quiet = [unit for unit in units if values[unit][0] <= 0]
+        if len(quiet) <= _FEW_QUIET * len(units):
+            return 0.0
+        some = quiet[:: -(-len(quiet) // _TOGETHER)]
+        recipe = replace(self.recipe, steps=min(_WAKING, self.recipe.steps))
+        found = rehearsal.records(
+            Pictures(rehearsal.study, self.layer, some, recipe, attempts=1), PictureRecord
+        )
+        silent = sum(record.silent for record in found) / len(some)
+        return silent * len(quiet) / len(units) * (ATTEMPTS - 1)
 
     def _record(self, drawing: Drawing, strongest: float) -> PictureRecord:
         """A picture, with the recipe and the objective that it was really made by."""

@@ -1,8 +1,8 @@
 """The job that measures what real pictures make of the layers."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 from torch.utils.data import Subset
 
@@ -11,7 +11,11 @@ from phosphene.data import batches
 from phosphene.data.dataset import length
 from phosphene.errors import DataError
 from phosphene.maximize import Usual
+from phosphene.study.cost import Cost
 from phosphene.study.job import StudyJob
+
+if TYPE_CHECKING:
+    from phosphene.study.rehearsal import Rehearsal
 
 MOST = 256
 """Pictures; means and deviations of that many are known to a few per cent."""
@@ -29,6 +33,7 @@ class MeasureUsual(StudyJob):
     """
 
     kind = "usual"
+    least: int = LEAST
 
     @property
     def title(self) -> str:
@@ -36,7 +41,7 @@ class MeasureUsual(StudyJob):
 
     @property
     def params(self) -> dict[str, Any]:
-        return {"pictures": MOST, "least": LEAST}
+        return {"pictures": MOST, "least": self.least}
 
     @property
     def reads(self) -> Reads:
@@ -44,7 +49,7 @@ class MeasureUsual(StudyJob):
 
     def run(self, atlas: Atlas | Excerpt, writer: JobWriter) -> Iterator[float]:
         count = length(self.study.data)
-        if count < LEAST:
+        if count < self.least:
             writer.document("usual", Usual.remembered(self.study.network).to_json())
             yield 1.0
             return
@@ -58,3 +63,9 @@ class MeasureUsual(StudyJob):
             usual = Usual.remembered(self.study.network)
         writer.document("usual", usual.to_json())
         yield 1.0
+
+    def foreseen(self, rehearsal: "Rehearsal") -> Cost:
+        if rehearsal.count < self.least:
+            return rehearsal.cost(replace(self, study=rehearsal.study), keep=True)
+        small = rehearsal.cost(replace(self, study=rehearsal.study, least=0), keep=True)
+        return small.times(min(MOST, rehearsal.count) / rehearsal.seen)

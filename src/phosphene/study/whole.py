@@ -1,9 +1,10 @@
 """Jobs about the network and the data as a whole."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from math import expm1, log1p
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from phosphene.atlas import (
     Atlas,
@@ -19,12 +20,17 @@ from phosphene.canvas import Spectrum
 from phosphene.data import batches
 from phosphene.data.dataset import length
 from phosphene.errors import DataError
+from phosphene.maximize import drawing_memory
 from phosphene.study.alike import correlated
+from phosphene.study.cost import Cost
 from phosphene.study.gathering import Gathering, ThroughData, parts_of, shard_count
 from phosphene.study.images import files_of, image_records, members_of
 from phosphene.study.job import StudyJob
 from phosphene.study.plan import Study
 from phosphene.study.surveyed import evaluation, labels_found, left_out, unit_records
+
+if TYPE_CHECKING:
+    from phosphene.study.rehearsal import Rehearsal
 
 PART = "part"
 """The kind of job that goes through a part of the data: see `phosphene.study.parts`."""
@@ -80,6 +86,9 @@ class Describe(StudyJob):
                 )
             )
         yield 1.0
+
+    def foreseen(self, rehearsal: "Rehearsal") -> Cost:
+        return rehearsal.cost(replace(self, study=rehearsal.study), keep=True)
 
 
 @dataclass(frozen=True)
@@ -150,6 +159,14 @@ class Pass(ThroughData):
         self._kept(atlas).unlink(missing_ok=True)
         atlas.drop(job.key for job in atlas.jobs(PART) if job.params["pass"] == self.key)
 
+    def foreseen(self, rehearsal: "Rehearsal") -> Cost:
+        small = rehearsal.cost(replace(self, study=rehearsal.study), keep=True)
+        seen = Cost(rehearsal.through(rehearsal.seen, rehearsal.looking))
+        whole = Cost(rehearsal.through(rehearsal.count, rehearsal.looking))
+        *_, deepest = self.study.network.layers
+        memory = self.study.batch * drawing_memory(self.study.network, deepest) / 3
+        return replace(small - seen + whole, memory=memory)
+
     @staticmethod
     def _kept(atlas: Atlas) -> Path:
         return atlas.path.with_name(f"{atlas.path.name}.pass")
@@ -211,6 +228,13 @@ class Shown(StudyJob):
             if found:
                 writer.document(name, found)
 
+    def foreseen(self, rehearsal: "Rehearsal") -> Cost:
+        small = rehearsal.cost(replace(self, study=rehearsal.study), keep=True)
+        each = small.times(1 / max(1, len(rehearsal.atlas.kept())))
+        study, examples = self.study, self.study.settings.examples
+        picked = sum(len(study.units(layer)) * examples for layer in study.layers)
+        return each.times(_distinct(picked, rehearsal.count))
+
 
 @dataclass(frozen=True)
 class MeasureSpectrum(StudyJob):
@@ -232,6 +256,20 @@ class MeasureSpectrum(StudyJob):
         spectrum = Spectrum.measure(batch.pictures for batch in found if len(batch.indices))
         writer.arrays("spectrum", spectrum.arrays())
         yield 1.0
+
+    def foreseen(self, rehearsal: "Rehearsal") -> Cost:
+        small = rehearsal.cost(replace(self, study=rehearsal.study), keep=True)
+        each = max(0.0, small.seconds / rehearsal.seen - rehearsal.reading)
+        return Cost(rehearsal.through(rehearsal.count, each), small.size)
+
+
+def _distinct(picked: int, count: int) -> float:
+    """How many of `count` pictures are among `picked` ones, had they been picked at random.
+
+    >>> round(_distinct(9, 1000), 2), round(_distinct(10**6, 1000))
+    (8.96, 1000)
+    """
+    return count * -expm1(picked * log1p(-1 / count)) if count > 1 else count
 
 
 def _key_of(kind: type[StudyJob], study: Study, params: Mapping[str, Any]) -> str:

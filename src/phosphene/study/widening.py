@@ -14,6 +14,7 @@ from phosphene.network import Network
 from phosphene.study.agreement import wider
 from phosphene.study.order import plan
 from phosphene.study.plan import CHANNELS, NEURONS, Settings, Study
+from phosphene.study.promise import Promise
 
 
 def with_layers(
@@ -53,14 +54,17 @@ def settings_of(atlas: Atlas, layers: Sequence[str], units: Sequence[str] = ()) 
     looked, edges = passes[-1], atlas.jobs("edges")
     alone = len(atlas.layers()) < 2
     chosen = {name: some for job in atlas.jobs("describe") for name, some in _chosen(job)}
+    drawn = next((p.chosen for p in Promise.all_of(atlas) if p.chosen is not None), None)
+    known = None if drawn is None else Settings.from_json(drawn)
     return Settings(
         (*(layer.name for layer in atlas.layers()), *layers),
-        _recipes(atlas),
+        _recipes(atlas) if known is None else known.recipes,
         examples=looked.params["examples"],
         seed=looked.seed or 0,
         batch=looked.params["batch"],
         units=(*(f"{name}:{unit}" for name in chosen for unit in chosen[name]), *units),
         edges=edges[-1].params["edges"] if edges else K if alone else 0,
+        largest=None if known is None else known.largest,
     )
 
 

@@ -35,6 +35,11 @@ class Processes(Crew):
         return self.count
 
     @property
+    def workers(self) -> int:
+        """The same, which is known before they begin."""
+        return self.count
+
+    @property
     def pids(self) -> list[int]:
         """The numbers of the processes that there are."""
         return [place.hand.pid for place in self._places if isinstance(place.hand, _Process)]

@@ -48,6 +48,11 @@ class Rayed(Crew):
         self._card = False
         self._wanted, self._counted = 0, float("-inf")
 
+    @property
+    def workers(self) -> int:
+        """How many there will be is not known before the cluster is asked."""
+        return 0
+
     def __enter__(self) -> "Rayed":
         super().__enter__()
         if self.ray.is_initialized():
