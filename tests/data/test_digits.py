@@ -5,6 +5,7 @@ import pytest
 import torch
 from PIL import Image
 from sklearn.datasets import load_digits
+from sklearn.model_selection import train_test_split
 
 from phosphene.data import digits
 from phosphene.errors import DataError
@@ -18,6 +19,18 @@ def test_splits_share_nothing_and_miss_nothing() -> None:
     assert seen == sorted(bytes(p.numpy().tobytes()) for p in everything.pictures)
     per_class = torch.bincount(test.labels) / torch.bincount(everything.labels)
     assert ((per_class - 0.2).abs() < 0.01).all()
+
+
+def test_the_split_is_the_one_of_scikit_learn() -> None:
+    source = load_digits()
+    places = train_test_split(
+        range(len(source.target)), test_size=0.2, stratify=source.target, random_state=0
+    )
+    for split, chosen in zip(("train", "test"), map(sorted, places), strict=True):
+        found = digits(split, (8, 8))
+        ink = torch.from_numpy(source.images[chosen] / 16)
+        assert (found.pictures[:, 0] / 255 - ink).abs().max() <= 0.5 / 255 + 1e-7
+        assert found.labels.tolist() == source.target[chosen].tolist()
 
 
 def test_original_size_is_the_original_ink() -> None:
