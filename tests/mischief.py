@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.utils.data import TensorDataset
 
 from phosphene.atlas import Atlas, Excerpt, JobWriter, Reads
@@ -29,6 +29,14 @@ class Marked(TensorDataset):
     folder = ""
     ways: tuple[str, ...] = ()
     times = 1
+
+
+class Dimmed(Marked):
+    """Pictures as bright as the environment says."""
+
+    def __getitem__(self, index: int) -> tuple[Tensor, ...]:
+        (picture,) = super().__getitem__(index)
+        return (picture * float(os.environ["PHOSPHENE_TEST_BRIGHTNESS"]),)
 
 
 def make_mischief(folder: Path, ways: Sequence[str], times: int = 1) -> Study:

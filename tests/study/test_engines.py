@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import torch
 
-from mischief import WAYS, Mischief, MischiefOfUnits, make_mischief
+from mischief import WAYS, Dimmed, Mischief, MischiefOfUnits, make_mischief
 from phosphene.atlas import Atlas, PartRecord, claims
 from phosphene.errors import WorkerError
 from phosphene.study import Study, build
@@ -38,26 +38,58 @@ def one_thread() -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def whole(make_study: Callable[..., Study], tmp_path_factory: pytest.TempPathFactory) -> str:
-    """What the study of twelve steps comes to, done here."""
+def path_of_whole(
+    make_study: Callable[..., Study], tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """The study of twelve steps, done here."""
     torch.set_num_threads(1)
-    return finished(make_study(steps=12), tmp_path_factory.mktemp("here") / "a.atlas")
+    path = tmp_path_factory.mktemp("here") / "a.atlas"
+    finished(make_study(steps=12), path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def whole(path_of_whole: Path) -> str:
+    """What the study of twelve steps comes to."""
+    return fingerprint(path_of_whole)
+
+
+@pytest.fixture(scope="module")
+def seconds(path_of_whole: Path) -> float:
+    """How long its jobs take here, one after another."""
+    with Atlas.open(path_of_whole) as atlas:
+        return sum(job.seconds for job in atlas.jobs())
 
 
 def finished(study: Study, path: Path, on: Any = "here") -> str:
     for _ in build(study, path, on=on):
         pass
+    return fingerprint(path)
+
+
+def fingerprint(path: Path) -> str:
     with Atlas.open(path) as atlas:
         return atlas.fingerprint()
 
 
 def lives(pid: int) -> bool:
     """Whether a process is there and no mere remnant."""
+    return stat(pid)[0] not in "ZX"
+
+
+def stat(pid: int) -> list[str]:
+    """What Linux tells of a process: its state, and who began it, in which group and session."""
     try:
         told = Path(f"/proc/{pid}/stat").read_text()
     except OSError:
-        return False
-    return told.rpartition(")")[2].split()[0] not in "ZX"
+        return list("X000")
+    return told.rpartition(")")[2].split()
+
+
+def of_session(leader: int) -> set[int]:
+    """The processes that one has begun, and those that these have begun."""
+    every = {int(path.name) for path in Path("/proc").iterdir() if path.name.isdecimal()}
+    return {pid for pid in every if stat(pid)[3] == str(leader)}
 
 
 def gone(pids: set[int], seconds: float = 20.0) -> bool:
@@ -186,13 +218,24 @@ def test_a_worker_may_join_late(
         if step.done > 2:
             engine.count = 2
     assert most == 2
-    with Atlas.open(path) as atlas:
-        assert atlas.fingerprint() == whole
+    assert fingerprint(path) == whole
+
+
+def test_workers_have_the_environment_that_their_builder_has_by_now(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study, found = make_mischief(tmp_path / "notes", ()), set[str]()
+    data = Dimmed(*study.data.tensors)  # type: ignore[attr-defined]
+    for brightness in ("1", "0.5"):
+        monkeypatch.setenv("PHOSPHENE_TEST_BRIGHTNESS", brightness)
+        path = tmp_path / f"{brightness}.atlas"
+        found.add(finished(replace(study, data=data), path, Processes(1)))
+    assert len(found) == 2
 
 
 @pytest.mark.longest
 def test_workers_that_are_killed_at_random_moments_cost_time_alone(
-    whole: str, make_study: Callable[..., Study], tmp_path: Path
+    whole: str, seconds: float, make_study: Callable[..., Study], tmp_path: Path
 ) -> None:
     moments, killed = random.Random(KILLS), 0
     while killed < KILLS:
@@ -201,7 +244,7 @@ def test_workers_that_are_killed_at_random_moments_cost_time_alone(
         def kill(engine: Processes = engine, ended: threading.Event = ended) -> None:
             nonlocal killed
             for _ in range(2):
-                if ended.wait(moments.uniform(0, 5)):
+                if ended.wait(moments.uniform(0, seconds)):
                     return
                 if engine.pids:
                     os.kill(moments.choice(engine.pids), signal.SIGKILL)
@@ -245,21 +288,28 @@ def builder(path: Path) -> "subprocess.Popen[str]":
 
 
 def pids_of(process: "subprocess.Popen[str]") -> set[int]:
-    """The workers that a builder begins with."""
+    """The workers that a builder begins with, and whatever else it has begun."""
     assert process.stdout is not None
-    return set(map(int, process.stdout.readline().split()))
+    workers = set(map(int, process.stdout.readline().split()))
+    every = of_session(process.pid)
+    assert workers < every
+    return every - {process.pid}
 
 
 @pytest.mark.longest
 def test_a_builder_that_is_killed_takes_its_workers_along_and_the_next_one_goes_on(
-    whole: str, make_study: Callable[..., Study], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    whole: str,
+    seconds: float,
+    make_study: Callable[..., Study],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(claims, "LEASE_SECONDS", 0.5)
     moments, path = random.Random(KILLS), tmp_path / "a.atlas"
     for number in range(KILLS):
         process = builder(path)
         pids = pids_of(process)
-        time.sleep(moments.uniform(0, 6))
+        time.sleep(moments.uniform(0, seconds))
         process.kill()
         process.communicate()
         assert gone(pids)
@@ -271,12 +321,12 @@ def test_a_builder_that_is_killed_takes_its_workers_along_and_the_next_one_goes_
 
 
 def test_an_interruption_leaves_no_process_and_an_atlas_to_go_on_with(
-    whole: str, make_study: Callable[..., Study], tmp_path: Path
+    whole: str, seconds: float, make_study: Callable[..., Study], tmp_path: Path
 ) -> None:
     path = tmp_path / "a.atlas"
     process = builder(path)
     pids = pids_of(process)
-    time.sleep(5)
+    time.sleep(seconds / 2)
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does, to all of them
     _, told = process.communicate(timeout=30)
     assert "KeyboardInterrupt" in told or process.returncode == 0

@@ -5,6 +5,7 @@ import multiprocessing
 import os
 import queue
 import signal
+import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -21,6 +22,9 @@ from phosphene.study.engines.worker import Worker
 
 _PATIENCE = 2.0
 """Seconds that a process has to end by itself."""
+
+_IMPORTED_ONCE = ["phosphene.study.engines.processes", "torch._dynamo"]
+"""What all workers need; any optimiser of torch imports the latter, for a second, as it begins."""
 
 
 class Processes(Crew):
@@ -59,16 +63,18 @@ class _Process:
     """One process and the pipe to it."""
 
     def __init__(self, threads: int, beat: float) -> None:
-        context = multiprocessing.get_context("spawn")
+        context = _context()
         self._pipe, theirs = context.Pipe()
         # No daemon: these may have no children, and readers of pictures are such.
         self._process = context.Process(
-            target=serve, args=(theirs, threads, beat), name="phosphene worker"
+            target=_as_here,
+            args=(dict(os.environ), theirs, threads, beat),
+            name="phosphene worker",
         )
         try:
             with _uninterrupted():
                 self._process.start()
-        except OSError as error:
+        except (OSError, EOFError) as error:
             raise WorkerError(f"no process can be begun: {error}") from error
         theirs.close()
         atexit.register(self._process.kill)  # before the interpreter waits for it
@@ -129,6 +135,15 @@ class _Process:
         )
 
 
+def _context() -> Any:
+    """How processes are begun: where the system can, as copies of one that has imported torch."""
+    if sys.platform != "linux":  # elsewhere what torch links to bears no copies
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(_IMPORTED_ONCE)
+    return context
+
+
 @contextmanager
 def _uninterrupted() -> Iterator[None]:
     """A process begun meanwhile hears no Ctrl-C, which a terminal tells all; its builder ends it.
@@ -150,6 +165,13 @@ def usual_threads() -> int:
     """One, or what OMP_NUM_THREADS says."""
     told = os.environ.get("OMP_NUM_THREADS", "")
     return max(1, int(told)) if told.isdecimal() else 1
+
+
+def _as_here(environ: dict[str, str], *args: Any) -> None:
+    """Serve with the environment that the builder has by now."""
+    os.environ.clear()
+    os.environ.update(environ)
+    serve(*args)
 
 
 def serve(pipe: "Connection[Any, Any]", threads: int, beat: float) -> None:
