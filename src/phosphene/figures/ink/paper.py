@@ -4,12 +4,12 @@ Things are placed in inches from the top left corner. Pictures are pasted after 
 drawn, small ones enlarged by whole multiples, so that every pixel of theirs stays square.
 """
 
-import io
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from PIL import Image, ImageOps
 
 from phosphene.figures.ink.png import AnyImage, enlarge
@@ -40,9 +40,12 @@ _OTHER_SCRIPTS = (
 
 
 def _blank() -> "matplotlib.figure.Figure":
-    from matplotlib.figure import Figure  # noqa: PLC0415 - slow to import
+    from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415 - slow to import
+    from matplotlib.figure import Figure  # noqa: PLC0415
 
-    return Figure(dpi=DPI, facecolor="white")
+    figure = Figure(dpi=DPI, facecolor="white")
+    FigureCanvasAgg(figure)  # which measures and draws in one place
+    return figure
 
 
 def _wrapped(words: str, width: float, size: float) -> list[str]:
@@ -130,9 +133,9 @@ class Paper:
             axes.set_position((left / width, 1 - (top + h) / height, w / width, h / height))
         for text, left, baseline in texts:
             text.set_position((left / width, 1 - baseline / height))
-        drawn = io.BytesIO()
-        self._figure.savefig(drawn, format="png", dpi=DPI)
-        sheet = Image.open(drawn).convert("RGB")
+        canvas: Any = self._figure.canvas
+        canvas.draw()
+        sheet = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
         for picture, x, y in self._pictures:
             sheet.paste(ImageOps.expand(picture, 1, LINE), (x - 1, y - 1))
         return sheet
