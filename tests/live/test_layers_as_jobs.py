@@ -18,7 +18,7 @@ from phosphene.probes.subject import InMemory
 from phosphene.progress import follow
 from phosphene.study import Settings, Study, build
 from phosphene.study import building as building_module
-from study.conftest import make_network
+from small_study import make_network
 
 pytestmark = pytest.mark.slow
 

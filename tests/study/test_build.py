@@ -1,11 +1,8 @@
 """A build gives a whole atlas, resumes, and never mixes studies."""
 
-import os
 import random
 import re
-import signal
 import sqlite3
-import subprocess
 import sys
 import time
 from dataclasses import replace
@@ -16,6 +13,7 @@ import pytest
 import torch
 from torch import nn
 
+from killed import builder, ended
 from phosphene.atlas import Atlas
 from phosphene.canvas import Fourier
 from phosphene.data import batches, digits
@@ -32,8 +30,6 @@ from phosphene.study import Settings, Study, build, choose, plan
 from phosphene.survey import Survey
 
 pytestmark = pytest.mark.slow  # together more than a few seconds
-
-HERE = Path(__file__).parent
 
 
 def finished(study: Study, path: Path) -> str:
@@ -322,37 +318,17 @@ def test_data_without_labels_gives_an_atlas_without_accuracy(tmp_path, study):
         assert atlas.unit("3", 0).class_means == ()
 
 
-KILLED = """
-import sys
-sys.path.insert(0, sys.argv[2])
-from conftest import make_study
-from phosphene.atlas import claims
-from phosphene.study import build
-claims.LEASE_SECONDS = 0.5
-print("ready", flush=True)
-for _ in build(make_study(steps=12), sys.argv[1]):
-    pass
-"""
-
-
 @pytest.mark.slow
 def test_ten_kills_at_random_moments_change_nothing(tmp_path, make_study):
     whole = finished(make_study(steps=12), tmp_path / "whole.atlas")
     with Atlas.open(tmp_path / "whole.atlas") as atlas:
         seconds = sum(job.seconds for job in atlas.jobs())
     path, moments = tmp_path / "killed.atlas", random.Random(0)
-    command = [sys.executable, "-c", KILLED, str(path), str(HERE)]
     killed = 0
     for _ in range(10):
-        process = subprocess.Popen(command, stdout=subprocess.PIPE)
-        assert process.stdout is not None
-        process.stdout.readline()
+        process = builder(path)
         time.sleep(moments.uniform(0, 0.4 * seconds))
-        if process.poll() is None:
-            os.kill(process.pid, signal.SIGKILL)
-            killed += 1
-        process.wait()
-        process.stdout.close()
+        killed += ended(process)
     assert killed > 0
     assert finished(make_study(steps=12), path) == whole
     assert sorted(p.name for p in tmp_path.iterdir()) == ["killed.atlas", "whole.atlas"]

@@ -5,7 +5,6 @@ import random
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -15,6 +14,7 @@ from typing import Any
 import pytest
 import torch
 
+from killed import LEASE_SECONDS
 from mischief import WAYS, Dimmed, Mischief, MischiefOfUnits, make_mischief
 from phosphene.atlas import Atlas, PartRecord, claims
 from phosphene.errors import WorkerError
@@ -24,7 +24,7 @@ from phosphene.study.job import KINDS
 
 pytestmark = pytest.mark.slow  # processes for each
 
-HERE = Path(__file__).parent
+TESTS = Path(__file__).parents[1]
 KILLS = int(os.environ.get("PHOSPHENE_TEST_KILLS", "4"))
 
 
@@ -233,30 +233,19 @@ def test_workers_have_the_environment_that_their_builder_has_by_now(
     assert len(found) == 2
 
 
-@pytest.mark.longest
 def test_workers_that_are_killed_at_random_moments_cost_time_alone(
-    whole: str, seconds: float, make_study: Callable[..., Study], tmp_path: Path
+    whole: str, make_study: Callable[..., Study], tmp_path: Path
 ) -> None:
     moments, killed = random.Random(KILLS), 0
     while killed < KILLS:
-        engine, path, ended = Processes(2), tmp_path / f"{killed}.atlas", threading.Event()
-
-        def kill(engine: Processes = engine, ended: threading.Event = ended) -> None:
-            nonlocal killed
-            for _ in range(2):
-                if ended.wait(moments.uniform(0, seconds)):
-                    return
-                if engine.pids:
-                    os.kill(moments.choice(engine.pids), signal.SIGKILL)
-                    killed += 1
-
-        killing = threading.Thread(target=kill)
-        killing.start()
-        try:
-            assert finished(make_study(steps=12), path, engine) == whole
-        finally:
-            ended.set()
-            killing.join()
+        engine, path = Processes(2), tmp_path / f"{killed}.atlas"
+        when = sorted((moments.random() if killed else 0.0, moments.random()))
+        for step in build(make_study(steps=12), path, on=engine):
+            if engine.pids and when and step.done >= when[0] * step.total:
+                time.sleep(moments.uniform(0, 0.1))
+                os.kill(moments.choice(engine.pids), signal.SIGKILL)
+                killed, when = killed + 1, when[1:]
+        assert fingerprint(path) == whole
         assert [p.name for p in tmp_path.iterdir()] == [path.name]
         path.unlink()
 
@@ -264,11 +253,12 @@ def test_workers_that_are_killed_at_random_moments_cost_time_alone(
 BUILDER = """
 import sys
 sys.path.insert(0, sys.argv[2])
-from conftest import make_study
+from killed import LEASE_SECONDS
 from phosphene.atlas import claims
 from phosphene.study import build
 from phosphene.study.engines import Processes
-claims.LEASE_SECONDS = 0.5
+from small_study import make_study
+claims.LEASE_SECONDS = LEASE_SECONDS
 engine, told = Processes(2), []
 for step in build(make_study(steps=12), sys.argv[1], on=engine):
     if engine.pids != told:
@@ -279,7 +269,7 @@ for step in build(make_study(steps=12), sys.argv[1], on=engine):
 
 def builder(path: Path) -> "subprocess.Popen[str]":
     return subprocess.Popen(
-        [sys.executable, "-c", BUILDER, str(path), str(HERE)],
+        [sys.executable, "-c", BUILDER, str(path), str(TESTS)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -304,7 +294,7 @@ def test_a_builder_that_is_killed_takes_its_workers_along_and_the_next_one_goes_
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(claims, "LEASE_SECONDS", 0.5)
+    monkeypatch.setattr(claims, "LEASE_SECONDS", LEASE_SECONDS)
     moments, path = random.Random(KILLS), tmp_path / "a.atlas"
     for number in range(KILLS):
         process = builder(path)

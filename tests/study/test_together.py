@@ -2,9 +2,6 @@
 
 import os
 import random
-import signal
-import subprocess
-import sys
 import threading
 import time
 from collections import Counter
@@ -15,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from killed import LEASE_SECONDS, builder, ended
 from phosphene.atlas import Atlas, claims
 from phosphene.errors import AtlasMismatchError
 from phosphene.probes import read_strokes
@@ -23,7 +21,6 @@ from phosphene.study.job import KINDS, StudyJob
 
 pytestmark = pytest.mark.slow  # builds studies
 
-HERE = Path(__file__).parent
 KILLS = int(os.environ.get("PHOSPHENE_TEST_KILLS", "6"))
 
 
@@ -203,44 +200,23 @@ def test_a_question_that_somebody_puts_is_waited_for(tmp_path: Path, study: Stud
         assert len(asked) == 1
 
 
-KILLED = """
-import sys
-sys.path.insert(0, sys.argv[2])
-from conftest import make_study
-from phosphene.atlas import claims
-from phosphene.study import build
-claims.LEASE_SECONDS = 0.5
-print("ready", flush=True)
-for _ in build(make_study(steps=12), sys.argv[1]):
-    pass
-"""
-
-
 def test_builds_of_two_that_are_killed_at_random_moments_end_as_one(
     tmp_path: Path, make_study: Callable[..., Study], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(claims, "LEASE_SECONDS", 0.5)
+    monkeypatch.setattr(claims, "LEASE_SECONDS", LEASE_SECONDS)
     whole = finished(make_study(steps=12), tmp_path / "whole.atlas")
     with Atlas.open(tmp_path / "whole.atlas") as atlas:
         seconds = sum(job.seconds for job in atlas.jobs())
     path, moments = tmp_path / "killed.atlas", random.Random(KILLS)
-    command = [sys.executable, "-c", KILLED, str(path), str(HERE)]
     killed = rounds = 0
     while killed < KILLS:
         rounds += 1
         if path.exists() and rounds % 4 == 0:
             assert finished(make_study(steps=12), path) == whole
             path.unlink()
-        builds = [subprocess.Popen(command, stdout=subprocess.PIPE) for _ in range(2)]
-        for process in builds:
-            assert process.stdout is not None
-            process.stdout.readline()
+        builds = [builder(path) for _ in range(2)]
         for process in builds:
             time.sleep(moments.uniform(0, 0.3 * seconds))
-            if process.poll() is None:
-                process.send_signal(signal.SIGKILL)
-                killed += 1
-        for process in builds:
-            process.communicate()
+            killed += ended(process)
     assert finished(make_study(steps=12), path) == whole
     assert sorted(p.name for p in tmp_path.iterdir()) == ["killed.atlas", "whole.atlas"]
