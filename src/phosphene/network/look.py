@@ -1,6 +1,7 @@
 """The first look at a module: its layers, how its output is read, how it is shown pictures."""
 
 from dataclasses import replace
+from itertools import chain
 from typing import NamedTuple
 
 import torch
@@ -69,7 +70,7 @@ def look_at(
 
 def place_of(module: nn.Module) -> torch.device:
     """Where the parameters live."""
-    tensors = (*module.parameters(), *module.buffers())
+    tensors = chain(module.parameters(), module.buffers())
     return next((t.device for t in tensors), torch.device("cpu"))
 
 
