@@ -2,6 +2,7 @@
 
 import random
 import re
+import shutil
 import sqlite3
 import sys
 import time
@@ -39,9 +40,22 @@ def finished(study: Study, path: Path) -> str:
         return atlas.fingerprint()
 
 
-def test_every_unit_has_statistics_examples_and_pictures(tmp_path, study):
-    finished(study, tmp_path / "a.atlas")
-    with Atlas.open(tmp_path / "a.atlas") as atlas:
+@pytest.fixture(scope="module")
+def built(make_study, tmp_path_factory):
+    """The atlas of the study, to be read."""
+    path = tmp_path_factory.mktemp("built") / "a.atlas"
+    finished(make_study(), path)
+    return path
+
+
+@pytest.fixture
+def copied(built, tmp_path):
+    """The atlas of the study, to be built on."""
+    return Path(shutil.copy(built, tmp_path / "a.atlas"))
+
+
+def test_every_unit_has_statistics_examples_and_pictures(built):
+    with Atlas.open(built) as atlas:
         assert [(la.name, la.units) for la in atlas.layers()] == [("0", 4), ("3", 6), ("6", 10)]
         for layer in atlas.layers():
             kinds = {"channel", "neuron"} if layer.name in "03" else {"channel"}
@@ -62,14 +76,13 @@ def test_every_unit_has_statistics_examples_and_pictures(tmp_path, study):
             assert job.seed == 0
 
 
-def test_every_picture_that_is_shown_is_kept_once(tmp_path, study):
-    finished(study, tmp_path / "a.atlas")
-    with Atlas.open(tmp_path / "a.atlas") as atlas:
+def test_every_picture_that_is_shown_is_kept_once(built):
+    with Atlas.open(built) as atlas:
         kept = atlas.images()
         for layer in atlas.layers():
             for unit in range(layer.units):
                 assert {e.image for e in atlas.examples(layer.name, unit)} <= kept.keys()
-    with sqlite3.connect(tmp_path / "a.atlas") as rows:
+    with sqlite3.connect(built) as rows:
         ((count, different),) = rows.execute("SELECT count(*), count(DISTINCT image) FROM images")
     assert count == different == len(kept)
 
@@ -100,12 +113,11 @@ def test_sizes_are_for_the_layers_that_take_them(study):
     assert larger.recipes(dense) == [Recipe()]
 
 
-def test_statistics_are_those_of_a_survey(tmp_path, study):
-    finished(study, tmp_path / "a.atlas")
+def test_statistics_are_those_of_a_survey(built, study):
     survey = Survey(study.network, ["3"], k=3)
     for batch in batches(study.data, 7):
         survey.add(batch)
-    with Atlas.open(tmp_path / "a.atlas") as atlas:
+    with Atlas.open(built) as atlas:
         for unit, record in enumerate(atlas.units("3")):
             assert record.mean == pytest.approx(float(survey.layers["3"].moments.mean[unit]), 1e-4)
             values = [example.value for example in atlas.examples("3", unit)]
@@ -113,14 +125,13 @@ def test_statistics_are_those_of_a_survey(tmp_path, study):
         assert atlas.document("evaluation")["count"] == 40
 
 
-def test_each_unit_knows_those_that_it_correlates_with_most(tmp_path, study):
-    finished(study, tmp_path / "a.atlas")
+def test_each_unit_knows_those_that_it_correlates_with_most(built, study):
     pictures = torch.stack([item.picture for item in study.data])
     names = [layer.name for layer in study.layers]
     recorded = study.network.record(pictures, names)
     found = {name: recorded[name].detach().double() for name in names}
     maps = {name: values.reshape(*values.shape[:2], -1) for name, values in found.items()}
-    with Atlas.open(tmp_path / "a.atlas") as atlas:
+    with Atlas.open(built) as atlas:
         for before, name, after in zip(["", *names], names, [*names[1:], ""], strict=False):
             for unit, record in enumerate(atlas.units(name)):
                 assert set(record.correlated) == {before, name, after} - {""}
@@ -194,9 +205,8 @@ def test_workers_change_nothing_but_the_time(tmp_path, study):
         Settings(workers=-1)
 
 
-def test_examples_show_what_the_unit_saw(tmp_path, study):
-    finished(study, tmp_path / "a.atlas")
-    with Atlas.open(tmp_path / "a.atlas") as atlas:
+def test_examples_show_what_the_unit_saw(built, study):
+    with Atlas.open(built) as atlas:
         for example in atlas.examples("3", 0):
             assert (example.box[2] - example.box[0], example.box[3] - example.box[1]) == (10, 10)
             picture = study.data[example.image].picture[None]
@@ -206,9 +216,8 @@ def test_examples_show_what_the_unit_saw(tmp_path, study):
             assert np.abs(example.guided).max() > 0
 
 
-def test_a_unit_that_cannot_fire_is_reported_with_the_attempts(tmp_path, study):
-    finished(study, tmp_path / "a.atlas")
-    with Atlas.open(tmp_path / "a.atlas") as atlas:
+def test_a_unit_that_cannot_fire_is_reported_with_the_attempts(built):
+    with Atlas.open(built) as atlas:
         assert atlas.unit("3", 2).firing_rate == 0
         drawn = {p.kind: p for p in atlas.pictures("3", 2)}
         assert drawn["channel"].silent
@@ -239,17 +248,16 @@ def test_a_build_that_is_abandoned_between_any_two_steps_resumes_to_the_same(tmp
         assert finished(study, path) == whole
 
 
-def test_other_settings_replace_what_they_change_and_keep_the_rest(tmp_path, study):
-    finished(study, tmp_path / "a.atlas")
+def test_other_settings_replace_what_they_change_and_keep_the_rest(copied, tmp_path, study):
     recipes = (Recipe("channel", steps=5),)
     other = Study(study.network, study.data, Settings(recipes=recipes, examples=3))
     with pytest.raises(AtlasMismatchError, match=r"drawn channels where the atlas has channels, n"):
-        next(build(other, tmp_path / "a.atlas"))
-    progress = list(build(other, tmp_path / "a.atlas", replace=True))
+        next(build(other, copied))
+    progress = list(build(other, copied, replace=True))
     assert 0 < progress[-1].resumed < progress[-1].total
-    with Atlas.open(tmp_path / "a.atlas") as atlas:
+    with Atlas.open(copied) as atlas:
         assert {p.settings["steps"] for p in atlas.pictures("3")} == {5}
-    assert finished(other, tmp_path / "a.atlas") == finished(other, tmp_path / "b.atlas")
+    assert finished(other, copied) == finished(other, tmp_path / "b.atlas")
 
 
 def test_the_atlas_of_another_network_or_other_data_is_left_alone(tmp_path, study, make_study):
@@ -289,8 +297,7 @@ def test_a_folder_that_does_not_exist_is_said(tmp_path, study):
         ({"canvas": Fourier()}, "canvas of channels fourier where the atlas has chosen"),
     ],
 )
-def test_the_setting_that_differs_is_named(tmp_path, study, changes, told):
-    finished(study, tmp_path / "a.atlas")
+def test_the_setting_that_differs_is_named(copied, study, changes, told):
     channels, neurons = study.settings.recipes
     if "steps" in changes:
         steps = changes.pop("steps")
@@ -299,7 +306,7 @@ def test_the_setting_that_differs_is_named(tmp_path, study, changes, told):
         changes["recipes"] = (replace(channels, canvas=changes.pop("canvas")), neurons)
     other = Study(study.network, study.data, replace(study.settings, **changes))
     with pytest.raises(AtlasMismatchError, match=re.escape(told)):
-        next(build(other, tmp_path / "a.atlas"))
+        next(build(other, copied))
 
 
 def test_layers_are_chosen_by_pattern_or_refused_with_the_nearest(study):
