@@ -333,7 +333,7 @@ def test_ten_kills_at_random_moments_change_nothing(tmp_path, make_study):
     path, moments = tmp_path / "killed.atlas", random.Random(0)
     killed = 0
     for _ in range(10):
-        process = builder(path)
+        process, _ = builder(path)
         time.sleep(moments.uniform(0, 0.4 * seconds))
         killed += ended(process)
     assert killed > 0

@@ -8,12 +8,14 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
+import killed
 from killed import LEASE_SECONDS
 from mischief import WAYS, Dimmed, Mischief, MischiefOfUnits, make_mischief
 from phosphene.atlas import Atlas, PartRecord, claims
@@ -236,15 +238,15 @@ def test_workers_have_the_environment_that_their_builder_has_by_now(
 def test_workers_that_are_killed_at_random_moments_cost_time_alone(
     whole: str, make_study: Callable[..., Study], tmp_path: Path
 ) -> None:
-    moments, killed = random.Random(KILLS), 0
-    while killed < KILLS:
-        engine, path = Processes(2), tmp_path / f"{killed}.atlas"
-        when = sorted((moments.random() if killed else 0.0, moments.random()))
+    moments, kills = random.Random(KILLS), 0
+    while kills < KILLS:
+        engine, path = Processes(2), tmp_path / f"{kills}.atlas"
+        when = sorted((moments.random() if kills else 0.0, moments.random()))
         for step in build(make_study(steps=12), path, on=engine):
             if engine.pids and when and step.done >= when[0] * step.total:
                 time.sleep(moments.uniform(0, 0.1))
                 os.kill(moments.choice(engine.pids), signal.SIGKILL)
-                killed, when = killed + 1, when[1:]
+                kills, when = kills + 1, when[1:]
         assert fingerprint(path) == whole
         assert [p.name for p in tmp_path.iterdir()] == [path.name]
         path.unlink()
@@ -253,17 +255,16 @@ def test_workers_that_are_killed_at_random_moments_cost_time_alone(
 BUILDER = """
 import sys
 sys.path.insert(0, sys.argv[2])
+import killed
 from killed import LEASE_SECONDS
 from phosphene.atlas import claims
 from phosphene.study import build
 from phosphene.study.engines import Processes
 from small_study import make_study
 claims.LEASE_SECONDS = LEASE_SECONDS
-engine, told = Processes(2), []
+engine = Processes(2)
 for step in build(make_study(steps=12), sys.argv[1], on=engine):
-    if engine.pids != told:
-        told = engine.pids
-        print(*told, flush=True)
+    print(step.done / step.total, *engine.pids, flush=True)
 """
 
 
@@ -280,13 +281,30 @@ def builder(path: Path) -> "subprocess.Popen[str]":
 def pids_of(process: "subprocess.Popen[str]") -> set[int]:
     """The workers that a builder begins with, and whatever else it has begun."""
     assert process.stdout is not None
-    workers = set(map(int, process.stdout.readline().split()))
+    _, *workers = process.stdout.readline().split()
     every = of_session(process.pid)
-    assert workers < every
+    assert set(map(int, workers)) < every
     return every - {process.pid}
 
 
-@pytest.mark.longest
+def as_people_do(path: Path) -> tuple[Callable[[], object], set[int]]:
+    """Begin to build in a process of its own; what kills it, and what else it has begun."""
+    process = builder(path)
+    pids = pids_of(process)
+
+    def kill() -> None:
+        process.kill()
+        process.communicate()
+
+    return kill, pids
+
+
+def at_once(path: Path) -> tuple[Callable[[], object], set[int]]:
+    """The same of a process that is a copy."""
+    process, pids = killed.builder(path, workers=2)
+    return partial(killed.ended, process), set(pids)
+
+
 def test_a_builder_that_is_killed_takes_its_workers_along_and_the_next_one_goes_on(
     whole: str,
     seconds: float,
@@ -296,12 +314,10 @@ def test_a_builder_that_is_killed_takes_its_workers_along_and_the_next_one_goes_
 ) -> None:
     monkeypatch.setattr(claims, "LEASE_SECONDS", LEASE_SECONDS)
     moments, path = random.Random(KILLS), tmp_path / "a.atlas"
-    for number in range(KILLS):
-        process = builder(path)
-        pids = pids_of(process)
+    for number, begin in enumerate([as_people_do] + [at_once] * (KILLS - 1)):
+        kill, pids = begin(path)
         time.sleep(moments.uniform(0, seconds))
-        process.kill()
-        process.communicate()
+        kill()
         assert gone(pids)
         if number % 3 == 2 and path.exists():
             assert finished(make_study(steps=12), path) == whole
@@ -311,15 +327,17 @@ def test_a_builder_that_is_killed_takes_its_workers_along_and_the_next_one_goes_
 
 
 def test_an_interruption_leaves_no_process_and_an_atlas_to_go_on_with(
-    whole: str, seconds: float, make_study: Callable[..., Study], tmp_path: Path
+    whole: str, make_study: Callable[..., Study], tmp_path: Path
 ) -> None:
     path = tmp_path / "a.atlas"
     process = builder(path)
     pids = pids_of(process)
-    time.sleep(seconds / 2)
+    assert process.stdout is not None
+    while float(process.stdout.readline().split()[0]) < 0.2:
+        pass
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does, to all of them
     _, told = process.communicate(timeout=30)
-    assert "KeyboardInterrupt" in told or process.returncode == 0
+    assert "KeyboardInterrupt" in told
     assert "Traceback" not in told.partition("KeyboardInterrupt")[2]
     assert gone(pids, 2)
     with Atlas.open(path) as atlas:

@@ -215,7 +215,7 @@ def test_builds_of_two_that_are_killed_at_random_moments_end_as_one(
             assert finished(make_study(steps=12), path) == whole
             path.unlink()
         builds = [builder(path) for _ in range(2)]
-        for process in builds:
+        for process, _ in builds:
             time.sleep(moments.uniform(0, 0.3 * seconds))
             killed += ended(process)
     assert finished(make_study(steps=12), path) == whole
