@@ -11,7 +11,7 @@ from phosphene.errors import ObjectiveError
 from phosphene.network.recorded import Recording
 from phosphene.objectives.algebra import LayerTerm
 from phosphene.objectives.likeness import Values
-from phosphene.objectives.terms import PerImage, _pick, unit_maps
+from phosphene.objectives.terms import PerImage, unit_map
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Along(LayerTerm):
 
     def __call__(self, recording: Recording) -> Float[Tensor, "b"]:
         """The weighted sum, per image."""
-        maps = _pick(unit_maps(recording[self.layer]), self.index)
+        maps = unit_map(recording[self.layer], self.index)
         weights = self.weights.tensor.to(maps)
         if weights.shape[1:] != maps.shape[1:] or len(weights) not in {1, len(maps)}:
             raise ObjectiveError(

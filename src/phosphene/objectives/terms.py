@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import prod
 from typing import Any, ClassVar
 
 import torch
@@ -29,22 +30,57 @@ def unit_maps(values: Tensor) -> Float[Tensor, "b units positions"]:
     return values[:, :, None]
 
 
-def _pick(
-    values: Float[Tensor, "b n ..."], index: PerImage, what: str = "unit"
-) -> Float[Tensor, "b ..."]:
-    """Entry `index[i]` of image i."""
-    count = values.shape[1]
+def unit_means(values: Tensor) -> Float[Tensor, "b units"]:
+    """The mean of every unit over its positions.
+
+    As a sum that is divided: its gradient is one number a unit, which is never written out for all
+    places, and so takes whatever order in memory the network's own gradient has.
+    """
+    if values.ndim == 2:
+        return values
+    places = (2, 3) if values.ndim == 4 else (1,)
+    return values.sum(places) / prod(values.shape[place] for place in places)
+
+
+def unit_map(values: Tensor, index: PerImage) -> Float[Tensor, "b positions"]:
+    """The map of unit `index[i]` of image i; of the others nothing is copied."""
+    if values.ndim == 4:
+        return _pick(values, unit=index).flatten(1)
+    return _pick(unit_maps(values), unit=index)
+
+
+def _pick(values: Float[Tensor, "b n ..."], **wanted: PerImage) -> Float[Tensor, "b ..."]:
+    """Entry (index[i], ...) of image i, along as many axes as indices are `wanted`, by name.
+
+    A gradient lies in memory as what was indexed. Maps whose channels lie last are indexed as
+    `b h w c`: a gradient that lies otherwise than the network's own makes all below twice as slow.
+    """
+    images, given = len(values), tuple(wanted.values())
+    for (what, index), count in zip(wanted.items(), values.shape[1:], strict=False):
+        _refuse_beyond(index, count, what)
+        if isinstance(index, tuple) and len(index) != images:
+            raise ObjectiveError(f"an objective for {len(index)} images was given {images}")
+    places: list[Any] = [slice(None), *given]
+    if any(isinstance(index, tuple) for index in given):
+        each = ([index] * images if isinstance(index, int) else list(index) for index in given)
+        places = [torch.arange(images, device=values.device), *each]
+    places += [slice(None)] * (values.ndim - len(places))
+    if values.ndim == 4 and _channels_lie_last(values):
+        values, places = values.permute(0, 2, 3, 1), [places[axis] for axis in (0, 2, 3, 1)]
+    return values[tuple(places)]
+
+
+def _channels_lie_last(maps: Float[Tensor, "b c h w"]) -> bool:
+    return maps.is_contiguous(memory_format=torch.channels_last) and not maps.is_contiguous()
+
+
+def _refuse_beyond(index: PerImage, count: int, what: str) -> None:
     chosen = (index,) if isinstance(index, int) else index
     beyond = sorted({i for i in chosen if not 0 <= i < count})
     if beyond:
         raise ObjectiveError(
             f"{what} {_listed(beyond)} was asked for; there are {count}, 0 to {count - 1}"
         )
-    if isinstance(index, int):
-        return values[:, index]
-    if len(index) != len(values):
-        raise ObjectiveError(f"an objective for {len(index)} images was given {len(values)}")
-    return values[torch.arange(len(index), device=values.device), list(index)]
 
 
 @dataclass(frozen=True)
@@ -63,7 +99,7 @@ class Channel(LayerTerm):
 
     def __call__(self, recording: Recording) -> Float[Tensor, "b"]:
         """The channel's mean, per image."""
-        return _pick(unit_maps(recording[self.layer]), self.index).mean(1)
+        return unit_map(recording[self.layer], self.index).mean(1)
 
     def __str__(self) -> str:
         return _units(self.layer, self.index)
@@ -88,9 +124,7 @@ class Neuron(LayerTerm):
         if maps.ndim != 4:  # tokens or a dense layer: a map one position high
             maps = unit_maps(maps)[:, :, None, :]
         y, x = self.position(maps.shape[2], maps.shape[3])
-        columns = _pick(maps.permute(0, 3, 1, 2), x, "column")
-        rows = _pick(columns.transpose(1, 2), y, "row")
-        return _pick(rows, self.index)
+        return _pick(maps, unit=self.index, row=y, column=x)
 
     def position(self, height: int, width: int) -> tuple[PerImage, PerImage]:
         """(y, x) in a map of this height and width."""
@@ -120,7 +154,7 @@ class Energy(LayerTerm):
 
     def __call__(self, recording: Recording) -> Float[Tensor, "b"]:
         """The energy, per image."""
-        fired = _pick(unit_maps(recording[self.layer]), self.index).clamp(min=0)
+        fired = unit_map(recording[self.layer], self.index).clamp(min=0)
         return fired.square().sum(1) / 2
 
     def __str__(self) -> str:
@@ -141,7 +175,7 @@ class Logit(Term):
 
     def __call__(self, recording: Recording) -> Float[Tensor, "b"]:
         """The logit, per image."""
-        return _pick(recording[LOGITS], self.index)
+        return _pick(recording[LOGITS], unit=self.index)
 
     def __str__(self) -> str:
         return f"logit {_listed(self.index)}"
@@ -153,7 +187,7 @@ class LogProbability(Logit):
 
     def __call__(self, recording: Recording) -> Float[Tensor, "b"]:
         """log p[index], p by the network's task: softmax(logits) or sigmoid(logits), per image."""
-        return _pick(log_probabilities(recording[LOGITS], recording.task), self.index)
+        return _pick(log_probabilities(recording[LOGITS], recording.task), unit=self.index)
 
     def __str__(self) -> str:
         return f"log p({_listed(self.index)})"
@@ -165,7 +199,7 @@ class Probability(Logit):
 
     def __call__(self, recording: Recording) -> Float[Tensor, "b"]:
         """p[index] by the network's task: softmax(logits) or sigmoid(logits), per image."""
-        return _pick(probabilities(recording[LOGITS], recording.task), self.index)
+        return _pick(probabilities(recording[LOGITS], recording.task), unit=self.index)
 
     def __str__(self) -> str:
         return f"p({_listed(self.index)})"
@@ -224,11 +258,12 @@ class Norm(LayerTerm):
 
     def __call__(self, recording: Recording) -> Float[Tensor, "b"]:
         """The root mean square, per image."""
-        maps = unit_maps(recording[self.layer])
+        values = recording[self.layer]
         if self.units is not None:
-            maps = torch.stack([_pick(maps, unit) for unit in self.units], dim=1)
+            values = torch.stack([unit_map(values, unit) for unit in self.units], dim=1)
+        squares = values.square().sum(tuple(range(1, values.ndim)))
         # The root of zero has no slope; a hair above zero it has.
-        power: Tensor = maps.square().mean((1, 2)) + 1e-12
+        power: Tensor = squares / prod(values.shape[1:]) + 1e-12
         return power.sqrt()
 
     def __str__(self) -> str:

@@ -11,7 +11,7 @@ from phosphene.errors import ObjectiveError
 from phosphene.network.recorded import Recording
 from phosphene.objectives.algebra import LayerTerm
 from phosphene.objectives.likeness import Values
-from phosphene.objectives.terms import PerImage, _pick, unit_maps
+from phosphene.objectives.terms import PerImage, _pick, unit_maps, unit_means
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class _Standard(LayerTerm):
 
     def scores(self, recording: Recording) -> Float[Tensor, "b units"]:
         """z of every unit, per image."""
-        found = unit_maps(recording[self.layer]).mean(2)
+        found = unit_means(recording[self.layer])
         mean, deviation = (moment.to(found) for moment in self._moments)
         if found.shape[1:] != mean.shape:
             raise ObjectiveError(
@@ -106,7 +106,7 @@ class Outstanding(_Standard):
 
     def __call__(self, recording: Recording) -> Float[Tensor, "b"]:
         """The unit's deviation, per image."""
-        return _pick(self.scores(recording), self.index)
+        return _pick(self.scores(recording), unit=self.index)
 
     def __str__(self) -> str:
         return f"outstanding {self.layer}:{self.index}"
