@@ -7,11 +7,12 @@ small shifts, turns and changes of size is more likely something the unit looks 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from math import inf, isfinite
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
 from phosphene.errors import InputError, nearest
@@ -52,9 +53,33 @@ def warp(
     grid = torch.stack(
         [(cos * x - sin * y) * (2 / width), (sin * x + cos * y) * (2 / height)], dim=-1
     )
-    warped = F.grid_sample(pictures, grid, padding_mode=fill, align_corners=False)
+    warped: Tensor = _Sampled.apply(pictures, grid, FILLS.index(fill))
     warped.detach().clamp_(0, 1)  # weights sum to one only up to rounding; the gradient stays
     return warped
+
+
+class _Sampled(torch.autograd.Function):
+    """Bilinear `grid_sample`, with the gradient of the pictures alone.
+
+    PyTorch works out how the result follows the grid as well, for which it reads the pictures
+    again. The gradient of the pictures does not depend on them, so here it reads a single zero.
+    """
+
+    @staticmethod
+    def forward(
+        context: Any, pictures: Tensor, grid: Tensor, fill: int
+    ) -> Float[Tensor, "b c h w"]:
+        context.grid, context.fill, context.shape = grid, fill, pictures.shape
+        return torch.ops.aten.grid_sampler_2d(pictures, grid, 0, fill, False)
+
+    @staticmethod
+    @once_differentiable
+    def backward(context: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
+        like = gradient.new_zeros(1).expand(context.shape)
+        found, _ = torch.ops.aten.grid_sampler_2d_backward(
+            gradient, like, context.grid, 0, context.fill, False, [True, False]
+        )
+        return found, None, None
 
 
 def resized(

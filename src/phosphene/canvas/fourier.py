@@ -25,8 +25,9 @@ class FourierCanvas:
         self.learning_rate = learning_rate
         self.spectrum = spectrum
         usual = spectrum.magnitude.square().mean().sqrt()
-        self.scale = spectrum.half.clamp_min(_FAINTEST * float(usual))
-        waves = spectrum.waves(to_logits(pictures)) / self.scale
+        scale = spectrum.half.clamp_min(_FAINTEST * float(usual))
+        waves = spectrum.waves(to_logits(pictures)) / scale
+        self.scale = torch.stack([scale, scale], dim=-1)
         self.coefficients = torch.view_as_real(waves).clone().requires_grad_()
 
     @property
@@ -36,7 +37,7 @@ class FourierCanvas:
 
     def __call__(self) -> Float[Tensor, "b c h w"]:
         """The pictures, in [0, 1]."""
-        waves = self.scale * torch.view_as_complex(self.coefficients)
+        waves = torch.view_as_complex(self.scale * self.coefficients)
         return to_pictures(self.spectrum.logits(waves))
 
     def project_(self) -> None:

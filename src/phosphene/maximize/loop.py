@@ -153,10 +153,18 @@ def _update(
 ) -> None:
     parameters = canvas.parameters
     for p, g in zip(parameters, gradients, strict=True):
-        p.grad = g
-    before = [p.detach()[stopped].clone() for p in parameters]
+        p.grad = _laid_as(p, g)
+    held = stopped if stopped.any() else None
+    before = [] if held is None else [p.detach()[held] for p in parameters]
     optim.step()
     canvas.project_()
     with torch.no_grad():
-        for p, kept in zip(parameters, before, strict=True):
-            p[stopped] = kept  # momentum would carry a stopped image on
+        for p, kept in zip(parameters, before, strict=held is not None):
+            p[held] = kept  # momentum would carry a stopped image on
+
+
+def _laid_as(parameter: Tensor, gradient: Tensor) -> Tensor:
+    """The gradient in the parameter's order in memory, as a fused step takes it to be."""
+    if gradient.stride() == parameter.stride():
+        return gradient
+    return torch.empty_like(parameter).copy_(gradient)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import ClassVar
 
 import torch
@@ -34,8 +35,8 @@ class NormalizedGradient(torch.optim.Optimizer):
 
 # Only optimisers that treat every number by itself: the images of a batch stay independent.
 _ELEMENTWISE: dict[str, Callable[..., torch.optim.Optimizer]] = {
-    "Adam": torch.optim.Adam,
-    "AdamW": torch.optim.AdamW,
+    "Adam": partial(torch.optim.Adam, fused=True),
+    "AdamW": partial(torch.optim.AdamW, fused=True),
     "NAdam": torch.optim.NAdam,
     "RMSprop": torch.optim.RMSprop,
     "SGD": torch.optim.SGD,

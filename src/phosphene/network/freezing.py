@@ -9,6 +9,10 @@ from torch import Tensor, nn
 from phosphene.network.turns import turn
 
 
+_FROZEN: set[nn.Module] = set()
+"""Those in a block of `frozen` now, each by the thread whose turn it is."""
+
+
 @contextmanager
 def frozen(module: nn.Module) -> Iterator[None]:
     """For the duration, `module` is in eval mode and its parameters need no gradient.
@@ -17,18 +21,26 @@ def frozen(module: nn.Module) -> Iterator[None]:
     gradients belong into one block.
 
     Every submodule's `training` flag and every parameter's `requires_grad` are restored on the
-    way out, also after an exception. `.grad` is never touched.
+    way out, also after an exception. `.grad` is never touched. Inside a block for the same module
+    there is nothing to do.
     """
     with turn(module):
-        training = [m for m in module.modules() if m.training]
-        learning = [p for p in module.parameters() if p.requires_grad]
+        if module in _FROZEN:
+            yield
+            return
+        parts = list(module.modules())
+        training = [m for m in parts if m.training]
+        weights = (p for m in parts for p in m._parameters.values() if p is not None)
+        learning = [p for p in weights if p.requires_grad]
         for m in training:
             m.training = False  # not .eval(): models override it, and it recurses
         for p in learning:
             p.requires_grad_(False)
+        _FROZEN.add(module)
         try:
             yield
         finally:
+            _FROZEN.discard(module)
             for m in training:
                 m.training = True
             for p in learning:

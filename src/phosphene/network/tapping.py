@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -91,14 +91,21 @@ def watched(
         return run
 
     with turn(module):
-        modules = dict(module.named_modules())
         handles: list[RemovableHandle] = []
         try:
             restarting = module.register_forward_pre_hook(restart, with_kwargs=True, prepend=True)
             handles.append(restarting)
             for path in paths:
-                handles.append(modules[path].register_forward_hook(hook(path)))
+                handles.append(_part(module, path).register_forward_hook(hook(path)))
             yield
         finally:
             for handle in handles:
                 handle.remove()
+
+
+def _part(module: nn.Module, path: str) -> nn.Module:
+    """The module at `path`, by steps: to list all of a deep module takes longer than a small pass."""
+    part: Any = module
+    for name in filter(None, path.split(".")):
+        part = part._modules[name]
+    return cast(nn.Module, part)

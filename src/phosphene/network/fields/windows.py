@@ -65,5 +65,26 @@ def smallest_patch(
 def window_for(own: tuple[int, int], field: ReceptiveField) -> tuple[int, int]:
     """Three fields wide, but not below `SMALLEST_WINDOW` and not beyond a network's `own` input."""
     sides = zip(own, field.size, strict=True)
-    height, width = (min(whole, max(SMALLEST_WINDOW, 3 * size)) for whole, size in sides)
+    height, width = (min(whole, quick(max(SMALLEST_WINDOW, 3 * size))) for whole, size in sides)
     return height, width
+
+
+def quick(side: int) -> int:
+    """The least even number from `side` on without a prime factor above 7.
+
+    The Fourier transform of other sides takes up to ten times as long.
+
+    >>> quick(64), quick(69), quick(141)
+    (64, 70, 144)
+    """
+    while side % 2 or _rough(side) > 1:
+        side += 1
+    return side
+
+
+def _rough(number: int) -> int:
+    """What is left of a number without its factors 2, 3, 5 and 7."""
+    for prime in (2, 3, 5, 7):
+        while number % prime == 0:
+            number //= prime
+    return number
