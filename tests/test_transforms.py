@@ -7,7 +7,9 @@ import torch
 from scipy import ndimage
 from sklearn.datasets import load_sample_image
 from torch import Tensor
+from torch.nn import functional as F
 
+from phosphene import transforms
 from phosphene.errors import InputError, SettingError
 from phosphene.streams import Streams
 from phosphene.transforms import (
@@ -136,6 +138,27 @@ def test_any_change_of_an_oblong_picture_equals_scipy(
     )
     found = warp(pictures[:1], numbers(down, right)[None], numbers(angle), numbers(scale))
     assert torch.allclose(found[0].double(), expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("fill", FILLS)
+def test_pictures_and_their_gradient_are_those_of_grid_sample(
+    pictures: Tensor, fill: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    weights = torch.randn(pictures.shape, generator=torch.Generator().manual_seed(0))
+    moves = (numbers(3.5, -8.0, 0.0, 2.0, 11.0, 6.0).view(3, 2), numbers(-25.0, 8.0, 170.0))
+
+    def moved() -> tuple[Tensor, Tensor]:
+        leaf = pictures.clone().requires_grad_()
+        made = warp(leaf, *moves, numbers(0.6, 1.0, 1.7), fill)
+        (gradient,) = torch.autograd.grad((made * weights).sum(), leaf)
+        return made.detach(), gradient
+
+    ours = moved()
+    monkeypatch.setattr(
+        transforms, "_sampled", lambda x, grid, how: F.grid_sample(x, grid, "bilinear", how, False)
+    )
+    for one, other in zip(ours, moved(), strict=True):
+        assert torch.allclose(one, other, atol=1e-6)
 
 
 def test_draws_fill_their_ranges() -> None:

@@ -53,8 +53,17 @@ def warp(
     grid = torch.stack(
         [(cos * x - sin * y) * (2 / width), (sin * x + cos * y) * (2 / height)], dim=-1
     )
-    warped: Tensor = _Sampled.apply(pictures, grid, FILLS.index(fill))
+    warped = _sampled(pictures, grid, fill)
     warped.detach().clamp_(0, 1)  # weights sum to one only up to rounding; the gradient stays
+    return warped
+
+
+def _sampled(
+    pictures: Float[Tensor, "b c h w"], grid: Float[Tensor, "b h w 2"], fill: str
+) -> Float[Tensor, "b c h w"]:
+    warped: Tensor = _Sampled.apply(  # type: ignore[no-untyped-call]
+        pictures, grid, FILLS.index(fill)
+    )
     return warped
 
 
@@ -70,7 +79,8 @@ class _Sampled(torch.autograd.Function):
         context: Any, pictures: Tensor, grid: Tensor, fill: int
     ) -> Float[Tensor, "b c h w"]:
         context.grid, context.fill, context.shape = grid, fill, pictures.shape
-        return torch.ops.aten.grid_sampler_2d(pictures, grid, 0, fill, False)
+        warped: Tensor = torch.ops.aten.grid_sampler_2d(pictures, grid, 0, fill, False)
+        return warped
 
     @staticmethod
     @once_differentiable

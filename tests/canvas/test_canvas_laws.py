@@ -19,7 +19,7 @@ from phosphene.canvas import (
     Spectrum,
 )
 from phosphene.canvas.live import Canvas
-from phosphene.canvas.squash import to_logits
+from phosphene.canvas.squash import MARGIN, to_logits, to_pictures
 from phosphene.errors import ChannelError, InputError, SettingError, SizeError
 from phosphene.streams import Streams
 
@@ -309,3 +309,19 @@ def test_what_fits_nothing_is_refused() -> None:
 
 def test_the_logits_of_a_given_black_picture_are_finite() -> None:
     assert torch.isfinite(to_logits(torch.zeros(1))).all()
+
+
+def test_the_squash_and_its_slope_are_those_of_its_formula() -> None:
+    logits = torch.linspace(-9, 9, 1001, dtype=torch.float64)
+    made = []
+    for squash in (
+        to_pictures,
+        lambda z: ((1 + 2 * MARGIN) * torch.sigmoid(z) - MARGIN).clamp(0, 1),
+    ):
+        leaf = logits.clone().requires_grad_()
+        pictures = squash(leaf)
+        (slope,) = torch.autograd.grad(pictures.square().sum(), leaf)
+        made.append((pictures.detach(), slope))
+    for ours, formula in zip(*made, strict=True):
+        torch.testing.assert_close(ours, formula, rtol=0, atol=1e-12)
+    assert made[0][1][0] == 0 < made[0][1][500]

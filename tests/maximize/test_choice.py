@@ -9,7 +9,7 @@ from torch import nn
 
 from phosphene.canvas import Bounded, Chosen, Description, Fourier, Maco, Spectrum
 from phosphene.errors import ChannelError, DataError, InputError
-from phosphene.maximize import Recipe, Usual, chosen, draw, strongest_patches
+from phosphene.maximize import Optimizer, Recipe, Usual, chosen, draw, strongest_patches
 from phosphene.maximize.choice import SMALL, sees_less_than_half
 from phosphene.maximize.recipe import WIDE, Aim
 from phosphene.maximize.usual import MEASURED, REMEMBERED
@@ -73,8 +73,8 @@ def test_the_share_of_the_mean_picture() -> None:
     [
         ("6", "channel", strokes, (Bounded(), WIDE, Channel)),
         ("6", "channel", anywhere, (Fourier(), WIDE, Channel)),
-        ("0", "channel", strokes, (Fourier(), SMALL, Energy)),
-        ("2", "channel", anywhere, (Fourier(), SMALL, Energy)),
+        ("0", "channel", strokes, (Fourier(learning_rate=0.1575), SMALL, Energy)),
+        ("2", "channel", anywhere, (Fourier(learning_rate=0.1575), SMALL, Energy)),
         ("0", "neuron", strokes, (Fourier(), Identity(), Neuron)),
         ("4", "channel", strokes, (Bounded(), WIDE, Channel)),
         ("4", "neuron", anywhere, (Fourier(), SMALL, Neuron)),
@@ -92,6 +92,30 @@ def test_the_choice(
     if not drawing.silent and len(drawing.attempts) == 1:
         assert isinstance(drawing.objective, objective)
         assert drawing.objective.batch is None  # one unit's, not the batch's
+
+
+@pytest.mark.parametrize(
+    ("layer", "recipe", "steps"),
+    [
+        ("0", Recipe(), 96),
+        ("2", Recipe(steps=3), 2),
+        ("2", Recipe(steps=0), 0),
+        ("4", Recipe(), 256),
+        ("6", Recipe(), 256),
+        ("0", Recipe("neuron"), 256),
+        ("0", Recipe(canvas=Fourier()), 256),
+        ("0", Recipe(optimizer=Optimizer(learning_rate=0.045)), 256),
+        ("0", Recipe(optimizer=Optimizer("SGD")), 256),
+    ],
+)
+def test_an_early_channel_is_drawn_in_fewer_and_longer_steps_unless_they_are_said(
+    network: Network, layer: str, recipe: Recipe, steps: int
+) -> None:
+    made = chosen(network, layer, recipe, None, Usual({})).recipe
+    assert made.steps == steps <= recipe.steps
+    longer = made.canvas.learning_rate > Fourier().learning_rate
+    assert longer == (steps < recipe.steps or recipe.steps == 0)
+    assert Recipe.from_json(made.to_json()) == made
 
 
 def test_what_is_said_is_kept_and_choosing_again_changes_nothing(network: Network) -> None:

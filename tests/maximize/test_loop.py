@@ -6,9 +6,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from phosphene.canvas import Description, Fourier, Maco, Pixels
+from phosphene.canvas import Description, Fourier, Maco, Pixels, Spectrum
 from phosphene.errors import NetworkError, ObjectiveError
 from phosphene.maximize import Above, NormalizedGradient, Optimizer, Plateau, Step, ascend
+from phosphene.maximize.loop import _update
 from phosphene.network import Input, Network
 from phosphene.objectives import L2, Channel, Logit, Neuron, Term
 from phosphene.streams import Streams
@@ -308,3 +309,18 @@ def test_a_loop_left_midway_gives_the_model_back(make_network: Callable[..., Net
     with pytest.raises(ObjectiveError):
         climb(network, Channel("conv2", 99), ["a"], Pixels())
     untouched()
+
+
+def test_a_step_does_not_depend_on_how_a_gradient_lies() -> None:
+    """A fused optimiser goes through memory as the parameter lies."""
+    torch.manual_seed(0)
+    pictures, slope = torch.rand(2, 3, 4, 5), torch.randn(2, 3, 4, 5)
+    found = []
+    for order in (torch.contiguous_format, torch.channels_last):
+        canvas = Pixels().hold(pictures, Spectrum.natural(3, (4, 5)))
+        optimizer = Optimizer().bind(canvas.parameters, 0.1)
+        nothing = torch.zeros(2, dtype=torch.bool)
+        _update(canvas, optimizer, [slope.contiguous(memory_format=order)], nothing)
+        found.append(canvas().detach())
+    assert torch.equal(*found)
+    assert torch.allclose(found[0], (pictures - 0.1 * slope.sign()).clamp(0, 1), atol=1e-5)

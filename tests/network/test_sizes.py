@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from laws import unchanged
 from phosphene.errors import NetworkError
 from phosphene.network import Input, Network
+from phosphene.network.fields.windows import quick
 from phosphene.units import LOGITS
 
 
@@ -43,6 +44,15 @@ def test_a_channel_is_drawn_on_three_fields_but_no_more_than_the_input() -> None
     assert network.window("8") == network.window(LOGITS) == (96, 96)
     wide = Network(seeded(nn.Conv2d(1, 2, (9, 31)), nn.ReLU()), Input(1, (80, 120)))
     assert wide.window("0") == (64, 96)  # 93, and what is transformed quickly
+
+
+def test_sides_of_windows_are_quick_to_transform() -> None:
+    for side in range(1, 400):
+        found = quick(side)
+        assert found >= side
+        assert found % 2 == 0
+        assert 210**9 % found == 0  # 2, 3, 5 and 7 alone
+        assert not any(210**9 % other == 0 for other in range(side + side % 2, found, 2))
 
 
 def test_small_inputs_are_left_as_they_are() -> None:

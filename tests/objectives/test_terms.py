@@ -323,3 +323,32 @@ def test_layers_of_zeros_have_finite_gradients(objective: Term) -> None:
 def test_units_stand_for_channels_and_neurons() -> None:
     assert of_unit(Unit("conv", 3)) == Channel("conv", 3)
     assert of_unit(Unit("conv", 3, 0, 2)) == Neuron("conv", 3, 0, 2)
+
+
+LAID = {
+    "Channel": Channel("mid", (0, 3, 2)),
+    "Channel, one for all": Channel("mid", 1),
+    "Neuron": Neuron("mid", (0, 1, 2), (0, 5, 3), (0, 4, 1)),
+    "Neuron, one place for all": Neuron("mid", (0, 1, 2), 5, 4),
+    "Neuron, one for all": Neuron("mid", 3),
+    "Energy": Energy("mid", (0, 3, 2)),
+    "Norm": Norm("mid"),
+    "Outstanding": Outstanding("mid", *USUAL, (0, 3, 2)),
+    "Unusual": Unusual("mid", *USUAL),
+    "Unfamiliar": Unfamiliar("mid", *USUAL),
+}
+
+
+@pytest.mark.parametrize("objective", LAID.values(), ids=LAID)
+def test_a_gradient_of_maps_lies_as_the_maps_or_is_one_number_a_map(objective: Term) -> None:
+    """It does not lie across the network's own, which it is added to."""
+    scores, slopes = [], []
+    for order in (torch.contiguous_format, torch.channels_last):
+        leaf = MAPS.tensor.contiguous(memory_format=order).requires_grad_()
+        asked = objective(Recording(torch.zeros(3, 1, 2, 2), {"mid": leaf}))
+        (slope,) = torch.autograd.grad(asked.sum(), leaf)
+        assert slope.is_contiguous(memory_format=order) or slope.stride()[2:] == (0, 0)
+        scores.append(asked.detach())
+        slopes.append(slope.contiguous())
+    torch.testing.assert_close(scores[0], scores[1])
+    torch.testing.assert_close(slopes[0], slopes[1])

@@ -20,7 +20,7 @@ def to_pictures(logits: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
     >>> to_pictures(torch.tensor([-9.0, 0.0, 9.0]))
     tensor([0.0000, 0.5000, 1.0000])
     """
-    pictures: Tensor = _Squash.apply(logits)
+    pictures: Tensor = _Squash.apply(logits)  # type: ignore[no-untyped-call]
     return pictures
 
 
@@ -29,8 +29,8 @@ class _Squash(torch.autograd.Function):
 
     @staticmethod
     def forward(context: Any, logits: Tensor) -> Tensor:
-        context.shares = torch.sigmoid(logits)
-        return context.shares.mul(1 + 2 * MARGIN).sub_(MARGIN).clamp_(0, 1)
+        shares = context.shares = torch.sigmoid(logits)
+        return shares.mul(1 + 2 * MARGIN).sub_(MARGIN).clamp_(0, 1)
 
     @staticmethod
     @once_differentiable

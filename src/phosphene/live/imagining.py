@@ -3,7 +3,6 @@
 import json
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
-from itertools import islice
 
 from pydantic import BaseModel, Field
 
@@ -40,7 +39,7 @@ class Drawn(BaseModel):
 
 
 def imagine(network: Network, asked: Imagined, spectrum: Spectrum | None) -> Iterator[Drawn]:
-    """The pictures of one ascent, as `draw` makes it, one for every few steps.
+    """The pictures of one ascent, as `draw` makes it; one for every few steps, and the last.
 
     Raises:
         UnknownLayerError, UnknownUnitError: there is no such unit.
@@ -56,9 +55,12 @@ def imagine(network: Network, asked: Imagined, spectrum: Spectrum | None) -> Ite
         spectrum=choice.spectrum,
     )
     top, left, bottom, right = choice.patch.box
-    for step in islice(steps, 0, None, EVERY):
+    last = choice.recipe.steps
+    for step in steps:
+        if step.index % EVERY and step.index != last:
+            continue
         shown = on_screen(step.pictures)[0, :, top:bottom, left:right].cpu().numpy()
-        yield _told(step, asked.steps, data_uri(png_bytes(picture_to_image(shown))))
+        yield _told(step, last, data_uri(png_bytes(picture_to_image(shown))))
 
 
 def _told(step: Step, steps: int, src: str) -> Drawn:

@@ -2,9 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from math import ceil
+from typing import NamedTuple
 
 from phosphene.canvas import Chosen, Fourier, Spectrum
 from phosphene.errors import InputError
+from phosphene.maximize.optimizers import Optimizer
 from phosphene.maximize.recipe import WIDE, Recipe
 from phosphene.maximize.usual import Usual
 from phosphene.network import Layer, Network, Patch
@@ -15,6 +18,26 @@ from phosphene.words import literal
 
 SMALL = RandomAffine()
 """Moves of a picture that is made for what a unit sees in one place."""
+
+
+EARLY = 1 / 4
+"""Of the picture: the most that an early unit sees."""
+
+
+class Pace(NamedTuple):
+    """A share of the steps, each so many times as long."""
+
+    steps: float
+    rate: float
+
+    def of(self, recipe: Recipe) -> Recipe:
+        """A recipe at this pace."""
+        canvas = replace(recipe.canvas, learning_rate=self.rate * recipe.canvas.learning_rate)
+        return replace(recipe, canvas=canvas, steps=ceil(self.steps * recipe.steps))
+
+
+EARLY_PACE = Pace(steps=3 / 8, rate=3.5)
+"""Textures of early units come out the same, see docs/decisions.md; later ones become harsher."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +82,9 @@ def chosen(
        mean picture says where things are, pictures are held near it (see `Chosen`); elsewhere they
        are free, and it is the layers below that are held near what real pictures make of them: by
        what was measured, or else by what the network itself remembers (see `Usual`).
-    3. Moves of less than half a pixel would only blur, and are left out.
+    3. The channel of a unit that sees at most a quarter of the picture is drawn in fewer, longer
+       steps, see `EARLY_PACE`: its recipe's `steps` are the most that are taken.
+    4. Moves of less than half a pixel would only blur, and are left out.
 
     What the recipe does say is kept.
     """
@@ -75,6 +100,8 @@ def chosen(
         spectrum = spectrum.fitted((channels, *patch.size))
     if isinstance(recipe.canvas, Chosen):
         recipe = replace(recipe, canvas=recipe.canvas.suited(spectrum))
+        if recipe.aim == "channel" and _seen(network, found) <= EARLY and _paced(recipe):
+            recipe = EARLY_PACE.of(recipe)
     free = isinstance(recipe.canvas, Fourier) and recipe.aim == "channel" and not local
     if usual is None and free and recipe.unusual != 0:
         usual = Usual.remembered(network)
@@ -94,11 +121,21 @@ def chosen(
 
 def sees_less_than_half(network: Network, layer: Layer) -> bool:
     """Whether a unit of `layer` sees less than half of the network's picture."""
+    return _seen(network, layer) < 1 / 2
+
+
+def _seen(network: Network, layer: Layer) -> float:
+    """The share of the network's picture that a unit of `layer` sees."""
     if not layer.spatial:
-        return False
+        return 1.0
     field = network.fields[layer.name]
     height, width = network.input.size
-    return not field.whole and 2 * field.size[0] * field.size[1] < height * width
+    return 1.0 if field.whole else field.size[0] * field.size[1] / (height * width)
+
+
+def _paced(recipe: Recipe) -> bool:
+    """Whether the length of the steps is the tool's own."""
+    return recipe.optimizer == Optimizer()
 
 
 def _patch(network: Network, layer: Layer, recipe: Recipe) -> Patch:

@@ -8,7 +8,6 @@ from torch import Tensor, nn
 
 from phosphene.network.turns import turn
 
-
 _FROZEN: set[nn.Module] = set()
 """Those in a block of `frozen` now, each by the thread whose turn it is."""
 

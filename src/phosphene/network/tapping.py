@@ -104,7 +104,7 @@ def watched(
 
 
 def _part(module: nn.Module, path: str) -> nn.Module:
-    """The module at `path`, by steps: to list all of a deep module takes longer than a small pass."""
+    """The module at `path`, step by step: to list all of a deep module takes longer than a pass."""
     part: Any = module
     for name in filter(None, path.split(".")):
         part = part._modules[name]

@@ -36,10 +36,24 @@ def unit_means(values: Tensor) -> Float[Tensor, "b units"]:
     As a sum that is divided: its gradient is one number a unit, which is never written out for all
     places, and so takes whatever order in memory the network's own gradient has.
     """
-    if values.ndim == 2:
-        return values
-    places = (2, 3) if values.ndim == 4 else (1,)
-    return values.sum(places) / prod(values.shape[place] for place in places)
+    places = _places(values)
+    return values.sum(places) / prod(values.shape[place] for place in places) if places else values
+
+
+def unit_variances(values: Tensor) -> Float[Tensor, "b units"]:
+    """How far every unit's answers at its positions are apart, as the mean square from their mean.
+
+    The mean has no part in the gradient: the differences from it add up to nothing.
+    """
+    means, places = unit_means(values.detach()), _places(values)
+    for place in places:
+        means = means.unsqueeze(place)
+    return unit_means((values - means).square())
+
+
+def _places(values: Tensor) -> tuple[int, ...]:
+    """The axes of a layer's values along which its positions are."""
+    return {4: (2, 3), 3: (1,)}.get(values.ndim, ())
 
 
 def unit_map(values: Tensor, index: PerImage) -> Float[Tensor, "b positions"]:

@@ -11,7 +11,7 @@ from phosphene.errors import ObjectiveError
 from phosphene.network.recorded import Recording
 from phosphene.objectives.algebra import LayerTerm
 from phosphene.objectives.likeness import Values
-from phosphene.objectives.terms import PerImage, _pick, unit_maps, unit_means
+from phosphene.objectives.terms import PerImage, _pick, unit_means, unit_variances
 
 
 @dataclass(frozen=True)
@@ -87,10 +87,10 @@ class Unfamiliar(_Standard):
 
     def __call__(self, recording: Recording) -> Float[Tensor, "b"]:
         """The squared deviations of means and of deviations, summed, per image."""
-        found = unit_maps(recording[self.layer])
-        deviation = self._moments[1].to(found)
+        variance = unit_variances(recording[self.layer])
+        deviation = self._moments[1].to(variance)
         # Constant maps have a deviation of zero, whose root has no slope.
-        spread = (found.var(2, correction=0) + 1e-6 * deviation.square()).sqrt() / deviation
+        spread = (variance + 1e-6 * deviation.square()).sqrt() / deviation
         return (self.scores(recording).square() + (spread - 1).square()).sum(1)
 
     def __str__(self) -> str:
