@@ -7,6 +7,7 @@ import typer
 from rich.table import Table
 
 from phosphene.atlas import Atlas
+from phosphene.circuits.general import K
 from phosphene.cli.output import print_whole, say
 from phosphene.study import Price, Promise, Study, within
 from phosphene.study import price as priced
@@ -96,4 +97,6 @@ def _chosen(study: Study) -> str:
     if study.chosen:
         most = max(len(study.units(layer)) for layer in study.layers)
         said.append(f"at most {plural(most, 'unit')} of each layer")
+    if study.settings.edges < K:
+        said.append(plural(study.settings.edges, "edge") if study.settings.edges else "no edges")
     return ", ".join(said)

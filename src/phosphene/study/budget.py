@@ -19,8 +19,12 @@ _HELD = 0.8
 _FEWER, _FEWEST = 128, 64
 """Steps. A picture of 128 is hard to tell from one of 256; one of 64 shows what it is of."""
 
-_MANY = 16
-"""Units of each layer that are shown before pictures are made smaller for their sake."""
+_MANY, _SOME, _EDGES = 16, 4, 3
+"""Units of each layer that are shown before pictures are made smaller for their sake, and before
+edges are given up; how many edges of each unit are measured in between.
+
+Of few units of a layer nearly all that they are made of is measured, for what it is a part of.
+"""
 
 
 @telling("rehearsing")
@@ -30,8 +34,8 @@ def within(
     """The study with the best settings by which what is left of it takes `seconds`, and its price.
 
     First there are fewer steps, 128; then fewer units of each layer are shown, the first ones, down
-    to 16; then 64 steps on a canvas of half the side, and fewer units again. All units are measured
-    by the pass all the same. An atlas that was begun so goes on with the settings it has, and with
+    to 16; then 64 steps on a canvas of half the side, with few edges, and fewer units again; then
+    no edges. All units are measured by the pass all the same. An atlas that was begun so goes on with the settings it has, and with
     the price that it knows.
 
     Raises:
@@ -71,7 +75,8 @@ def _candidates(study: Study, fits: Callable[[Study], bool]) -> Iterator[Study]:
     yield _as_many(fewer, min(_MANY, most), most, fits)
     height, width = study.network.input.size
     small = _drawn(study, _FEWEST, ((height + 1) // 2, (width + 1) // 2))
-    yield _as_many(small, 1, most, fits)
+    yield _as_many(_with_edges(small, _EDGES), min(_SOME, most), most, fits)
+    yield _as_many(_with_edges(small, 0), 1, most, fits)
 
 
 def _drawn(study: Study, steps: int, largest: tuple[int, int] | None = None) -> Study:
@@ -79,6 +84,12 @@ def _drawn(study: Study, steps: int, largest: tuple[int, int] | None = None) -> 
     settings = study.settings
     recipes = tuple(replace(recipe, steps=min(steps, recipe.steps)) for recipe in settings.recipes)
     return study.under(replace(settings, recipes=recipes, largest=settings.largest or largest))
+
+
+def _with_edges(study: Study, most: int) -> Study:
+    """The study with at most so many edges of each unit."""
+    settings = study.settings
+    return study.under(replace(settings, edges=min(most, settings.edges)))
 
 
 def _as_many(study: Study, least: int, most: int, fits: Callable[[Study], bool]) -> Study:

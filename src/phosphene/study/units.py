@@ -48,7 +48,7 @@ if TYPE_CHECKING:
 UNITS_PER_JOB = 64
 """The most units a job takes on: what a kill can cost at worst."""
 
-_TOGETHER, _STEPS, _LONG = 4, 2, 0.3
+_TOGETHER, _STEPS, _LONG = 3, 8, 0.3
 """Units that are drawn together, and for how many steps, to tell what drawing costs: so many at
 least, and as many as take so many seconds."""
 
