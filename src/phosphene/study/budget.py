@@ -35,8 +35,8 @@ def within(
 
     First there are fewer steps, 128; then fewer units of each layer are shown, the first ones, down
     to 16; then 64 steps on a canvas of half the side, with few edges, and fewer units again; then
-    no edges. All units are measured by the pass all the same. An atlas that was begun so goes on with the settings it has, and with
-    the price that it knows.
+    no edges. All units are measured by the pass all the same. An atlas that was begun so goes on
+    with the settings that it has, and with the price that it knows.
 
     Raises:
         SettingError: not even one unit of each layer fits, with what that takes.
