@@ -6,6 +6,8 @@ from math import expm1, log1p
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from torch.utils.data import Subset
+
 from phosphene.atlas import (
     Atlas,
     Excerpt,
@@ -236,9 +238,17 @@ class Shown(StudyJob):
         return each.times(_distinct(picked, rehearsal.count))
 
 
+MOST_WAVES = 2**14
+"""Pictures that a spectrum is measured on at most: each wave is known to a hundredth by them, and
+to go through millions a second time would take as long as the pass."""
+
+
 @dataclass(frozen=True)
 class MeasureSpectrum(StudyJob):
-    """The spectrum of the data, on which canvases stand."""
+    """The spectrum of the data, on which canvases stand; of very many pictures it is that of some.
+
+    These are spread evenly over the data.
+    """
 
     kind = "spectrum"
 
@@ -247,12 +257,18 @@ class MeasureSpectrum(StudyJob):
         return "measuring the spectrum of the data"
 
     @property
+    def params(self) -> dict[str, Any]:
+        return {"pictures": MOST_WAVES} if length(self.study.data) > MOST_WAVES else {}
+
+    @property
     def reads(self) -> Reads:
         return Reads()
 
     def run(self, atlas: Atlas | Excerpt, writer: JobWriter) -> Iterator[float]:
-        settings = self.study.settings
-        found = batches(self.study.data, self.study.batch, settings.workers)
+        settings, data = self.study.settings, self.study.data
+        if (count := length(data)) > MOST_WAVES:
+            data = Subset(data, [i * count // MOST_WAVES for i in range(MOST_WAVES)])
+        found = batches(data, self.study.batch, settings.workers)
         spectrum = Spectrum.measure(batch.pictures for batch in found if len(batch.indices))
         writer.arrays("spectrum", spectrum.arrays())
         yield 1.0
@@ -260,7 +276,8 @@ class MeasureSpectrum(StudyJob):
     def foreseen(self, rehearsal: "Rehearsal") -> Cost:
         small = rehearsal.cost(replace(self, study=rehearsal.study), keep=True)
         each = max(0.0, small.seconds / rehearsal.seen - rehearsal.reading)
-        return Cost(rehearsal.through(rehearsal.count, each), small.size)
+        pictures = min(MOST_WAVES, rehearsal.count)
+        return Cost(rehearsal.through(pictures, each), small.size)
 
 
 def _distinct(picked: int, count: int) -> float:
