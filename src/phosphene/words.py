@@ -94,34 +94,39 @@ def scaled(count: int) -> str:
     return str(count)
 
 
-def duration(seconds: float) -> str:
-    """A time as people say it, in two units at most.
+def duration(seconds: float, units: int = 2) -> str:
+    """A time as people say it, in two units at most, or one.
 
-    >>> [duration(s) for s in (0.42, 8.4, 95, 4000, 200_000)]
+    >>> [" ".join(duration(s).split()) for s in (0.42, 8.4, 95, 4000, 200_000)]
     ['0.4 s', '8 s', '1 min 35 s', '1 h 7 min', '2 d 8 h']
+    >>> [" ".join(duration(s, 1).split()) for s in (95, 4000)]
+    ['1.6 min', '1.1 h']
     """
     if seconds < 1:
-        return f"{seconds:.1f} s"
-    units = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
-    at = next(i for i, (size, _) in enumerate(units) if seconds >= size)
-    (size, unit), *finer = units[at : at + 2]
+        return f"{seconds:.1f}{NO_BREAK}s"
+    sizes = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
+    at = next(i for i, (size, _) in enumerate(sizes) if seconds >= size)
+    (size, unit), *finer = sizes[at : at + 2]
+    if finer and units == 1:
+        return f"{seconds / size:.1f}{NO_BREAK}{unit}"
     if not finer:
-        return f"{seconds:.0f} {unit}"
+        return f"{seconds:.0f}{NO_BREAK}{unit}"
     fine, name = finer[0]
     whole, rest = divmod(round(seconds / fine), size // fine)
-    return f"{whole} {unit}" + f" {rest} {name}" * bool(rest)
+    told = f"{whole} {unit}" + f" {rest} {name}" * bool(rest)
+    return told.replace(" ", NO_BREAK)
 
 
 def file_size(count: float) -> str:
     """Bytes as people say them, to three figures.
 
-    >>> [file_size(count) for count in (640, 23_456, 281e6, 1.2e9)]
-    ['640 B', '23.5 kB', '281 MB', '1.2 GB']
+    >>> [file_size(count).split() for count in (640, 23_456, 281e6, 1.2e9)]
+    [['640', 'B'], ['23.5', 'kB'], ['281', 'MB'], ['1.2', 'GB']]
     """
     for size, unit in ((1e9, "GB"), (1e6, "MB"), (1e3, "kB")):
         if count >= size:
-            return f"{count / size:.3g} {unit}"
-    return f"{count:.0f} B"
+            return f"{count / size:.3g}{NO_BREAK}{unit}"
+    return f"{count:.0f}{NO_BREAK}B"
 
 
 def plural(count: int, noun: str, nouns: str | None = None) -> str:

@@ -41,10 +41,10 @@ def settled(
 
 def _tell_price(price: Price, study: Study) -> None:
     """Print what each layer will cost, the sum, and what a budget has chosen."""
-    table = Table(box=None, header_style="bold")
-    table.add_column("", no_wrap=True)
+    table = Table(box=None, header_style="bold", padding=(0, 1, 0, 0))
+    table.add_column("", no_wrap=True, overflow="ellipsis", max_width=27)
     for title in ("units", *_KINDS.values(), "time", "size"):
-        table.add_column(title, justify="right")
+        table.add_column(title, justify="right", no_wrap=True)
     for name, units, kinds in price.rows:
         whole = sum(kinds.values(), Cost())
         cells = (_time(kinds[kind]) if kind in kinds else "" for kind in _KINDS)
@@ -85,7 +85,7 @@ def tell_promise(study: Study, path: Path) -> None:
 
 
 def _time(cost: Cost) -> str:
-    return duration(cost.seconds) if cost.seconds >= 0.05 else "-"
+    return duration(cost.seconds, 1) if cost.seconds >= 0.05 else "-"
 
 
 def _chosen(study: Study) -> str:
