@@ -22,7 +22,7 @@ from phosphene.study.units import named
 if TYPE_CHECKING:
     from phosphene.study.rehearsal import Rehearsal
 
-_LONG, _FEWER, _MANY = 0.5, 5, 16
+_LONG, _FEWER, _MANY = 0.5, 5, 64
 """Seconds that scoring the edges of one unit takes, from which on a part of the pictures tells what
 they cost; what part; units of which pairs are measured."""
 
@@ -70,31 +70,48 @@ class MeasureEdges(UnitsJob):
     def alike(self) -> Hashable:
         return self.kind, self.layer.name, self.source.name
 
-    def _measured(self, rehearsal: "Rehearsal") -> tuple[Cost, Cost]:
+    def foreseen(self, rehearsal: "Rehearsal") -> Cost:
         """Scoring grows with the units, measuring with the pairs that are among the strongest."""
-        scored = self._with(edges=0)
-        alone = rehearsal.cost(scored.small(rehearsal, rehearsal.units(self.layer, 1)))
-        slow = alone.seconds > _LONG  # then some of the pictures are enough
-        settings = self.study.settings
-        examples, random = (
-            -(-n // (_FEWER if slow else 1)) for n in (settings.examples, self.random)
-        )
-        more = (settings.examples + self.random) / (examples + random)
-        scored = replace(self._with(edges=0, examples=examples), random=random)
-        first, each = super(MeasureEdges, scored)._measured(rehearsal)
-        units = rehearsal.units(self.layer, 2 if slow else _MANY)
-        with_pairs = replace(self._with(examples=examples), random=random, above=0)
-        found = rehearsal.cost(with_pairs.small(rehearsal, units))
-        measuring = max(0.0, found.seconds - first.seconds - len(units) * each.seconds)
-        pair = measuring / (len(units) * min(settings.edges, self.source.units))
+        first, each = rehearsal.once(self.alike, lambda: self._scored(rehearsal))
+        row, pair = rehearsal.once((self.alike, "pair"), lambda: self._paired(rehearsal))
         sources, targets = self.source.units, len(self.units)
-        pairs = min(sources, settings.edges * (sources + targets) / targets)
-        size = found.size / len(units) * (sources + targets) / targets
+        pairs = min(sources * targets, self.study.settings.edges * (sources + targets))
         shown = min(TOGETHER, self.study.settings.examples + self.random)
         memory = shown * drawing_memory(self.study.network, self.layer.name) / 2
-        return Cost(first.seconds * more, 0, memory), Cost(
-            (each.seconds + pairs * pair) * more, size
-        )
+        found = first + each.times(targets) + pair.times(pairs) + row.times(sources + targets)
+        return replace(found, memory=memory)
+
+    def _scored(self, rehearsal: "Rehearsal") -> tuple[Cost, Cost]:
+        """What scoring costs at first, and for each unit."""
+        job, more = self._of_few(rehearsal)
+        first, each = replace(job, study=job._with(edges=0).study)._measured(rehearsal)
+        return Cost(first.seconds * more), Cost(each.seconds * more)
+
+    def _paired(self, rehearsal: "Rehearsal") -> tuple[Cost, Cost]:
+        """What a row of edges takes in the file, and what measuring costs for each pair."""
+        job, more = self._of_few(rehearsal)
+        slow, k = more > 1, self.study.settings.edges
+        units = rehearsal.units(self.layer, 2 if slow else _MANY)
+        if slow:  # of so few units all pairs are among the strongest of a source
+            job = replace(job, above=0)
+        sources, targets = self.source.units, len(units)
+        pairs = min(sources * targets, k * (targets if slow else targets + sources))
+        together = rehearsal.cost(job.small(rehearsal, units))
+        scored = rehearsal.cost(job._with(edges=0).small(rehearsal, units))
+        measuring = (together - scored).times(more / pairs)
+        rows = targets if slow else targets + sources
+        return Cost(0, together.size / rows), Cost(measuring.seconds)
+
+    def _of_few(self, rehearsal: "Rehearsal") -> tuple["MeasureEdges", float]:
+        """The same on a part of the pictures where these take long, and how many times as many."""
+        one = self._with(edges=0).small(rehearsal, rehearsal.units(self.layer, 1))
+        _, alone = rehearsal.once((self.alike, "one"), lambda: (Cost(), rehearsal.cost(one)))
+        if alone.seconds < _LONG:
+            return self, 1.0
+        examples = self.study.settings.examples
+        few, random = -(-examples // _FEWER), -(-self.random // _FEWER)
+        job = replace(self._with(examples=few), random=random)
+        return job, (examples + self.random) / (few + random)
 
     def _with(self, **settings: int) -> "MeasureEdges":
         return replace(self, study=self.study.under(replace(self.study.settings, **settings)))  # type: ignore[arg-type]
