@@ -1,6 +1,8 @@
 """The choice that a process may make about freed memory."""
 
 import ctypes
+import gc
+from contextlib import suppress
 
 import pytest
 
@@ -37,3 +39,16 @@ def test_a_library_without_mallopt_is_left_alone(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr("sys.platform", "linux")
     monkeypatch.setattr(ctypes, "CDLL", lambda _: object())  # as musl
     allocator.keep_freed_memory()
+
+
+@pytest.mark.parametrize("collecting", [True, False])
+def test_collection_is_put_off_for_a_block_and_then_as_it_was(collecting: bool) -> None:
+    before = gc.isenabled()
+    (gc.enable if collecting else gc.disable)()
+    try:
+        with suppress(KeyError), allocator.uncollected(), allocator.uncollected():
+            assert not gc.isenabled()
+            raise KeyError
+        assert gc.isenabled() == collecting
+    finally:
+        (gc.enable if before else gc.disable)()

@@ -1,7 +1,10 @@
 """How this process treats memory that it has freed."""
 
 import ctypes
+import gc
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 _M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4  # of malloc.h
 
@@ -21,3 +24,19 @@ def keep_freed_memory() -> None:
     if mallopt is not None:  # musl has none
         mallopt(_M_MMAP_MAX, 0)
         mallopt(_M_TRIM_THRESHOLD, 2**31 - 1)
+
+
+@contextmanager
+def uncollected() -> Iterator[None]:
+    """Put the collection of cycles off for a block that makes much and leaves little behind.
+
+    Modules that are being read are that: a collection in between goes through all that torch has
+    made, and takes as long as all of ours.
+    """
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collecting:
+            gc.enable()

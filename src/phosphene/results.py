@@ -63,8 +63,10 @@ class Result(Displayed, ABC):
 
 def in_format(image: Image.Image, suffix: str) -> bytes:
     """A picture as a file of the kind that `suffix`, such as `.png`, stands for."""
+    Image.preinit()  # the common ones; all others take longer to read than a picture to write
+    known = Image.EXTENSION if suffix.lower() in Image.EXTENSION else Image.registered_extensions()
     buffer = io.BytesIO()
-    image.save(buffer, format=Image.registered_extensions()[suffix.lower()])
+    image.save(buffer, format=known[suffix.lower()])
     return buffer.getvalue()
 
 

@@ -7,6 +7,8 @@ from typing import Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from phosphene.allocator import uncollected
+
 
 class Later(TyperCommand):
     """A command's name and what help says of it; `where` it is written, as `module:function`."""
@@ -18,7 +20,8 @@ class Later(TyperCommand):
     def read(self) -> Any:
         """The command itself, or the group of commands."""
         module, _, attribute = self.where.partition(":")
-        found = getattr(import_module(f"phosphene.cli.{module}"), attribute)
+        with uncollected():
+            found = getattr(import_module(f"phosphene.cli.{module}"), attribute)
         if isinstance(found, typer.Typer):
             return typer.main.get_command(found)
         alone = typer.Typer(

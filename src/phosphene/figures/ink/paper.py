@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import matplotlib.axes
     import matplotlib.figure
     import matplotlib.text
+    from matplotlib.backends.backend_agg import RendererAgg
 
 DPI = 160
 MARGIN = 0.45
@@ -125,15 +126,18 @@ class Paper:
 
     def image(self) -> Image.Image:
         """The finished sheet."""
+        from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415 - slow
+
         texts = self._written()
+        canvas = FigureCanvasAgg(self._figure)
         height = self.top + MARGIN
-        self.width = width = min(self.width, max(_NARROW, self._end(texts) + MARGIN))
+        end = self._end(texts, canvas.get_renderer())
+        self.width = width = min(self.width, max(_NARROW, end + MARGIN))
         self._figure.set_size_inches(width, height)
         for axes, (left, top, w, h) in self._charts.items():
             axes.set_position((left / width, 1 - (top + h) / height, w / width, h / height))
         for text, left, baseline in texts:
             text.set_position((left / width, 1 - baseline / height))
-        canvas: Any = self._figure.canvas
         canvas.draw()
         sheet = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
         for picture, x, y in self._pictures:
@@ -155,9 +159,14 @@ class Paper:
                 found.append((text, left, baseline))
         return found
 
-    def _end(self, texts: Sequence[tuple["matplotlib.text.Text", float, float]]) -> float:
-        """Inches from the left to where the last of what is on the sheet ends."""
+    def _end(
+        self, texts: Sequence[tuple["matplotlib.text.Text", float, float]], measure: "RendererAgg"
+    ) -> float:
+        """Inches from the left to where the last of what is on the sheet ends.
+
+        One renderer measures all texts; each would make another, the size of the sheet.
+        """
         ends = [(x + picture.width) / DPI for picture, x, _ in self._pictures]
         ends += [left + width for left, _, width, _ in self._charts.values()]
-        ends += [left + text.get_window_extent().x1 / DPI for text, left, _ in texts]
+        ends += [left + text.get_window_extent(measure).x1 / DPI for text, left, _ in texts]
         return float(max(ends, default=0.0))
