@@ -131,14 +131,14 @@ class Paper:
         texts = self._written()
         canvas = FigureCanvasAgg(self._figure)
         height = self.top + MARGIN
-        end = self._end(texts, canvas.get_renderer())
+        end = self._end(texts, canvas.get_renderer())  # type: ignore[no-untyped-call]
         self.width = width = min(self.width, max(_NARROW, end + MARGIN))
         self._figure.set_size_inches(width, height)
         for axes, (left, top, w, h) in self._charts.items():
             axes.set_position((left / width, 1 - (top + h) / height, w / width, h / height))
         for text, left, baseline in texts:
             text.set_position((left / width, 1 - baseline / height))
-        canvas.draw()
+        canvas.draw()  # type: ignore[no-untyped-call]
         sheet = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
         for picture, x, y in self._pictures:
             sheet.paste(ImageOps.expand(picture, 1, LINE), (x - 1, y - 1))
