@@ -139,7 +139,8 @@ class Paper:
         for text, left, baseline in texts:
             text.set_position((left / width, 1 - baseline / height))
         canvas.draw()  # type: ignore[no-untyped-call]
-        sheet = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
+        drawn = canvas.buffer_rgba()  # type: ignore[no-untyped-call]
+        sheet = Image.fromarray(np.asarray(drawn)).convert("RGB")
         for picture, x, y in self._pictures:
             sheet.paste(ImageOps.expand(picture, 1, LINE), (x - 1, y - 1))
         return sheet
