@@ -50,9 +50,9 @@ def warp(
     to_bottom = _centred(height, pictures) - down.to(pictures)[:, None]
     cos, sin = cos.to(pictures)[:, None, None], sin.to(pictures)[:, None, None]
     x, y = to_right[:, None, :], to_bottom[:, :, None]
-    grid = torch.stack(
-        [(cos * x - sin * y) * (2 / width), (sin * x + cos * y) * (2 / height)], dim=-1
-    )
+    grid = pictures.new_empty(len(pictures), height, width, 2)
+    torch.sub(cos * x * (2 / width), sin * y * (2 / width), out=grid[..., 0])
+    torch.add(sin * x * (2 / height), cos * y * (2 / height), out=grid[..., 1])
     warped = _sampled(pictures, grid, fill)
     warped.detach().clamp_(0, 1)  # weights sum to one only up to rounding; the gradient stays
     return warped
