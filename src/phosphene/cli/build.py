@@ -66,7 +66,7 @@ def build_command(
             "Chosen is by the data."
         ),
     ] = Chosen.kind,
-    steps: Annotated[int, typer.Option(help="Steps of each picture.")] = 256,
+    steps: Annotated[int, typer.Option(help="Steps of each picture, at most.")] = 256,
     size: Annotated[
         str | None,
         typer.Option(

@@ -32,13 +32,14 @@ class Recipe(Value):
     `aim` is "channel" (the whole map) or "neuron" (the centre position, on a picture of the size of
     its receptive field). `size` is the canvas's, (h, w) in pixels, also larger or smaller than the
     network's input where the layer allows. None is the input's, but `draw` takes less for the
-    channels of an early layer: see `Network.window`.
+    channels of an early layer: see `Network.window`. For these it takes fewer and longer steps than
+    `steps` too, unless canvas or optimiser are named.
 
     `unusual` is what it costs to excite the layers below in a way that real pictures do not, where
     that is known (see `Usual`); 0 lets it be.
 
     What is left open is chosen from what is measured, by `chosen`: the canvas while it is
-    `Chosen()`, the moves while `transform` is None, the cost while `unusual` is. A drawing tells
+    `Chosen()`, and with it the pace, the moves while `transform` is None, the cost while `unusual` is. A drawing tells
     the recipe it was made by.
     """
 
