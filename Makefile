@@ -40,7 +40,7 @@ notebooks: $(READY) ## write the walk-throughs as examples/*.ipynb
 
 test: $(READY) browser ## the whole suite, each test once: the quick with shapes and types checked, the slow without
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -q -m "not slow and not browser"
-	PHOSPHENE_CHECK_TYPES=0 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -q --dist worksteal -m "slow or browser"
+	PHOSPHENE_CHECK_TYPES=0 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -q --dist worksteal -m "slow or browser" tests
 
 quick: $(READY) ## a part of every area of the tests, in about a minute
 	PHOSPHENE_CHECK_TYPES=0 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -q -m "not slow and not later and not browser"

@@ -69,6 +69,13 @@ def page(browser: Any, site: Path) -> Iterator[Any]:
     assert wrong == []
 
 
+def asked(page: Any, script: str, argument: Any) -> Any:
+    """What a script of the page returns, as one text: a list would be looked through by number."""
+    return json.loads(
+        page.evaluate(f"(argument) => JSON.stringify(({script})(argument))", argument)
+    )
+
+
 def numbers(value: Any) -> np.ndarray:
     return np.array(value, np.float64)
 
@@ -89,9 +96,11 @@ def test_the_engine_answers_as_pytorch(browser: Any, name: str) -> None:
     pictures = tiny.pictures(network, count=3, seed=5).contiguous()
     recording = network.record(pictures)
     scores = network.class_scores(pictures)
+    methods = set(methods_of(network)) & set(RULES)
     for row, picture in enumerate(pictures):
         wanted = [*program.layers.values(), program.scores]
-        values = page.evaluate(
+        values = asked(
+            page,
             "([x, wanted]) => { window.values = engine.forward(x, wanted);"
             " return wanted.map((i) => [...values[i]]); }",
             [picture.flatten().tolist(), wanted],
@@ -104,11 +113,12 @@ def test_the_engine_answers_as_pytorch(browser: Any, name: str) -> None:
             maps = mailable.units_first(recording[layer])[row]
             maps = maps.reshape(len(maps), -1)
             for unit in {0, len(maps) - 1}:
-                for method in set(methods_of(network)) & set(RULES):
+                for method in methods:
                     at = int(maps[unit].argmax())
                     term = _at(network, layer, unit, at)
                     expected = attribution.METHODS[method](network, picture[None], term)[0]
-                    found = page.evaluate(
+                    found = asked(
+                        page,
                         "([value, at, rule]) => [...engine.backward(values, value, at, rule)]",
                         [value, unit * maps.shape[1] + at, RULES[method]],
                     )
