@@ -1,6 +1,7 @@
 """What a crew makes of what its workers say, whatever that is."""
 
 import pickle
+import sys
 import time
 from collections import deque
 from collections.abc import Sequence
@@ -24,7 +25,7 @@ from phosphene.errors import (
 )
 from phosphene.network import Input, load_network
 from phosphene.study import Study
-from phosphene.study.engines import Engine, Here, Processes, crew, engine_of
+from phosphene.study.engines import Engine, Here, Processes, crew, engine_of, processes
 from phosphene.study.engines.crew import Crew
 from phosphene.study.engines.engine import Failed, Found, Task, Told
 from phosphene.study.engines.hand import Gone, Message, Up
@@ -240,6 +241,14 @@ def test_here_and_crews_are_engines() -> None:
     for text in ("processes", "processes:0", "processes:x", "there", "ray:7", "processes:1025"):
         with pytest.raises(SettingError, match="write here, processes:N"):
             engine_of(text)
+
+
+@pytest.mark.parametrize(("system", "way"), [("linux", "forkserver"), ("darwin", "spawn")])
+def test_processes_are_copies_where_the_system_bears_them(
+    system: str, way: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "platform", system)
+    assert processes._context().get_start_method() == way
 
 
 def test_threads_of_this_process_are_those_of_the_workers_meanwhile() -> None:
