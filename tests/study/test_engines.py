@@ -252,6 +252,21 @@ def test_workers_that_are_killed_at_random_moments_cost_time_alone(
         path.unlink()
 
 
+def test_what_workers_are_copied_from_may_be_killed_as_well(
+    whole: str, make_study: Callable[..., Study], tmp_path: Path
+) -> None:
+    engine, pids, killed = Processes(2), set[int](), 0
+    for step in build(make_study(steps=12), tmp_path / "a.atlas", on=engine):
+        pids.update(engine.pids)
+        if not killed and step.done >= step.total / 2:
+            killed = int(stat(engine.pids[0])[1])
+            assert killed != os.getpid()
+            os.kill(killed, signal.SIGKILL)
+    assert gone({killed, *pids})
+    assert len(pids) == 4
+    assert fingerprint(tmp_path / "a.atlas") == whole
+
+
 BUILDER = """
 import sys
 sys.path.insert(0, sys.argv[2])
