@@ -167,9 +167,7 @@ def test_a_budget_takes_steps_first_then_units_then_sizes(
     assert [recipe.steps for recipe in least.settings.recipes] == [64, 64]
     assert least.settings.largest == (14, 14)
     assert 1 <= max(drawn(least).values()) < 10
-    with pytest.raises(
-        SettingError, match=r"--budget of 35\ss: one unit .* takes about \d+\smin"
-    ):
+    with pytest.raises(SettingError, match=r"--budget of 35\ss: one unit .* takes about \d+\smin"):
         chosen(2000)
 
 

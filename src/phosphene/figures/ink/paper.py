@@ -41,12 +41,9 @@ _OTHER_SCRIPTS = (
 
 
 def _blank() -> "matplotlib.figure.Figure":
-    from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415 - slow to import
-    from matplotlib.figure import Figure  # noqa: PLC0415
+    from matplotlib.figure import Figure  # noqa: PLC0415 - slow to import
 
-    figure = Figure(dpi=DPI, facecolor="white")
-    FigureCanvasAgg(figure)  # which measures and draws in one place
-    return figure
+    return Figure(dpi=DPI, facecolor="white")
 
 
 def _wrapped(words: str, width: float, size: float) -> list[str]:
