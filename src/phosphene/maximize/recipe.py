@@ -39,8 +39,8 @@ class Recipe(Value):
     that is known (see `Usual`); 0 lets it be.
 
     What is left open is chosen from what is measured, by `chosen`: the canvas while it is
-    `Chosen()`, and with it the pace, the moves while `transform` is None, the cost while `unusual` is. A drawing tells
-    the recipe it was made by.
+    `Chosen()`, and with it the pace, the moves while `transform` is None, the cost while `unusual`
+    is. A drawing tells the recipe it was made by.
     """
 
     called: ClassVar[str] = "recipe"
