@@ -382,7 +382,7 @@ def test_one_picture_is_that_of_each_of_several_units(network: Network) -> None:
 
 def test_steps_go_before_the_recipes(network: Network) -> None:
     assert draw(network, "2:5", steps=2)[0].recipe == draw(network, "2:5", BRIEF)[0].recipe
-    assert look(network, "2:5", steps=2).drawings[0].recipe.steps == 2  # type: ignore[union-attr]
+    assert look(network, "2:5", steps=8).drawings[0].recipe.steps == 3  # type: ignore[union-attr]
 
 
 def test_what_is_measured_may_be_given_as_it_is_at_hand(network: Network) -> None:

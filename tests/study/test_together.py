@@ -124,7 +124,7 @@ def test_what_another_build_is_at_is_not_replaced(
     for _ in begun:
         pass
     with Atlas.open(path) as atlas:
-        assert {p.settings["steps"] for p in atlas.pictures("0")} == {4}
+        assert {p.settings["steps"] for p in atlas.pictures("6")} == {4}
 
 
 def test_of_two_builds_with_other_settings_the_second_is_told(
