@@ -1,6 +1,7 @@
 """What a piece of work costs: time, room on the disk, memory."""
 
 from dataclasses import dataclass
+from math import expm1, log1p
 
 
 @dataclass(frozen=True)
@@ -35,3 +36,12 @@ class Cost:
     def times(self, count: float) -> "Cost":
         """So many of them, one after another."""
         return Cost(self.seconds * count, self.size * count, self.memory)
+
+
+def distinct(picked: float, count: int) -> float:
+    """How many of `count` things are among `picked` ones, had they been picked at random.
+
+    >>> round(distinct(9, 1000), 2), round(distinct(10**6, 1000))
+    (8.96, 1000)
+    """
+    return count * -expm1(picked * log1p(-1 / count)) if count > 1 else count

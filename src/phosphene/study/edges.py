@@ -13,7 +13,7 @@ from phosphene.circuits.facts import COLUMNS, Facts
 from phosphene.circuits.general import RANDOM, GeneralEdges, chosen_at_random, contradicts, gathered
 from phosphene.maximize import drawing_memory
 from phosphene.network import Layer
-from phosphene.study.cost import Cost
+from phosphene.study.cost import Cost, distinct
 from phosphene.study.images import picture
 from phosphene.study.job import StudyJob, UnitsJob
 from phosphene.study.plan import Study
@@ -22,9 +22,10 @@ from phosphene.study.units import named
 if TYPE_CHECKING:
     from phosphene.study.rehearsal import Rehearsal
 
-_LONG, _FEWER, _MANY = 0.5, 5, 64
+_LONG, _PART, _MANY, _FEW = 0.5, 5, 64, 16
 """Seconds that scoring the edges of one unit takes, from which on a part of the pictures tells what
-they cost; what part; units of which pairs are measured."""
+scoring costs; what part; units of which pairs are measured where that is quick, and how many pairs
+of one unit elsewhere."""
 
 
 @dataclass(frozen=True)
@@ -73,13 +74,30 @@ class MeasureEdges(UnitsJob):
     def foreseen(self, rehearsal: "Rehearsal") -> Cost:
         """Scoring grows with the units, measuring with the pairs that are among the strongest."""
         first, each = rehearsal.once(self.alike, lambda: self._scored(rehearsal))
-        row, pair = rehearsal.once((self.alike, "pair"), lambda: self._paired(rehearsal))
+        beside, variant = rehearsal.once((self.alike, "pair"), lambda: self._paired(rehearsal))
         sources, targets = self.source.units, len(self.units)
-        pairs = min(sources * targets, self.study.settings.edges * (sources + targets))
+        variants = self._variants(self._pairs(), rehearsal.count)
         shown = min(TOGETHER, self.study.settings.examples + self.random)
         memory = shown * drawing_memory(self.study.network, self.layer.name) / 2
-        found = first + each.times(targets) + pair.times(pairs) + row.times(sources + targets)
-        return replace(found, memory=memory)
+        rows = Cost(beside.seconds * targets, beside.size * (sources + targets))
+        return replace(first + each.times(targets) + rows + variant.times(variants), memory=memory)
+
+    def _pairs(self) -> int:
+        """How many pairs are measured at most, the strongest of each target and of each source."""
+        sources, targets = self.source.units, len(self.units)
+        return min(sources * targets, self.study.settings.edges * (sources + targets))
+
+    def _variants(self, pairs: int, count: int) -> float:
+        """How often a unit is replaced to measure so many pairs, on `count` pictures of the data.
+
+        Three times on each strong picture and once on each random one; where a variant of a picture
+        goes through the network as a whole, it tells of all targets that are looked at on it.
+        """
+        examples, sources = self.study.settings.examples, self.source.units
+        if self.study.network.between(self.source.name, self.layer.name) is not None:
+            return pairs * (3 * examples + self.random)
+        strong = distinct(pairs * examples, count * sources)
+        return 3 * strong + self.random * distinct(pairs, sources)
 
     def _scored(self, rehearsal: "Rehearsal") -> tuple[Cost, Cost]:
         """What scoring costs at first, and for each unit."""
@@ -88,19 +106,23 @@ class MeasureEdges(UnitsJob):
         return Cost(first.seconds * more), Cost(each.seconds * more)
 
     def _paired(self, rehearsal: "Rehearsal") -> tuple[Cost, Cost]:
-        """What a row of edges takes in the file, and what measuring costs for each pair."""
-        job, more = self._of_few(rehearsal)
-        slow, k = more > 1, self.study.settings.edges
-        units = rehearsal.units(self.layer, 2 if slow else _MANY)
-        if slow:  # of so few units all pairs are among the strongest of a source
-            job = replace(job, above=0)
-        sources, targets = self.source.units, len(units)
-        pairs = min(sources * targets, k * (targets if slow else targets + sources))
-        together = rehearsal.cost(job.small(rehearsal, units))
-        scored = rehearsal.cost(job._with(edges=0).small(rehearsal, units))
-        measuring = (together - scored).times(more / pairs)
-        rows = targets if slow else targets + sources
-        return Cost(0, together.size / rows), Cost(measuring.seconds)
+        """What measuring costs for each target and takes in the file for each row; each variant."""
+        _, more = self._of_few(rehearsal)
+        sources, k = self.source.units, self.study.settings.edges
+        units = rehearsal.units(self.layer, 1 if more > 1 else _MANY)
+        usual = _FEW if more > 1 else self._pairs() // len(self.units)  # of a target
+        fewer, many = min(_FEW // 4, k, sources), min(max(2 * k, usual), sources)
+
+        def measuring(each: int) -> Cost:
+            some = replace(self._with(edges=each), above=0).small(rehearsal, units)
+            return rehearsal.cost(some) - scored
+
+        scored = rehearsal.cost(self._with(edges=0).small(rehearsal, units))
+        some, found = measuring(fewer), measuring(many)
+        one, other = (self._variants(each * len(units), rehearsal.seen) for each in (fewer, many))
+        variant = (found - some).times(1 / (other - one)) if other > one else found.times(1 / other)
+        beside = max(0.0, some.seconds - one * variant.seconds) / len(units)
+        return Cost(beside, found.size / many * k / len(units)), Cost(variant.seconds)
 
     def _of_few(self, rehearsal: "Rehearsal") -> tuple["MeasureEdges", float]:
         """The same on a part of the pictures where these take long, and how many times as many."""
@@ -109,7 +131,7 @@ class MeasureEdges(UnitsJob):
         if alone.seconds < _LONG:
             return self, 1.0
         examples = self.study.settings.examples
-        few, random = -(-examples // _FEWER), -(-self.random // _FEWER)
+        few, random = -(-examples // _PART), -(-self.random // _PART)
         job = replace(self._with(examples=few), random=random)
         return job, (examples + self.random) / (few + random)
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from math import expm1, log1p
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +23,7 @@ from phosphene.data.dataset import length
 from phosphene.errors import DataError
 from phosphene.maximize import drawing_memory
 from phosphene.study.alike import correlated
-from phosphene.study.cost import Cost
+from phosphene.study.cost import Cost, distinct
 from phosphene.study.gathering import Gathering, ThroughData, parts_of, shard_count
 from phosphene.study.images import files_of, image_records, members_of
 from phosphene.study.job import StudyJob
@@ -235,7 +234,7 @@ class Shown(StudyJob):
         each = small.times(1 / max(1, len(rehearsal.atlas.kept())))
         study, examples = self.study, self.study.settings.examples
         picked = sum(len(study.units(layer)) * examples for layer in study.layers)
-        return each.times(_distinct(picked, rehearsal.count))
+        return each.times(distinct(picked, rehearsal.count))
 
 
 MOST_WAVES = 2**14
@@ -278,15 +277,6 @@ class MeasureSpectrum(StudyJob):
         each = max(0.0, small.seconds / rehearsal.seen - rehearsal.reading)
         pictures = min(MOST_WAVES, rehearsal.count)
         return Cost(rehearsal.through(pictures, each), small.size)
-
-
-def _distinct(picked: int, count: int) -> float:
-    """How many of `count` pictures are among `picked` ones, had they been picked at random.
-
-    >>> round(_distinct(9, 1000), 2), round(_distinct(10**6, 1000))
-    (8.96, 1000)
-    """
-    return count * -expm1(picked * log1p(-1 / count)) if count > 1 else count
 
 
 def _key_of(kind: type[StudyJob], study: Study, params: Mapping[str, Any]) -> str:
