@@ -68,13 +68,16 @@ class Row:
         ]
 
 
-def study_of(spec: str, photographs: Path, units: int, steps: int) -> Study:
+def study_of(spec: str, photographs: Path, units: int, steps: int, edges: int = 1) -> Study:
     """Three layers of a network: the first and the last that are looked at, and one between."""
     network = load_network(spec)
     names = [layer.name for layer in network.default_layers]
     recipes = replace(CHANNELS, steps=steps), replace(NEURONS, steps=steps)
     settings = Settings(
-        (names[0], names[len(names) // 2], names[-1]), recipes, units=(f"*:0-{units - 1}",), edges=1
+        (names[0], names[len(names) // 2], names[-1]),
+        recipes,
+        units=(f"*:0-{units - 1}",),
+        edges=edges,
     )
     data = load_data(str(photographs), network.input.channels, network.input.size)
     return Study(network, data, settings)
@@ -104,6 +107,7 @@ def main() -> None:
     parser.add_argument("networks", nargs="*", default=NETWORKS)
     parser.add_argument("--units", type=int, default=8)
     parser.add_argument("--steps", type=int, default=8)
+    parser.add_argument("--edges", type=int, default=1)
     given = parser.parse_args()
     warnings.simplefilter("ignore")
     print(
@@ -111,7 +115,7 @@ def main() -> None:
     )
     print("|---|---|---|---|---|---|---|")
     for spec in given.networks:
-        study = study_of(spec, given.photographs, given.units, given.steps)
+        study = study_of(spec, given.photographs, given.units, given.steps, given.edges)
         print(f"| {' | '.join(measured(study, spec).cells())} |", flush=True)
 
 
