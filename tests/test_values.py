@@ -96,7 +96,8 @@ TOLD_ONLY = {"Network", "Family", "LayerUnits", "Census", "Side", "Option"} | {
     "Way",
     "Flip",
     "Whole",
-    "Graph",  # parts of answers
+    "Graph",
+    "Price",  # parts of answers, and of promises
 }
 """What tells of itself in JSON for people: made from something else, or a part of a result."""
 
