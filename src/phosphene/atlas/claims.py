@@ -19,19 +19,20 @@ LEASE_SECONDS = 10.0
 @contextmanager
 def claim(atlas: Atlas, key: str, kind: str) -> Iterator[bool]:
     """Claim a job for as long as the block runs: False where another has it."""
-    owner, ended = token_hex(8), Event()
-    if not _take(atlas, key, kind, owner):
-        yield False
-        return
+    owner, ended, taken = token_hex(8), Event(), None
     renewing = Thread(target=_renew, args=(atlas, owner, ended), daemon=True)
-    renewing.start()
     try:
-        yield True
+        taken = _take(atlas, key, kind, owner)
+        if taken:
+            renewing.start()
+        yield taken
     finally:
         ended.set()
-        renewing.join()
-        with suppress(AtlasError), atlas._transaction():  # if it cannot be given up, it ends
-            atlas._execute("DELETE FROM claims WHERE owner = ?", owner)
+        if renewing.ident is not None:
+            renewing.join()
+        if taken is not False:  # an interruption may come before that is known
+            with suppress(AtlasError), atlas._transaction():  # if it cannot be given up, it ends
+                atlas._execute("DELETE FROM claims WHERE owner = ?", owner)
 
 
 def claimed(atlas: Atlas) -> dict[str, str]:

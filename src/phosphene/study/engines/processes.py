@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
 from typing import Any
 
 from phosphene.errors import WorkerError
@@ -22,6 +23,9 @@ from phosphene.study.engines.worker import Worker
 
 _PATIENCE = 2.0
 """Seconds that a process has to end by itself."""
+
+_TRIES, _MOMENT = 5, 0.1
+"""How often a process is started, and seconds between."""
 
 _IMPORTED_ONCE = ["phosphene.study.engines.processes", "torch._dynamo"]
 """What all workers need; any optimiser of torch imports the latter, for a second, as it begins."""
@@ -71,11 +75,7 @@ class _Process:
             args=(dict(os.environ), theirs, threads, beat),
             name="phosphene worker",
         )
-        try:
-            with _uninterrupted():
-                self._process.start()
-        except (OSError, EOFError) as error:
-            raise WorkerError(f"no process can be begun: {error}") from error
+        _start(self._process)
         theirs.close()
         atexit.register(self._process.kill)  # before the interpreter waits for it
         self._orders: queue.SimpleQueue[tuple[Any, ...] | None] = queue.SimpleQueue()
@@ -142,6 +142,24 @@ def _context() -> Any:
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(_IMPORTED_ONCE)
     return context
+
+
+def _start(process: BaseProcess) -> None:
+    """Start a process; raises `WorkerError` where that cannot be.
+
+    What it is copied from may just have been killed, of which the system tells a moment later;
+    then there is another.
+    """
+    for left in reversed(range(_TRIES)):
+        try:
+            with _uninterrupted():
+                process.start()
+        except (OSError, EOFError) as error:
+            if not left:
+                raise WorkerError(f"no process can be begun: {error}") from error
+            time.sleep(_MOMENT)
+        else:
+            return
 
 
 @contextmanager
