@@ -1,4 +1,4 @@
-"""What a study was said to cost, and what it cost: ten networks with random weights.
+"""What a study was said to cost, and what it cost: networks with random weights.
 
     PYTHONPATH=src .venv-zoo/bin/python benchmarks/prices.py PHOTOGRAPHS [--units 8] [SPEC ...]
 
