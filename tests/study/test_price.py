@@ -22,7 +22,7 @@ Make = Callable[..., Study]
 
 
 def priced(kind: str, seconds: float, divisible: bool = False) -> Priced:
-    return Priced(kind, kind, kind, None, 0, divisible, Cost(seconds, 10, 5))
+    return Priced(kind, kind, kind, None, (), divisible, Cost(seconds, 10, 5))
 
 
 def test_the_price_is_of_what_is_planned(study: Study) -> None:
@@ -96,6 +96,19 @@ def test_units_that_nothing_wakes_are_counted_as_often_as_they_are_tried(make_st
                 job.foreseen(rehearsal)
         job = Pictures(study, layer, range(6), study.settings.recipes[0])
         assert job._again(rehearsal) == pytest.approx((ATTEMPTS - 1) * sum(silent) / 6)
+
+
+def test_units_are_counted_once_however_many_jobs_they_are_in() -> None:
+    shares = [range(3), range(3, 5)]
+    jobs = [
+        replace(priced(kind, 1), layer="conv", units=tuple(share))
+        for kind in ("pictures", "examples")
+        for share in shares
+        for _ in range(2)  # channels and neurons
+    ]
+    ((name, units, kinds),) = Price(tuple(jobs)).rows
+    assert (name, units) == ("conv", "5")
+    assert {kind: cost.seconds for kind, cost in kinds.items()} == {"pictures": 4, "examples": 4}
 
 
 @pytest.mark.parametrize(

@@ -35,7 +35,7 @@ class Priced:
     kind: str
     title: str
     layer: str | None
-    units: int
+    units: tuple[int, ...]
     divisible: bool
     cost: Cost
 
@@ -94,13 +94,13 @@ class Price:
     @property
     def rows(self) -> list[tuple[str, str, dict[str, Cost]]]:
         """What it is made of: layer or title, how many units, and the costs by kind."""
-        found: dict[str, tuple[int, dict[str, Cost]]] = {}
+        found: dict[str, tuple[set[int], dict[str, Cost]]] = {}
         for job in self.jobs:
             name = job.title if job.layer is None else job.layer
-            units, kinds = found.get(name, (0, {}))
+            units, kinds = found.setdefault(name, (set(), {}))
+            units.update(job.units)
             kinds[job.kind] = kinds.get(job.kind, Cost()) + job.cost
-            found[name] = max(units, job.units), kinds
-        return [(name, str(units or ""), kinds) for name, (units, kinds) in found.items()]
+        return [(name, str(len(units) or ""), kinds) for name, (units, kinds) in found.items()]
 
     def to_json(self) -> dict[str, Any]:
         """The same as plain values; the seconds of each job by its key."""
@@ -197,7 +197,7 @@ def _priced(job: StudyJob, rehearsal: Rehearsal, done: bool) -> Priced:
         job.kind,
         job.title,
         job.layer.name if isinstance(job, UnitsJob) else None,
-        len(job.units) if isinstance(job, UnitsJob) else 0,
+        tuple(job.units) if isinstance(job, UnitsJob) else (),
         isinstance(job, ShardedJob),
         cost,
     )
