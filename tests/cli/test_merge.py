@@ -3,35 +3,20 @@
 from pathlib import Path
 
 import pytest
-from safetensors.torch import save_file
 
 import packed
 from phosphene.atlas import Atlas
-from phosphene.training import seeded
-from phosphene.zoo import hvass
 
 pytestmark = pytest.mark.slow  # builds studies
 
-MODEL = """
-from phosphene.zoo import hvass
-
-def make():
-    return hvass(widths=(2, 3), dense=(8,))
-"""
-
 
 @pytest.fixture
-def words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+def words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, small_model: list[str]) -> list[str]:
     """A small build on tar files, in three shards of the pass, a batch each."""
-    monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("phosphene.data.batching.SHARD", 9)
-    (tmp_path / "model.py").write_text(MODEL)
-    module = seeded(lambda: hvass(widths=(2, 3), dense=(8,)), 0)
-    save_file(module.state_dict(), tmp_path / "w.safetensors")
     packed.as_tars(tmp_path / "shards", packed.contents(600), 250)
-    said = "build model.py:make --weights w.safetensors --data shards/{000..002}.tar"
     return [
-        *said.split(),
+        *("build", *small_model, "--data", "shards/{000..002}.tar"),
         *["--steps", "1", "--no-neurons", "--layers", "conv1,conv2", "--edges", "0"],
     ]
 

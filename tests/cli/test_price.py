@@ -3,33 +3,19 @@
 from pathlib import Path
 
 import pytest
-from safetensors.torch import save_file
 
 from phosphene.atlas import Atlas
 from phosphene.cli import pricing
 from phosphene.study import Price, Promise
-from phosphene.training import seeded
-from phosphene.zoo import hvass
 
 pytestmark = pytest.mark.slow  # builds studies
 
-MODEL = """
-from phosphene.zoo import hvass
-
-def make():
-    return hvass(widths=(2, 3), dense=(8,))
-"""
-
 
 @pytest.fixture
-def words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+def words(small_model: list[str]) -> list[str]:
     """A small build on the digits."""
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "model.py").write_text(MODEL)
-    module = seeded(lambda: hvass(widths=(2, 3), dense=(8,)), 0)
-    save_file(module.state_dict(), tmp_path / "w.safetensors")
-    said = "build model.py:make --weights w.safetensors --data digits --layers conv1,conv2"
-    return [*said.split(), *["--steps", "2", "--out", "a.atlas"]]
+    said = "--data digits --layers conv1,conv2 --steps 2 --out a.atlas"
+    return ["build", *small_model, *said.split()]
 
 
 def test_a_plan_tells_the_price_and_writes_nothing(run, words: list[str], tmp_path: Path) -> None:
