@@ -1,5 +1,7 @@
 """Recording: what a layer gave back, when it gave it back, and not a module more than needed."""
 
+import gc
+import weakref
 from collections.abc import Callable
 
 import pytest
@@ -165,6 +167,20 @@ class SwallowingAll(Swallowing):
         except BaseException:
             x = x.expand(-1, 3, -1, -1)[:, :, 1:-1, 1:-1]
         return self.late(x).mean((2, 3))
+
+
+def test_a_pass_that_is_left_holds_nothing_that_waits_for_a_collection() -> None:
+    module = nn.Sequential(nn.Conv2d(1, 3, 3), nn.Conv2d(3, 3, 3), nn.ReLU(), Exploding())
+    passing: list[weakref.ref[Tensor]] = []
+    module[1].register_forward_hook(lambda *given: passing.append(weakref.ref(given[2])))
+    gc.disable()
+    try:
+        with torch.no_grad(), tap(module, [Site.parse("2", module)]) as values:
+            module(torch.rand(2, 1, 8, 8))
+        assert values["2"].shape == (2, 3, 4, 4)
+        assert [passed() for passed in passing] == [None]
+    finally:
+        gc.enable()
 
 
 def test_even_a_swallowed_stop_leaves_the_right_values() -> None:

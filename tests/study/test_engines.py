@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
@@ -22,7 +23,7 @@ from phosphene.atlas import Atlas, PartRecord, claims
 from phosphene.errors import WorkerError
 from phosphene.study import Study, build
 from phosphene.study.engines import Processes, crew
-from phosphene.study.job import KINDS
+from phosphene.study.job import KINDS, StudyJob
 
 pytestmark = pytest.mark.slow  # processes for each
 
@@ -114,6 +115,21 @@ def test_two_processes_build_what_one_does(
     assert gone(pids)
     assert finished(make_study(steps=12), path) == whole  # which finds nothing to do
     assert [p.name for p in tmp_path.iterdir()] == ["a.atlas"]
+
+
+def test_a_job_is_told_by_a_key_that_is_not_worked_out_at_every_look(
+    study: Study, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: Counter[tuple[str, str]] = Counter()
+    key = StudyJob.key
+
+    def counted(job: StudyJob) -> str:
+        asked[job.title, str(job.params)] += 1
+        return str(key.fget(job))  # type: ignore[attr-defined]
+
+    monkeypatch.setattr(StudyJob, "key", property(counted))
+    finished(study, tmp_path / "a.atlas", on=Processes(1))
+    assert max(asked.values()) <= 12
 
 
 def test_shards_of_a_pass_are_gathered_apart_and_one_that_is_cut_short_is_gone_on_with(

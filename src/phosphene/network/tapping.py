@@ -63,6 +63,8 @@ def tap(
     except _Stop as met:
         if met is not end:
             raise
+    finally:
+        end.__traceback__ = None  # its frames hold the whole pass, and one of them holds `end`
 
 
 @contextmanager

@@ -106,7 +106,7 @@ class _Build:
         study: Study,
         engine: Engine,
         part: tuple[int, int] | None,
-        in_time: Callable[[StudyJob], bool],
+        in_time: Callable[[str], bool],
     ) -> None:
         self.atlas, self.engine, self.part, self.in_time = atlas, engine, part, in_time
         self.runs = Runs(atlas, engine)
@@ -153,7 +153,7 @@ class _Build:
                         yield self._step(f"the time is up; {plural(len(pending), 'job')} left")
                         return
                     self._require_possible(pending)
-                    yield self._step(pending[0].title)
+                    yield self._step(next(iter(pending.values())).title)
                     time.sleep(POLL_SECONDS)
                 yield from self._news()
         yield self._step("done")
@@ -217,33 +217,33 @@ class _Build:
             require_same_settings(self.atlas, self.study, self.welcome)
         self.known = frozenset(states)
 
-    def _pending(self) -> list[StudyJob]:
-        """The jobs that are left, once the plan is as wide as the atlas."""
+    def _pending(self) -> dict[str, StudyJob]:
+        """The jobs that are left by their keys, once the plan is as wide as the atlas."""
         if wider(self.atlas, self.study) is not self.study:
             self._plan(self.study)
         self._refuse_others()
         states = self.atlas.states()
         self.left = 0
-        pending = []
+        pending = {}
         for key, job in self.jobs.items():
             state = states.get(key)
             impossible = state == "failed" and isinstance(job, UnitsJob)
             self.left += impossible
             if state != "done" and not impossible:
-                pending.append(job)
+                pending[key] = job
         self.pending = len(pending)
         return pending
 
-    def _begun(self, pending: list[StudyJob]) -> Iterator[Running]:
+    def _begun(self, pending: dict[str, StudyJob]) -> Iterator[Running]:
         """Begin the first jobs that nobody is at, as many as there is room for."""
-        kinds = {job.kind for job in pending}
+        kinds = {job.kind for job in pending.values()}
         taken = claimed(self.atlas)
-        for job in pending:
+        for key, job in pending.items():
             if not self.runs.room:
                 return
-            if job.key in taken or job.key in self.given_up or job.waits_for(kinds):
+            if key in taken or key in self.given_up or job.waits_for(kinds):
                 continue
-            if not self.runs.takes(job) or not self.in_time(job):
+            if not self.runs.takes(job) or not self.in_time(key):
                 continue
             try:
                 run = self.runs.begun(job)
@@ -253,16 +253,15 @@ class _Build:
             if run is not None:
                 yield run
 
-    def _out_of_time(self, pending: list[StudyJob]) -> bool:
+    def _out_of_time(self, pending: dict[str, StudyJob]) -> bool:
         """Whether nothing that could be begun now would end in time."""
-        kinds = {job.kind for job in pending}
-        return not any(self.in_time(job) for job in pending if not job.waits_for(kinds))
+        kinds = {job.kind for job in pending.values()}
+        return not any(self.in_time(key) for key in pending if not pending[key].waits_for(kinds))
 
-    def _require_possible(self, pending: list[StudyJob]) -> None:
+    def _require_possible(self, pending: dict[str, StudyJob]) -> None:
         """Raise `WorkerError` where all that is left waits for what nobody could do."""
-        left = {job.key for job in pending}
-        told = "; ".join(why for key, why in self.given_up.items() if key in left)
-        if told and not claimed(self.atlas).keys() & left:
+        told = "; ".join(why for key, why in self.given_up.items() if key in pending)
+        if told and not claimed(self.atlas).keys() & pending.keys():
             raise WorkerError(
                 f"{plural(len(pending), 'job')} of {self.atlas.path} cannot be done: {told}. What "
                 "was finished is kept; build again to go on, or with --on here"

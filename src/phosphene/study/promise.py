@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from phosphene.atlas import Atlas, job_key
-from phosphene.study.job import PRICE, StudyJob
+from phosphene.study.job import PRICE
 from phosphene.study.plan import Study
 from phosphene.study.pricing import Price
 from phosphene.words import duration
@@ -45,11 +45,11 @@ class Promise:
         promise._write(atlas)
         return promise
 
-    def until(self, seconds: float) -> Callable[[StudyJob], bool]:
-        """Says of a job whether it will have ended in so many seconds, if it is begun now."""
+    def until(self, seconds: float) -> Callable[[str], bool]:
+        """Says of the job with a key whether it will have ended in so many seconds, if it is begun now."""
         jobs = self.price["jobs"] if self.price else {}
         end = self.begun + seconds
-        return lambda job: time.monotonic() + jobs.get(job.key, 0.0) <= end
+        return lambda key: time.monotonic() + jobs.get(key, 0.0) <= end
 
     @property
     def summary(self) -> str:

@@ -72,25 +72,25 @@ class Rehearsal:
         """
         if keep and job.kind in self._kept:
             return self._kept[job.kind]
-        begun = time.perf_counter()
-        writer = self._done(job)
-        cost = Cost(time.perf_counter() - begun, _size(writer))
+        cost, writer = self._done(job)
         if keep:
             with self.atlas.job(job.key, job.kind, job.title, job.told) as kept:
                 kept.rows.update(writer.rows)
             self._kept[job.kind] = cost
         return cost
 
-    def records(self, job: StudyJob, kind: type[R]) -> list[R]:
-        """What a job of the small study finds, of one kind of record."""
-        rows = self._done(job).rows[table_of(kind).insert()]
+    def found(self, job: StudyJob, kind: type[R]) -> tuple[Cost, list[R]]:
+        """What a job of the small study costs, and what it finds of one kind of record."""
+        cost, writer = self._done(job)
         owner, checksum = 1, 1
-        return [table_of(kind).read(row[owner:-checksum]) for row in rows]
+        rows = writer.rows[table_of(kind).insert()]
+        return cost, [table_of(kind).read(row[owner:-checksum]) for row in rows]
 
-    def _done(self, job: StudyJob) -> JobWriter:
+    def _done(self, job: StudyJob) -> tuple[Cost, JobWriter]:
         writer = JobWriter(job.key)
+        begun = time.perf_counter()
         deque(job.run(self.atlas, writer), maxlen=0)
-        return writer
+        return Cost(time.perf_counter() - begun, _size(writer)), writer
 
     @cached_property
     def reading(self) -> float:

@@ -2,7 +2,7 @@
 
 import re
 import warnings
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Collection, Hashable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -208,35 +208,44 @@ class Pictures(UnitsJob):
     def _measured(self, rehearsal: "Rehearsal") -> tuple[Cost, Cost]:
         """What the picture of one unit costs before the first step, and what each step does."""
 
-        def drawn(steps: int, units: Sequence[int]) -> Cost:
-            recipe = replace(self.recipe, steps=steps)
-            small = Pictures(rehearsal.study, self.layer, units, recipe, attempts=1)
-            return rehearsal.cost(small).times(1 / len(units))
-
-        first = drawn(0, rehearsal.units(self.layer, 1))
+        first, _ = self._drawn(rehearsal, 0, rehearsal.units(self.layer, 1))
         most = min(len(self.units), max(_TOGETHER, int(_LONG / first.seconds)))
         some = rehearsal.units(self.layer, most)
-        start = drawn(0, some)
+        start, _ = self._drawn(rehearsal, 0, some)
         steps = max(_STEPS, int(_LONG / start.seconds / len(some)))
-        begun = drawn(steps, some)
-        attempts = 1 + self._again(rehearsal)
+        begun, silent = self._drawn(rehearsal, steps, some)
+        attempts = 1 + self._again(rehearsal, some, silent)
         step = (begun - start).times(attempts / steps)
         return replace(start.times(attempts), size=begun.size), Cost(step.seconds)
 
-    def _again(self, rehearsal: "Rehearsal") -> float:
-        """How many more attempts a unit takes in the mean, for those that nothing wakes."""
+    def _drawn(
+        self, rehearsal: "Rehearsal", steps: int, units: Sequence[int]
+    ) -> tuple[Cost, set[int]]:
+        """What one of some units costs, drawn once in so many steps, and which stay silent."""
+        recipe = replace(self.recipe, steps=steps)
+        small = Pictures(rehearsal.study, self.layer, units, recipe, attempts=1)
+        cost, found = rehearsal.found(small, PictureRecord)
+        return cost.times(1 / len(units)), {record.unit for record in found if record.silent}
+
+    def _again(self, rehearsal: "Rehearsal", some: Sequence[int], silent: Collection[int]) -> float:
+        """How many more attempts a unit takes in the mean, for those that nothing wakes.
+
+        Of the units that are quiet on all real pictures a few are tried; of the others, those of
+        `some` that stayed `silent`.
+        """
         values = rehearsal.atlas.document(f"top {self.layer.name}")["values"]
         units = rehearsal.whole.units(self.layer)
         quiet = [unit for unit in units if values[unit][0] <= 0]
-        if len(quiet) <= _FEW_QUIET * len(units):
-            return 0.0
-        some = quiet[:: -(-len(quiet) // _TOGETHER)]
-        recipe = replace(self.recipe, steps=min(_WAKING, self.recipe.steps))
-        found = rehearsal.records(
-            Pictures(rehearsal.study, self.layer, some, recipe, attempts=1), PictureRecord
-        )
-        silent = sum(record.silent for record in found) / len(some)
-        return silent * len(quiet) / len(units) * (ATTEMPTS - 1)
+        share = len(quiet) / len(units)
+        few = quiet[:: -(-len(quiet) // _TOGETHER)] if share > _FEW_QUIET else []
+        others = [unit for unit in some if values[unit][0] > 0]
+        asleep = [unit for unit in others if unit in silent]
+        steps = min(_WAKING, self.recipe.steps)
+
+        def stay(among: Sequence[int], of: Sequence[int]) -> float:
+            return len(self._drawn(rehearsal, steps, among)[1]) / len(of) if among else 0.0
+
+        return (ATTEMPTS - 1) * (share * stay(few, few) + (1 - share) * stay(asleep, others))
 
     def _record(self, drawing: Drawing, strongest: float) -> PictureRecord:
         """A picture, with the recipe and the objective that it was really made by."""
