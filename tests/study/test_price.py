@@ -8,7 +8,7 @@ import pytest
 
 from phosphene.atlas import Atlas, JobWriter
 from phosphene.errors import SettingError
-from phosphene.maximize import ATTEMPTS, draw
+from phosphene.maximize import ATTEMPTS
 from phosphene.progress import follow
 from phosphene.study import Price, Promise, Settings, Study, build, merge, plan, price, within
 from phosphene.study.budget import _first_units
@@ -84,23 +84,22 @@ def test_pictures_cost_what_their_units_and_steps_do(make_study: Make) -> None:
         )
 
 
-def test_units_that_nothing_wakes_are_counted_as_often_as_they_are_tried(make_study: Make) -> None:
-    study = make_study(steps=32)
-    layer = next(layer for layer in study.layers if layer.units == 6)
-    units = [f"{layer.name}:{unit}" for unit in range(6)]
-    silent = [drawing.silent for drawing in draw(study.network, units, steps=32, attempts=1)]
-    assert sum(silent) == 3
+@pytest.mark.parametrize(("steps", "silent"), [(0, {0, 2, 3, 8}), (32, {0})])
+def test_units_that_nothing_wakes_are_counted_as_often_as_they_are_tried(
+    make_study: Make, steps: int, silent: set[int]
+) -> None:
+    study = make_study(steps=steps)
+    layer = next(layer for layer in study.layers if layer.units == 10)
     with rehearsing(study) as rehearsal:
         for job in plan(study):
             if not isinstance(job, UnitsJob):
                 job.foreseen(rehearsal)
-        top = rehearsal.atlas.document(f"top {layer.name}")["values"]
-        assert [unit for unit in range(6) if silent[unit] and top[unit][0] > 0] == [1]
-        job = Pictures(study, layer, range(6), study.settings.recipes[0])
-        asleep = {unit for unit in range(6) if silent[unit]}
-        assert job._again(rehearsal, range(6), asleep) == pytest.approx(
-            (ATTEMPTS - 1) * sum(silent) / 6
-        )
+        values = rehearsal.atlas.document(f"top {layer.name}")["values"]
+        assert [unit for unit in range(10) if values[unit][0] <= 0] == [0]
+        job = Pictures(study, layer, range(10), study.settings.recipes[0])
+        assert job._drawn(rehearsal, steps, range(10))[1] == silent
+        again = job._again(rehearsal, range(10), silent)
+        assert again == pytest.approx((ATTEMPTS - 1) * len(silent) / 10)
 
 
 def test_units_are_counted_once_however_many_jobs_they_are_in() -> None:

@@ -46,7 +46,7 @@ class Promise:
         return promise
 
     def until(self, seconds: float) -> Callable[[str], bool]:
-        """Says whether the job with a key will have ended in so many seconds, if it is begun now."""
+        """Says whether the job with a key, begun now, will have ended in so many seconds."""
         jobs = self.price["jobs"] if self.price else {}
         end = self.begun + seconds
         return lambda key: time.monotonic() + jobs.get(key, 0.0) <= end
