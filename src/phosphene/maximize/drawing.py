@@ -15,7 +15,7 @@ from phosphene.maximize.choice import Choice, chosen
 from phosphene.maximize.recipe import STANDARD, Recipe, follow, on_screen
 from phosphene.maximize.transparency import opacity, traced
 from phosphene.maximize.usual import Usual
-from phosphene.network import PLAIN, STRAIGHT, Network, Rule
+from phosphene.network import PLAIN, STRAIGHT, Network, Precision, Rule
 from phosphene.objectives import Channel, Combination, Neuron, Term, unit_maps
 from phosphene.progress import counted, telling
 from phosphene.results import Displayed, Result
@@ -88,11 +88,12 @@ def draw(
     starts: Float[Tensor, "units c h w"] | None = None,
     kept: Callable[[Tensor], Tensor] | None = None,
     attempts: int | None = None,
+    precision: Precision | None = None,
 ) -> Drawings:
     """Draw `units`, each layer's in one batch: one or several, as `phosphene.spellings` reads them.
 
     What the recipe leaves open is chosen for the layer, the spectrum of the data and what is
-    `usual` for it: see `chosen`. `steps` go before the recipe's.
+    `usual` for it: see `chosen`. `steps` and `precision` go before the recipe's.
     A unit that stays silent is tried again: from other noise, with gradients that pass straight
     through closed rectifiers, and from a real picture if `starts` has one for each unit. What a
     unit gets does not depend on the others of the batch. Where pictures `c h w` will be `kept` with
@@ -106,6 +107,7 @@ def draw(
     network = network_of(network)
     wanted = units_of(network, units)
     recipe = recipe if steps is None else replace(recipe, steps=steps)
+    recipe = recipe if precision is None else replace(recipe, precision=precision)
     if starts is not None and len(starts) != len(wanted):
         raise ObjectiveError(
             f"{len(starts)} starts were given for {len(wanted)} units; give one for each"

@@ -13,7 +13,7 @@ from torch import Tensor
 from phosphene.canvas.live import Canvas
 from phosphene.errors import NetworkError, ObjectiveError
 from phosphene.maximize.optimizers import Optimizer
-from phosphene.network import PLAIN, Network, Rule, backward_rule, frozen
+from phosphene.network import PLAIN, Network, Precision, Rule, backward_rule, frozen
 from phosphene.objectives import Term
 from phosphene.streams import Streams
 from phosphene.transforms import Transform
@@ -74,14 +74,17 @@ def ascend(
     transform: Transform | None = None,
     stop: Stop | None = None,
     rule: Rule = PLAIN,
+    precision: Precision = "float32",
 ) -> Iterator[Step]:
     """Change the pictures of `canvas` so that each one's score rises; yields steps + 1 times.
 
     Step 0 shows the start and the last step the result. `transform` changes what the network
-    sees, anew at each step, with numbers from `streams`; `rule` is the backward rule.
+    sees, anew at each step, with numbers from `streams`; `rule` is the backward rule. The network
+    is computed in `precision`, all else in float32.
 
     Raises:
-        NetworkError: a score became NaN.
+        NetworkError: a score became NaN, or the network cannot be computed in `precision`.
+        SettingError: `precision` is none, or none of the device.
         ObjectiveError: the objective is made for another number of images, or does not depend on
             them.
 
@@ -92,6 +95,7 @@ def ascend(
         raise ObjectiveError(
             f"{objective} is for {objective.batch} images; the canvas has {images}"
         )
+    lowered = network.lowered(precision)
     optim = optimizer.bind(canvas.parameters, canvas.learning_rate)
     stopped = torch.zeros(images, dtype=torch.bool)
     waited = torch.zeros(images, dtype=torch.long)
@@ -101,7 +105,7 @@ def ascend(
             pictures = canvas()
             seen = pictures if transform is None else transform(pictures, streams)
             with backward_rule(rule):
-                recording = network.record(seen, objective.layers)
+                recording = network.record(seen, objective.layers, lowered=lowered)
             scores = objective(recording)
             _check(scores, index, objective)
             # Before the step is shown: whoever looks at it finds the module as it was.

@@ -12,7 +12,8 @@ from phosphene.canvas import Chosen, Description, Spectrum
 from phosphene.errors import ObjectiveError
 from phosphene.maximize.loop import Step, ascend
 from phosphene.maximize.optimizers import Optimizer
-from phosphene.network import PLAIN, Network, Rule
+from phosphene.network import PLAIN, Network, Precision, Rule
+from phosphene.network.precision import precision_of
 from phosphene.objectives import Term
 from phosphene.progress import tell, telling
 from phosphene.streams import Streams
@@ -38,13 +39,16 @@ class Recipe(Value):
     `unusual` is what it costs to excite the layers below in a way that real pictures do not, where
     that is known (see `Usual`); 0 lets it be.
 
+    `precision` is what the network is computed in on the way: "bfloat16" takes half the time on a
+    processor that multiplies it. What a picture is told to reach is float32's in any case.
+
     What is left open is chosen from what is measured, by `chosen`: the canvas while it is
     `Chosen()`, and with it the pace, the moves while `transform` is None, the cost while `unusual`
     is. A drawing tells the recipe it was made by.
     """
 
     called: ClassVar[str] = "recipe"
-    unsaid: ClassVar[tuple[str, ...]] = ("size", "unusual")
+    unsaid: ClassVar[tuple[str, ...]] = ("size", "unusual", "precision")
     aim: Aim = "channel"
     canvas: Description = Chosen()
     steps: int = 256
@@ -52,12 +56,15 @@ class Recipe(Value):
     transform: Transform | None = None
     size: tuple[int, int] | None = None
     unusual: float | None = None
+    precision: Precision = "float32"
 
     def __post_init__(self) -> None:
         """Refuse fewer than 0 steps (0 is the start) and an empty canvas; raises `ObjectiveError`.
 
-        A neuron's canvas is its receptive field, whatever the size.
+        A neuron's canvas is its receptive field, whatever the size. A precision that is none
+        raises `SettingError`.
         """
+        precision_of(self.precision)
         if self.steps < 0:
             raise ObjectiveError(f"a picture drawn in {self.steps} steps; expected 0 or more")
         if self.size is None:
@@ -119,6 +126,7 @@ def follow(
         optimizer=recipe.optimizer,
         transform=WIDE if recipe.transform is None else recipe.transform,
         rule=rule,
+        precision=recipe.precision,
     )
     return _told(steps, recipe.steps)
 

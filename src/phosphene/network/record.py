@@ -23,6 +23,7 @@ from phosphene.network.loading.files import files_of, know_again
 from phosphene.network.loading.spec import Spec
 from phosphene.network.onward import Onward
 from phosphene.network.outputs import Outputs
+from phosphene.network.precision import Lowered, Precision
 from phosphene.network.recorded import Recording
 from phosphene.network.state import Fingerprints, check_state
 from phosphene.network.turns import once, turn
@@ -159,11 +160,13 @@ class Network(Outputs, Onward):
         stop: bool = True,
         *,
         aside: bool = False,
+        lowered: Lowered | None = None,
     ) -> Recording:
         """Run on `pictures` and record one layer or several, stopping after the deepest of them.
 
         Without `layers` it is all of them. The network goes on with what is recorded, so that a
         change to it is felt; put `aside`, records are copies and it goes on with its own values.
+        `lowered` makes the pass in fewer bits; what is recorded is float32.
 
         Raises:
             InputError, ChannelError, SizeError: the pictures do not fit.
@@ -173,12 +176,24 @@ class Network(Outputs, Onward):
         pictures = pictures.to(self.device)
         layers = self.layers if layers is None else listed(layers)
         sites = {name: self.layer(name).site for name in layers}
-        recorded = self._passes.values(pictures, sites, stop=stop, aside=aside)
+        recorded = self._passes.values(pictures, sites, stop=stop, aside=aside, lowered=lowered)
         if LOGITS not in recorded:
             return Recording(pictures, recorded)
         if self.classifies:
             recorded[LOGITS] = self.reading.scores(recorded[LOGITS])
         return Recording(pictures, recorded, self.task)
+
+    def lowered(self, precision: Precision) -> Lowered | None:
+        """How to `record` passes that are computed in `precision`; None for float32.
+
+        It keeps the weights in that precision for as long as it is kept, see `Lowered`. The
+        module runs once.
+
+        Raises:
+            SettingError: there is no such precision, or PyTorch has it not on this device.
+            NetworkError: weights are not float32, or the module does not run in it.
+        """
+        return self._passes.lowered(precision)
 
     @torch.no_grad()
     def class_scores(self, pictures: Float[Tensor, "b c h w"]) -> Float[Tensor, "b classes"]:

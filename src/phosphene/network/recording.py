@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -17,6 +18,7 @@ from phosphene.network.freezing import frozen, steady
 from phosphene.network.inputs import Input
 from phosphene.network.layouts import unit_axis
 from phosphene.network.look import inputs_for, place_of
+from phosphene.network.precision import Lowered, Precision, precision_of, single
 from phosphene.network.settings import kept_settings
 from phosphene.network.sites import Site
 
@@ -35,16 +37,38 @@ class Passes:
         """What the module itself is given."""
         return inputs_for(self.module, self.input, pictures, self.order)
 
-    def run(self, pictures: Tensor) -> Any:
+    def run(self, pictures: Tensor, lowered: Lowered | None = None) -> Any:
         """What the module gives back."""
-        return self.module(self.inputs(pictures))
+        inputs = self.inputs(pictures)
+        return self.module(inputs) if lowered is None else lowered.run(inputs)
 
-    def run_once(self) -> None:
+    def run_once(self, lowered: Lowered | None = None) -> None:
         """Run on pictures of its own size, as many as it takes at once."""
         some = trial_pictures(self.input.shape).to(place_of(self.module))
         with torch.no_grad(), frozen(self.module):
             for part, _ in self.trial.feed.parts(some):
-                self.run(part)
+                self.run(part, lowered)
+
+    def lowered(self, precision: Precision) -> Lowered | None:
+        """How passes are computed in `precision`; None where that is how the module does.
+
+        Raises:
+            SettingError: there is no such precision, or PyTorch has it not on this device.
+            NetworkError: weights are not float32, or the module does not run in it.
+        """
+        if precision_of(precision) == "float32":
+            return None
+        found = Lowered(self.module, place_of(self.module))
+        try:
+            self.run_once(found)
+        except torch.OutOfMemoryError:
+            raise
+        except Exception as error:
+            raise NetworkError(
+                f"{self.name} does not run in {precision} ({error}); leave precision out, for "
+                "float32"
+            ) from error
+        return found
 
     def values(
         self,
@@ -54,11 +78,13 @@ class Passes:
         stop: bool = True,
         rows: int | None = None,
         aside: bool = False,
+        lowered: Lowered | None = None,
     ) -> dict[str, Tensor]:
         """The values at `sites`, by the names given to them; `stop` after the deepest.
 
         They have a row for each picture, or so many `rows` where an edit makes others of them.
         Where they are put `aside`, the module goes on with its own values and not with these.
+        Of a pass that is `lowered` they are float32 all the same.
 
         Raises:
             SizeError: the module does not take pictures of this size.
@@ -74,7 +100,7 @@ class Passes:
                         self.trial.feed,
                         pictures,
                         list(sites.values()),
-                        self.run,
+                        partial(self.run, lowered=lowered),
                         stop=stop,
                         take=torch.clone if aside else None,
                     )
@@ -84,7 +110,7 @@ class Passes:
                 self._explain(error, pictures)
                 raise
         self._check(found, sites, pictures, rows or len(pictures))
-        return {name: found[site.name] for name, site in sites.items()}
+        return {name: single(found[site.name], lowered) for name, site in sites.items()}
 
     @torch.no_grad()
     def at(self, layer: Layer, pictures: Tensor) -> Tensor:

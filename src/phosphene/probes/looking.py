@@ -18,7 +18,7 @@ from phosphene.data.spec import is_data
 from phosphene.errors import DataError, InputError, RectifierError, SizeError
 from phosphene.maximize import Drawing, Recipe, draw
 from phosphene.maximize.recipe import STANDARD
-from phosphene.network import Layer, Network
+from phosphene.network import Layer, Network, Precision
 from phosphene.objectives import at_places, unit_maps
 from phosphene.progress import tell, telling
 from phosphene.results import Result
@@ -88,6 +88,7 @@ def look(
     recipe: Recipe = STANDARD,
     steps: int | None = None,
     seed: int = 0,
+    precision: Precision | None = None,
 ) -> Look:
     """Look at one or several units: draw each, and find what excites it most in `data`.
 
@@ -96,7 +97,7 @@ def look(
     pictures. With data, which is gone through once, what is drawn has its spectrum, `examples`
     patches are kept of each unit, and the maps below them are guided backpropagation's. A unit
     with a position, such as `conv2:17@3,3`, is looked for at that position alone.
-    `steps` go before the recipe's.
+    `steps` and `precision` go before the recipe's.
 
     Raises:
         UnknownLayerError, UnknownUnitError: with the nearest names.
@@ -115,7 +116,9 @@ def look(
         tell(0, parts, "looking through the data")
         spectrum, tops, count = _gone_through(network, pictures, wanted, examples)
     tell(parts - 1, parts, "drawing")
-    drawings = draw(network, wanted, recipe, steps=steps, seed=seed, spectrum=spectrum)
+    drawings = draw(
+        network, wanted, recipe, steps=steps, seed=seed, spectrum=spectrum, precision=precision
+    )
     tell(parts, parts)
     names = tuple(network.called(unit) for unit in wanted)
     seen: list[tuple[Seen, ...]] = [()] * len(wanted)

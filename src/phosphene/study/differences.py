@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from phosphene.atlas import Atlas
+from phosphene.maximize import Recipe
 from phosphene.study.plan import Study
 from phosphene.words import differences
 
@@ -75,7 +76,7 @@ def _flat(recipe: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
 
     What is drawn, and its size, which goes by the layer, are left out.
     """
-    for name, value in recipe.items():
+    for name, value in {"precision": Recipe.precision, **recipe}.items():
         if isinstance(value, Mapping):
             for inner, detail in value.items():
                 yield (name if inner in {name, "name"} else f"{name} {inner}"), detail

@@ -91,8 +91,11 @@ class Study:
 
         Raises:
             UnknownLayerError, UnknownUnitError: with the nearest names.
-            NetworkError: as many labels as classes are expected.
+            NetworkError: as many labels as classes are expected, or it cannot be computed in the
+                precision that a recipe says; `SettingError` where the device has none.
         """
+        for precision in {recipe.precision for recipe in self.settings.recipes}:
+            self.network.lowered(precision)  # refused now, and not for one layer after another
         data, vocabulary = agree(self.network, self.data)
         object.__setattr__(self, "data", data)
         object.__setattr__(self, "vocabulary", vocabulary)

@@ -89,5 +89,6 @@ def _recipes(atlas: Atlas) -> tuple[Recipe, ...]:
             found[recipe.aim] = recipe
     channels = found.get("channel", CHANNELS)
     places = any(len(layer.shape) > 1 for layer in atlas.layers())
-    neurons = found.get("neuron") or (None if places else replace(NEURONS, steps=channels.steps))
+    paced: dict[str, Any] = {"steps": channels.steps, "precision": channels.precision}
+    neurons = found.get("neuron") or (None if places else replace(NEURONS, **paced))
     return tuple(each for each in (channels, neurons) if each is not None)
