@@ -201,6 +201,8 @@ def _describe(atlas: Atlas, unit: Unit) -> None:
         if picture.strongest_real and picture.strongest_real > 0:
             times = number(picture.activation / picture.strongest_real)
             reached += f", {times}{NO_BREAK}× the strongest real one"
+        if precision := picture.settings.get("precision"):
+            reached += f", drawn in {precision}"
         if picture.silent:
             reached = "never fires: " + "; ".join(picture.attempts)
         table.add_row(f"{picture.kind} picture", reached)
