@@ -31,11 +31,10 @@ from torch.nn import functional as F
 
 from phosphene import Network, Recipe, draw, load_network
 from phosphene.maximize import Drawing, batch_size
-from phosphene.network import Layer, Precision
+from phosphene.network import Layer
 from phosphene.objectives import unit_maps
+from phosphene.precisions import PRECISIONS, Precision
 from phosphene.units import Unit
-
-PRECISIONS: tuple[Precision, ...] = ("float32", "bfloat16")
 
 TOGETHER = 64
 """Units that a job of an atlas draws at most."""

@@ -8,7 +8,7 @@ import torch
 from phosphene.atlas import Atlas
 from phosphene.network import precision
 
-WORDS = "--data digits --layers conv2,fc2 --units *:0-1 --steps 3 --out a.atlas".split()
+WORDS = "--data digits --layers conv2,fc2 --units *:0-1 --steps 3 --out a.atlas"
 
 
 @pytest.fixture(autouse=True)
@@ -23,7 +23,7 @@ def test_it_is_drawn_kept_shown_and_gone_on_with(
     run, small_model: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(torch.cpu, "get_capabilities", dict, raising=False)
-    words = ["build", *small_model, *WORDS, "--precision", "bfloat16"]
+    words = ["build", *small_model, *WORDS.split(), "--precision", "bfloat16"]
     status, printed = run(*words, "--plan")
     assert (status, printed.count("warning: drawing in bfloat16 is slower")) == (0, 1), printed
     status, printed = run(*words)
@@ -54,5 +54,5 @@ def test_it_is_drawn_kept_shown_and_gone_on_with(
 def test_a_precision_that_is_none_is_refused_before_the_network_is_made(
     run, tmp_path: Path, said: str, told: str
 ) -> None:
-    status, printed = run("build", "nowhere.py:make", *WORDS, "--precision", said)
+    status, printed = run("build", "nowhere.py:make", *WORDS.split(), "--precision", said)
     assert (status, told in printed) == (2, True), printed

@@ -18,6 +18,7 @@ from phosphene.errors import NetworkError, SettingError
 from phosphene.maximize import Optimizer, Recipe, Step, ascend, draw
 from phosphene.network import GUIDED, PLAIN, STRAIGHT, Input, Lowered, Network, Rule, precision
 from phosphene.objectives import Channel
+from phosphene.precisions import precision_of
 from phosphene.streams import Streams
 from phosphene.units import LOGITS
 
@@ -209,9 +210,9 @@ class TestAsAValue:
 class TestRefusals:
     def test_a_precision_that_is_none(self) -> None:
         with pytest.raises(SettingError, match=r"'bf16'.*nearest: bfloat16|'bf16'.*there are: flo"):
-            precision.precision_of("bf16")
+            precision_of("bf16")
         with pytest.raises(SettingError, match=r"there are: float32, bfloat16.*Leave it out"):
-            precision.precision_of("half")
+            precision_of("half")
         with pytest.raises(SettingError, match="no precision is called 'half'"):
             Recipe.from_json({"precision": "half"})
 

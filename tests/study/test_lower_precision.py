@@ -18,7 +18,9 @@ from phosphene.study.widening import settings_of
 
 pytestmark = [
     pytest.mark.slow,  # builds studies
-    pytest.mark.filterwarnings("ignore:drawing in bfloat16 is slower", "ignore:PyTorch .* does not"),
+    pytest.mark.filterwarnings(
+        "ignore:drawing in bfloat16 is slower", "ignore:PyTorch .* does not"
+    ),
 ]
 
 

@@ -23,7 +23,7 @@ from phosphene.cli.plausible import warn_implausible
 from phosphene.cli.pricing import confirmed, settled, tell_promise
 from phosphene.data import load_data, resize_of
 from phosphene.errors import SettingError
-from phosphene.network.precision import precision_of
+from phosphene.precisions import precision_of
 from phosphene.progress import follow
 from phosphene.study import CHANNELS, NEURONS, Settings, Study, build, decided
 from phosphene.study.consent import remember

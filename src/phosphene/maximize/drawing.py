@@ -15,8 +15,9 @@ from phosphene.maximize.choice import Choice, chosen
 from phosphene.maximize.recipe import STANDARD, Recipe, follow, on_screen
 from phosphene.maximize.transparency import opacity, traced
 from phosphene.maximize.usual import Usual
-from phosphene.network import PLAIN, STRAIGHT, Network, Precision, Rule
+from phosphene.network import PLAIN, STRAIGHT, Network, Rule
 from phosphene.objectives import Channel, Combination, Neuron, Term, unit_maps
+from phosphene.precisions import Precision
 from phosphene.progress import counted, telling
 from phosphene.results import Displayed, Result
 from phosphene.spellings import Meant, Model, network_of, units_of

@@ -13,8 +13,9 @@ from torch import Tensor
 from phosphene.canvas.live import Canvas
 from phosphene.errors import NetworkError, ObjectiveError
 from phosphene.maximize.optimizers import Optimizer
-from phosphene.network import PLAIN, Network, Precision, Rule, backward_rule, frozen
+from phosphene.network import PLAIN, Network, Rule, backward_rule, frozen
 from phosphene.objectives import Term
+from phosphene.precisions import Precision
 from phosphene.streams import Streams
 from phosphene.transforms import Transform
 

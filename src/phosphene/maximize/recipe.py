@@ -12,9 +12,9 @@ from phosphene.canvas import Chosen, Description, Spectrum
 from phosphene.errors import ObjectiveError
 from phosphene.maximize.loop import Step, ascend
 from phosphene.maximize.optimizers import Optimizer
-from phosphene.network import PLAIN, Network, Precision, Rule
-from phosphene.network.precision import precision_of
+from phosphene.network import PLAIN, Network, Rule
 from phosphene.objectives import Term
+from phosphene.precisions import Precision, precision_of
 from phosphene.progress import tell, telling
 from phosphene.streams import Streams
 from phosphene.transforms import RandomAffine, Transform

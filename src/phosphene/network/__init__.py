@@ -15,7 +15,7 @@ from phosphene.network.loading.load import find_factory, load_network
 from phosphene.network.loading.spec import Spec
 from phosphene.network.loading.weights import load_weights, read_weights
 from phosphene.network.memory import Remembered, remembered
-from phosphene.network.precision import Lowered, Precision
+from phosphene.network.precision import Lowered
 from phosphene.network.record import Network
 from phosphene.network.rules.linear import ZPLUS, epsilon
 from phosphene.network.rules.rectifiers import Gates
@@ -52,7 +52,6 @@ __all__ = [
     "Network",
     "Patch",
     "Pieces",
-    "Precision",
     "ReceptiveField",
     "Remembered",
     "Rule",

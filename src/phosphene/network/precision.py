@@ -8,17 +8,14 @@ is that of float32. What loses by it (softmax, norms of the loss, sums of many) 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
-from typing import Any, Literal, get_args
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
 
-from phosphene.errors import NetworkError, SettingError, nearest
-
-Precision = Literal["float32", "bfloat16"]
-"""What the products of a network are computed in."""
+from phosphene.errors import NetworkError, SettingError
 
 _PRODUCTS = frozenset({
     F.linear, F.conv1d, F.conv2d, F.conv3d,
@@ -98,18 +95,6 @@ class _CastOnce(TorchFunctionMode):
 def single(value: Tensor, lowered: Lowered | None) -> Tensor:
     """A value of a lowered pass as float32, in which all is counted that is made of it."""
     return value.float() if lowered and value.dtype == torch.bfloat16 else value
-
-
-def precision_of(name: str) -> Precision:
-    """The precision of that name; raises `SettingError` where there is none."""
-    known: tuple[Precision, ...] = get_args(Precision)
-    for precision in known:
-        if precision == name:
-            return precision
-    raise SettingError(
-        f"no precision {name!r} to draw in; {nearest(name, known, listing=True)}. Leave it out "
-        f"for {known[0]}"
-    )
 
 
 @cache

@@ -23,10 +23,11 @@ from phosphene.network.loading.files import files_of, know_again
 from phosphene.network.loading.spec import Spec
 from phosphene.network.onward import Onward
 from phosphene.network.outputs import Outputs
-from phosphene.network.precision import Lowered, Precision
+from phosphene.network.precision import Lowered
 from phosphene.network.recorded import Recording
 from phosphene.network.state import Fingerprints, check_state
 from phosphene.network.turns import once, turn
+from phosphene.precisions import Precision
 from phosphene.results import html_table
 from phosphene.tasks import Task
 from phosphene.units import LOGITS, Unit

@@ -18,9 +18,10 @@ from phosphene.network.freezing import frozen, steady
 from phosphene.network.inputs import Input
 from phosphene.network.layouts import unit_axis
 from phosphene.network.look import inputs_for, place_of
-from phosphene.network.precision import Lowered, Precision, precision_of, single
+from phosphene.network.precision import Lowered, single
 from phosphene.network.settings import kept_settings
 from phosphene.network.sites import Site
+from phosphene.precisions import Precision, precision_of
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from torch import Tensor
 from phosphene.canvas import Fourier, Spectrum
 from phosphene.maximize import Recipe
 from phosphene.objectives import Likeness
+from phosphene.precisions import Precision
 from phosphene.probes import options
 from phosphene.probes.by_layer import counterparts
 from phosphene.probes.question import DRAW, Question
@@ -114,6 +115,7 @@ class Caricaturing(Question):
     layers: tuple[str, ...] = options.layers()
     image: str = options.image()
     steps: int = options.steps(CARICATURE.steps)
+    precision: Precision = options.precision()
 
     def title(self, subject: Subject) -> str:
         """Of what, by whom."""
@@ -129,7 +131,7 @@ class Caricaturing(Question):
             subject.network,
             subject.picture(self.image)[0],
             self.layers,
-            replace(CARICATURE, steps=self.steps),
+            replace(CARICATURE, steps=self.steps, precision=self.precision),
             seed=subject.seed,
             spectrum=subject.spectrum,
         )

@@ -12,6 +12,7 @@ from phosphene.evaluation import Confirmed, confirm
 from phosphene.maximize import Optimizer, Recipe, on_screen, paint
 from phosphene.network import PLAIN, STRAIGHT, Network, Rule
 from phosphene.objectives import L2, Logit
+from phosphene.precisions import Precision
 from phosphene.probes import options
 from phosphene.probes.question import DRAW, Question
 from phosphene.probes.subject import Subject
@@ -154,6 +155,7 @@ class ClassDrawing(Question):
     towards: str | None = options.towards("Only these classes, by name: cat,dog. Default: all.")
     decay: float = options.option("number", "How much large values are held back.", 1.0)
     steps: int = options.steps(BLANK.steps)
+    precision: Precision = options.precision()
 
     def title(self, subject: Subject) -> str:
         """Which classes."""
@@ -164,7 +166,7 @@ class ClassDrawing(Question):
         return class_models(
             subject.network,
             subject.classes(self.towards),
-            replace(BLANK, steps=self.steps),
+            replace(BLANK, steps=self.steps, precision=self.precision),
             decay=self.decay,
             seed=subject.seed,
         )

@@ -14,6 +14,7 @@ from phosphene.data import batches
 from phosphene.errors import DataError, NetworkError, SettingError
 from phosphene.maximize import Recipe
 from phosphene.network import Network
+from phosphene.precisions import Precision
 from phosphene.probes import options, retraining
 from phosphene.probes.ablation import Census, census
 from phosphene.probes.question import TRAIN, Question
@@ -151,6 +152,7 @@ class Varying(Question):
         "number", "Train on copies shifted up to this share of the side.", 0.0, key=None
     )
     steps: int = options.steps(256, "Steps of each class picture.")
+    precision: Precision = options.precision()
 
     def title(self, subject: Subject) -> str:
         """What beside what."""
@@ -167,7 +169,10 @@ class Varying(Question):
 
     def ask(self, subject: Subject) -> Comparison:
         """The networks side by side."""
-        networks, recipe = self.networks(subject), Recipe(steps=self.steps)
+        networks, recipe = (
+            self.networks(subject),
+            Recipe(steps=self.steps, precision=self.precision),
+        )
         return compare(networks, subject.data, recipe=recipe, seed=subject.seed)
 
     def networks(self, subject: Subject) -> dict[str, Network]:

@@ -14,6 +14,7 @@ from phosphene.maximize import Optimizer, Recipe, on_screen, paint
 from phosphene.maximize.scoring import score
 from phosphene.network import Network
 from phosphene.objectives import Norm, Term
+from phosphene.precisions import Precision
 from phosphene.probes import options
 from phosphene.probes.question import DRAW, Question
 from phosphene.probes.subject import Subject
@@ -150,6 +151,7 @@ class Dreaming(Question):
     octaves: int = options.option("count", "Sizes worked on.", 4, least=1)
     whole: bool = options.option("switch", "Keep an image file's own size.", False)
     steps: int = options.steps(DREAM.steps, "How many steps at each size.")
+    precision: Precision = options.precision()
 
     def title(self, subject: Subject) -> str:
         """Who dreams of what."""
@@ -164,7 +166,7 @@ class Dreaming(Question):
             whole(self.image),
             self.layer,
             units=None if units is None else tuple(map(int, units)),
-            recipe=replace(DREAM, steps=self.steps),
+            recipe=replace(DREAM, steps=self.steps, precision=self.precision),
             octaves=self.octaves,
             seed=subject.seed,
         )

@@ -13,6 +13,7 @@ from phosphene.maximize import Recipe, on_screen, paint
 from phosphene.maximize.recipe import STANDARD
 from phosphene.maximize.scoring import score
 from phosphene.objectives import Diversity, Term
+from phosphene.precisions import Precision
 from phosphene.probes import options
 from phosphene.probes.question import DRAW, Question
 from phosphene.probes.subject import Subject
@@ -120,6 +121,7 @@ class Faceting(Question):
     )
     count: int = options.option("count", "How many pictures.", 4, least=2)
     steps: int = options.steps(STANDARD.steps)
+    precision: Precision = options.precision()
 
     def title(self, subject: Subject) -> str:
         """How many of what."""
@@ -137,7 +139,7 @@ class Faceting(Question):
             unit,
             self.layer or unit.layer,
             count=self.count,
-            recipe=replace(STANDARD, steps=self.steps),
+            recipe=replace(STANDARD, steps=self.steps, precision=self.precision),
             seed=subject.seed,
             spectrum=subject.spectrum,
         )

@@ -15,6 +15,7 @@ from phosphene.errors import InputError
 from phosphene.evaluation import nearest_neighbours
 from phosphene.maximize import Recipe, batch_size, on_screen, paint
 from phosphene.objectives import Logit
+from phosphene.precisions import Precision
 from phosphene.probes import options, retraining
 from phosphene.probes.question import TRAIN, Question
 from phosphene.probes.subject import Subject
@@ -222,6 +223,7 @@ class Imagining(Question):
     codes: int = options.option("count", "Numbers a picture is made from.", 16, least=1, key=None)
     per_class: int = options.option("count", "Pictures of each class.", 8, least=1)
     steps: int = options.steps(128, "Steps of each picture.")
+    precision: Precision = options.precision()
 
     def title(self, subject: Subject) -> str:
         """What is done."""
@@ -240,7 +242,11 @@ class Imagining(Question):
         pictures = self._pictures(subject)
         return imagine(
             subject.network,
-            Recipe(canvas=Decoded(decoder=self._decoder(subject)), steps=self.steps),
+            Recipe(
+                canvas=Decoded(decoder=self._decoder(subject)),
+                steps=self.steps,
+                precision=self.precision,
+            ),
             per_class=self.per_class,
             seed=subject.seed,
             nearest=lambda some: nearest_neighbours(some, batches(pictures), 5),

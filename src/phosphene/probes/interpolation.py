@@ -13,6 +13,7 @@ from phosphene.maximize import Recipe, on_screen, paint
 from phosphene.maximize.recipe import STANDARD
 from phosphene.maximize.scoring import score
 from phosphene.objectives import Blend, Term
+from phosphene.precisions import Precision
 from phosphene.probes import options
 from phosphene.probes.question import DRAW, Question
 from phosphene.probes.subject import Subject
@@ -97,6 +98,7 @@ class Interpolating(Question):
     second: str = options.unit(key=None)
     count: int = options.option("count", "How many pictures.", 7, least=2)
     steps: int = options.steps(STANDARD.steps)
+    precision: Precision = options.precision()
 
     def title(self, subject: Subject) -> str:
         """From where to where."""
@@ -118,7 +120,7 @@ class Interpolating(Question):
             subject.unit(self.first),
             subject.unit(self.second),
             count=self.count,
-            recipe=replace(STANDARD, steps=self.steps),
+            recipe=replace(STANDARD, steps=self.steps, precision=self.precision),
             seed=subject.seed,
             spectrum=subject.spectrum,
         )

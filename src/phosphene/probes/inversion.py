@@ -11,6 +11,7 @@ from torch import Tensor
 from phosphene.canvas import Fourier, Spectrum
 from phosphene.maximize import Recipe
 from phosphene.objectives import RelativeError, TotalVariation
+from phosphene.precisions import Precision
 from phosphene.probes import options
 from phosphene.probes.by_layer import counterparts
 from phosphene.probes.question import DRAW, Question
@@ -112,6 +113,7 @@ class Inverting(Question):
         "number", "Weight of total variation, which keeps pictures smooth.", 0.1
     )
     steps: int = options.steps(INVERT.steps)
+    precision: Precision = options.precision()
 
     def title(self, subject: Subject) -> str:
         """What kept of what."""
@@ -123,7 +125,7 @@ class Inverting(Question):
             subject.network,
             subject.picture(self.image)[0],
             self.layers,
-            replace(INVERT, steps=self.steps),
+            replace(INVERT, steps=self.steps, precision=self.precision),
             variation=self.variation,
             seed=subject.seed,
         )

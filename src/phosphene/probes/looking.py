@@ -18,8 +18,9 @@ from phosphene.data.spec import is_data
 from phosphene.errors import DataError, InputError, RectifierError, SizeError
 from phosphene.maximize import Drawing, Recipe, draw
 from phosphene.maximize.recipe import STANDARD
-from phosphene.network import Layer, Network, Precision
+from phosphene.network import Layer, Network
 from phosphene.objectives import at_places, unit_maps
+from phosphene.precisions import Precision
 from phosphene.progress import tell, telling
 from phosphene.results import Result
 from phosphene.spellings import Meant, Model, Shown, network_of, pictures_of, units_of

@@ -7,6 +7,7 @@ from pathlib import PurePath
 from typing import Any, Literal
 
 from phosphene.errors import SettingError, nearest
+from phosphene.precisions import PRECISIONS
 from phosphene.words import literal, printable
 
 Kind = Literal[
@@ -24,7 +25,8 @@ class Option:
     """What is to be known of one option besides its type: the rest is the dataclass's own.
 
     `argument` says that the command takes it without a flag, `key` what the atlas calls it (None:
-    the answer does not depend on it), `least` and `above` are limits, `choices` all there are, or
+    the answer does not depend on it; `unsaid`: nothing is said of the default, as of what came
+    later), `least` and `above` are limits, `choices` all there are, or
     for an image those that are no file.
     """
 
@@ -37,6 +39,7 @@ class Option:
     choices: tuple[str, ...] = ()
     unknown: str = "no {name} {value!r}"
     key: str | None = ""
+    unsaid: bool = False
     default: Any = None
     required: bool = False
 
@@ -103,6 +106,12 @@ def option(kind: Kind, help: str, default: Any = MISSING, **how: Any) -> Any:
 def steps(default: int | None, help: str = "How many steps.", **how: Any) -> Any:
     """The option `--steps`."""
     return option("count", help, default, least=1, **how)
+
+
+def precision() -> Any:
+    """The option `--precision`, of questions that draw by a recipe."""
+    help = f"What the network is computed in on the way: {' or '.join(PRECISIONS)}."
+    return option("choice", help, PRECISIONS[0], choices=PRECISIONS, unsaid=True)
 
 
 def image(default: Any = MISSING, help: str = "", **how: Any) -> Any:

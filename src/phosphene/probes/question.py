@@ -101,6 +101,7 @@ class Question(ABC):
             else getattr(self, each.name)
             for each in self.options()
             if each.key is not None
+            and not (each.unsaid and getattr(self, each.name) == each.default)
         }
 
     def rests_on_data(self, subject: Any) -> bool:

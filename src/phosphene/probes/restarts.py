@@ -16,6 +16,7 @@ from phosphene.evaluation import nearest_neighbours
 from phosphene.maximize import Recipe, batch_size, on_screen, paint
 from phosphene.network import Network
 from phosphene.objectives import Neuron, of_unit, unit_maps
+from phosphene.precisions import Precision
 from phosphene.probes import options
 from phosphene.probes.question import UNITS, Question
 from phosphene.probes.subject import Subject
@@ -198,6 +199,7 @@ class Restarting(Question):
     unit: str = options.unit()
     starts: int = options.option("count", "How often.", 50, least=1)
     steps: int = options.steps(256)
+    precision: Precision = options.precision()
 
     def title(self, subject: Subject) -> str:
         """How many of what."""
@@ -217,7 +219,7 @@ class Restarting(Question):
         return restart(
             subject.network,
             unit,
-            Recipe(steps=self.steps),
+            Recipe(steps=self.steps, precision=self.precision),
             starts=self.starts,
             seed=subject.seed,
             spectrum=subject.spectrum,
