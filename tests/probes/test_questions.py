@@ -21,7 +21,8 @@ from phosphene.data.sources import Source
 from phosphene.errors import SettingError
 from phosphene.figures import export_site
 from phosphene.maximize import Recipe
-from phosphene.network import Input, Network
+from phosphene.network import Input, Lowered, Network
+from phosphene.precisions import Precision
 from phosphene.probes import StrokeScores, options, question, read_strokes
 from phosphene.probes.question import PANELS, Question, named, questions, table
 from phosphene.probes.subject import InMemory
@@ -169,6 +170,7 @@ def test_the_docs_list_every_probe() -> None:
         ("fool", {"steps": 0}, "--steps 0: expected at least 1"),
         ("fool", {"steps": 1.5}, "--steps '1.5' is no whole number"),
         ("fool", {"rate": "fast"}, "--rate 'fast' is no number"),
+        ("classes", {"precision": "bf16"}, "no precision 'bf16'; nearest: bfloat16"),
         ("fool", {"aim": "logitt"}, "no aim 'logitt'; nearest: logit"),
         ("dissect", {}, "--layer is missing: which layer."),
         ("invert", {"layers": [], "image": 0}, "--layers is missing"),
@@ -177,6 +179,39 @@ def test_the_docs_list_every_probe() -> None:
 def test_a_mistake_is_told_in_words(name: str, given: dict[str, Any], said: str) -> None:
     with pytest.raises(SettingError, match=said.replace(".", r"\.")):
         named(name, **given)
+
+
+DRAWN = [name for name, kind in questions().items() if "precision" in kind.__dataclass_fields__]
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:drawing in bfloat16 is slower", "ignore:PyTorch .* does not")
+@pytest.mark.parametrize("name", DRAWN)
+def test_a_question_draws_in_the_precision_that_it_says(
+    folder: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: set[str] = set()
+    lowered = Network.lowered
+
+    def noted(network: Network, precision: Precision) -> Lowered | None:
+        drawn.add(precision)
+        return lowered(network, precision)
+
+    monkeypatch.setattr(Network, "lowered", noted)
+    subject = InMemory(NET, DATA)
+    subject.tell = lambda text: None
+    named(name, **LEAST[name], precision="bfloat16").ask(subject)
+    assert drawn == {"bfloat16"}
+
+
+@pytest.mark.parametrize("name", {*DRAWN} - {"imagine"})  # whose key takes a trained decoder
+def test_a_key_says_nothing_of_float32(folder: Path, name: str) -> None:
+    subject, least = InMemory(NET, DATA), LEAST[name]
+    single, lower = (
+        named(name, **least, precision=each).key(subject) for each in ("float32", "bfloat16")
+    )
+    assert "precision" not in single
+    assert lower == single | {"precision": "bfloat16"}
 
 
 def test_two_questions_of_one_name_are_refused() -> None:
