@@ -29,7 +29,7 @@ from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
 
-from phosphene import Network, Recipe, draw, load_network
+from phosphene import Network, Recipe, draw, keep_freed_memory, load_network
 from phosphene.maximize import Drawing, batch_size
 from phosphene.network import Layer
 from phosphene.objectives import unit_maps
@@ -57,6 +57,7 @@ class Drawn:
 
 def main() -> None:
     asked = arguments()
+    keep_freed_memory()  # as commands do
     network = loaded(asked)
     layers = [network.layer(name) for name in asked.layers or ()] or network.default_layers
     print(f"{network.name} on {place(network.device)}, {torch.get_num_threads()} threads")

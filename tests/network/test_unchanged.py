@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import nullcontext, suppress
+from functools import partial
 
 import pytest
 import torch
@@ -23,10 +24,16 @@ from phosphene.network import (
     guess_input,
 )
 from phosphene.objectives import Channel
+from phosphene.precisions import Precision
 from phosphene.streams import Streams
 from phosphene.units import Unit
 
-pytestmark = pytest.mark.slow  # together more than a few seconds
+pytestmark = [
+    pytest.mark.slow,  # together more than a few seconds
+    pytest.mark.filterwarnings(
+        "ignore:drawing in bfloat16 is slower", "ignore:PyTorch .* does not"
+    ),
+]
 
 
 SHARING = ("lrp epsilon", "lrp z+", "relp")
@@ -75,8 +82,8 @@ def climb(network: Network) -> None:
                 optimizer=Optimizer()))  # fmt: skip
 
 
-def drawing(network: Network) -> None:
-    recipe = Recipe(aim="neuron", canvas=Pixels(), steps=2)
+def drawing(network: Network, precision: Precision = "float32") -> None:
+    recipe = Recipe(aim="neuron", canvas=Pixels(), steps=2, precision=precision)
     draw(network, [Unit(first(network), 0), Unit(first(network), 1)], recipe)
 
 
@@ -91,6 +98,7 @@ ENTRIES: dict[str, Callable[[Network], object]] = {
     "fingerprint": lambda n: n.to_json(),
     "climb": climb,
     "draw": drawing,
+    "draw in bfloat16": partial(drawing, precision="bfloat16"),
     **{f"gradient {rule}": by_rule(rule) for rule in (PLAIN, DECONVNET, GUIDED, STRAIGHT)},
     **{name: by_method(name) for name in METHODS},
 }

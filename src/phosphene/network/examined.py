@@ -14,8 +14,10 @@ from phosphene.network.feed import Feed
 from phosphene.network.inputs import Input
 from phosphene.network.lenses import Lens, with_derived
 from phosphene.network.look import Known, look_at, place_of
+from phosphene.network.precision import Lowered
 from phosphene.network.recording import Passes
 from phosphene.network.turns import once
+from phosphene.precisions import Precision, precision_of
 from phosphene.tasks import Task
 from phosphene.units import LOGITS
 
@@ -49,6 +51,36 @@ class Examined:
     def _passes(self) -> Passes:
         known = self._known
         return Passes(self.module, self.input, self.name, known.order, known.trial)
+
+    def lowered(self, precision: Precision) -> Lowered | None:
+        """How to `record` passes that are computed in `precision`; None for float32.
+
+        The weights are kept in that precision for as long as this is, see `Lowered`.
+
+        Raises:
+            SettingError: there is no such precision, or PyTorch has it not on this device.
+            NetworkError: weights are not float32, or the module does not run in it.
+        """
+        if precision_of(precision) == "float32":
+            return None
+        found = Lowered(self.module, self.device)
+        if self._unlowered is not None:
+            raise NetworkError(
+                f"{self.name} does not run in {precision} ({self._unlowered}); leave precision out, "
+                "for float32"
+            )
+        return found
+
+    @once
+    def _unlowered(self) -> str | None:
+        """Why the module does not run in bfloat16; None where it does."""
+        try:
+            self._passes.run_once(Lowered(self.module, self.device))
+        except torch.OutOfMemoryError:
+            raise
+        except Exception as error:
+            return str(error)
+        return None
 
     @property
     def remarks(self) -> tuple[str, ...]:

@@ -27,7 +27,6 @@ from phosphene.network.precision import Lowered
 from phosphene.network.recorded import Recording
 from phosphene.network.state import Fingerprints, check_state
 from phosphene.network.turns import once, turn
-from phosphene.precisions import Precision
 from phosphene.results import html_table
 from phosphene.tasks import Task
 from phosphene.units import LOGITS, Unit
@@ -183,18 +182,6 @@ class Network(Outputs, Onward):
         if self.classifies:
             recorded[LOGITS] = self.reading.scores(recorded[LOGITS])
         return Recording(pictures, recorded, self.task)
-
-    def lowered(self, precision: Precision) -> Lowered | None:
-        """How to `record` passes that are computed in `precision`; None for float32.
-
-        It keeps the weights in that precision for as long as it is kept, see `Lowered`. The
-        module runs once.
-
-        Raises:
-            SettingError: there is no such precision, or PyTorch has it not on this device.
-            NetworkError: weights are not float32, or the module does not run in it.
-        """
-        return self._passes.lowered(precision)
 
     @torch.no_grad()
     def class_scores(self, pictures: Float[Tensor, "b c h w"]) -> Float[Tensor, "b classes"]:

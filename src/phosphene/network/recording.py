@@ -21,7 +21,6 @@ from phosphene.network.look import inputs_for, place_of
 from phosphene.network.precision import Lowered, single
 from phosphene.network.settings import kept_settings
 from phosphene.network.sites import Site
-from phosphene.precisions import Precision, precision_of
 
 
 @dataclass(frozen=True)
@@ -49,27 +48,6 @@ class Passes:
         with torch.no_grad(), frozen(self.module):
             for part, _ in self.trial.feed.parts(some):
                 self.run(part, lowered)
-
-    def lowered(self, precision: Precision) -> Lowered | None:
-        """How passes are computed in `precision`; None where that is how the module does.
-
-        Raises:
-            SettingError: there is no such precision, or PyTorch has it not on this device.
-            NetworkError: weights are not float32, or the module does not run in it.
-        """
-        if precision_of(precision) == "float32":
-            return None
-        found = Lowered(self.module, place_of(self.module))
-        try:
-            self.run_once(found)
-        except torch.OutOfMemoryError:
-            raise
-        except Exception as error:
-            raise NetworkError(
-                f"{self.name} does not run in {precision} ({error}); leave precision out, for "
-                "float32"
-            ) from error
-        return found
 
     def values(
         self,
