@@ -71,8 +71,8 @@ def build_command(
     precision: Annotated[
         str,
         typer.Option(
-            help="What the network is computed in while it is drawn: float32, or bfloat16, which "
-            "takes half the time where the processor multiplies it. Activations are float32's."
+            help="What the network is computed in while pictures are drawn: float32, or bfloat16, "
+            "which is faster for large pictures where the processor multiplies it."
         ),
     ] = "float32",
     size: Annotated[

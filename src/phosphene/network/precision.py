@@ -1,8 +1,8 @@
 """Passes in bfloat16, of a network whose weights are float32: the module stays as it is.
 
 Where PyTorch's autocast lowers a product (convolutions, linear layers, attention), its factors have
-8 bits instead of 24, which processors with instructions for it multiply in half the time; the range
-is that of float32. What loses by it (softmax, norms of the loss, sums of many) is left in float32.
+8 bits instead of 24, of which processors with instructions for it multiply twice as many at a time;
+the range is that of float32. What would lose by it (softmax and the like) is left in float32.
 """
 
 import warnings
