@@ -13,6 +13,7 @@ LINK = re.compile(r"\]\((?!https?:)([^)#]+)")
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:drawing in bfloat16 is slower", "ignore:PyTorch .* does not")
 def test_the_code_of_a_page_runs(page: Path, capsys: pytest.CaptureFixture[str]) -> None:
     code = "\n".join(BLOCK.findall(page.read_text(encoding="utf-8")))
     exec(compile(code, str(page), "exec"), {"__name__": "page"})

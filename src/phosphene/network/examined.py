@@ -66,8 +66,8 @@ class Examined:
         found = Lowered(self.module, self.device)
         if self._unlowered is not None:
             raise NetworkError(
-                f"{self.name} does not run in {precision} ({self._unlowered}); leave precision out, "
-                "for float32"
+                f"{self.name} does not run in {precision} ({self._unlowered}); leave precision "
+                "out, for float32"
             )
         return found
 
