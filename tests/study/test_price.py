@@ -1,10 +1,12 @@
 """What a study is said to cost, and that it keeps to the time it was given."""
 
-from collections.abc import Callable, Mapping
+import sys
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 
 from phosphene.atlas import Atlas, JobWriter
 from phosphene.errors import SettingError
@@ -100,6 +102,27 @@ def test_units_that_nothing_wakes_are_counted_as_often_as_they_are_tried(
         assert job._drawn(rehearsal, steps, range(10))[1] == silent
         again = job._again(rehearsal, range(10), silent)
         assert again == pytest.approx((ATTEMPTS - 1) * len(silent) / 10)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the most counts since the start")
+def test_the_memory_of_a_job_is_the_most_that_it_takes_and_not_what_others_took(
+    study: Study, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = plan(study)[:2]
+    many = 2**28
+    held = {first.key: 2 * many, second.key: many}
+    taken: list[torch.Tensor] = []
+
+    def run(job: StudyJob, *_: object) -> Iterator[float]:
+        taken.append(torch.ones(held[job.key] // 4))
+        yield 1.0
+        taken.clear()
+
+    for job in (first, second):
+        monkeypatch.setattr(type(job), "run", run)
+    with rehearsing(study) as rehearsal:
+        found = [rehearsal.cost(job).memory for job in (first, second)]
+    assert found == pytest.approx([2 * many, many], rel=0.2)
 
 
 def test_units_are_counted_once_however_many_jobs_they_are_in() -> None:

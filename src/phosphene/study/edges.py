@@ -8,10 +8,9 @@ import torch
 
 from phosphene.atlas import Atlas, Excerpt, Job, JobWriter, Reads
 from phosphene.atlas.made import kept_as
-from phosphene.circuits.asked import TOGETHER, Asked
+from phosphene.circuits.asked import Asked
 from phosphene.circuits.facts import COLUMNS, Facts
 from phosphene.circuits.general import RANDOM, GeneralEdges, chosen_at_random, contradicts, gathered
-from phosphene.maximize import drawing_memory
 from phosphene.network import Layer
 from phosphene.study.cost import Cost, distinct
 from phosphene.study.images import picture
@@ -77,8 +76,7 @@ class MeasureEdges(UnitsJob):
         beside, variant = rehearsal.once((self.alike, "pair"), lambda: self._paired(rehearsal))
         sources, targets = self.source.units, len(self.units)
         variants = self._variants(self._pairs(), rehearsal.count)
-        shown = min(TOGETHER, self.study.settings.examples + self.random)
-        memory = shown * drawing_memory(self.study.network, self.layer.name) / 2
+        memory = max(first.memory, variant.memory)
         rows = Cost(beside.seconds * targets, beside.size * (sources + targets))
         return replace(first + each.times(targets) + rows + variant.times(variants), memory=memory)
 
@@ -103,7 +101,8 @@ class MeasureEdges(UnitsJob):
         """What scoring costs at first, and for each unit."""
         job, more = self._of_few(rehearsal)
         first, each = replace(job, study=job._with(edges=0).study)._measured(rehearsal)
-        return Cost(first.seconds * more), Cost(each.seconds * more)
+        memory = max(first.memory, each.memory) * more
+        return Cost(first.seconds * more, memory=memory), Cost(each.seconds * more)
 
     def _paired(self, rehearsal: "Rehearsal") -> tuple[Cost, Cost]:
         """What measuring costs for each target and takes in the file for each row; each variant."""
@@ -122,7 +121,8 @@ class MeasureEdges(UnitsJob):
         one, other = (self._variants(each * len(units), rehearsal.seen) for each in (fewer, many))
         variant = (found - some).times(1 / (other - one)) if other > one else found.times(1 / other)
         beside = max(0.0, some.seconds - one * variant.seconds) / len(units)
-        return Cost(beside, found.size / many * k / len(units)), Cost(variant.seconds)
+        size = found.size / many * k / len(units)
+        return Cost(beside, size), Cost(variant.seconds, memory=found.memory)
 
     def _of_few(self, rehearsal: "Rehearsal") -> tuple["MeasureEdges", float]:
         """The same on a part of the pictures where these take long, and how many times as many."""

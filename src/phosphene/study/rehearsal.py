@@ -10,7 +10,7 @@ import sys
 import time
 from collections import deque
 from collections.abc import Callable, Hashable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from copy import copy
 from dataclasses import replace
 from functools import cached_property
@@ -88,9 +88,11 @@ class Rehearsal:
 
     def _done(self, job: StudyJob) -> tuple[Cost, JobWriter]:
         writer = JobWriter(job.key)
+        _forget_most()
         begun = time.perf_counter()
         deque(job.run(self.atlas, writer), maxlen=0)
-        return Cost(time.perf_counter() - begun, _size(writer)), writer
+        took = time.perf_counter() - begun
+        return Cost(took, _size(writer), max(0.0, _most_resident() - self.resident)), writer
 
     @cached_property
     def reading(self) -> float:
@@ -153,6 +155,17 @@ def _resident() -> float:
     told = Path("/proc/self/statm")
     if told.exists():
         return float(told.read_text("ascii").split()[1]) * os.sysconf("SC_PAGESIZE")
+    return _most_resident()
+
+
+def _forget_most() -> None:
+    """Let the most that this process takes count from now on, where the system can."""
+    with suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5", "ascii")
+
+
+def _most_resident() -> float:
+    """The most bytes that this process has taken; 0 where the system does not tell."""
     if find_spec("resource") is None:
         return 0.0
     resource = import_module("resource")
