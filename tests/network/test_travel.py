@@ -3,6 +3,8 @@
 import copy
 import json
 import pickle
+import subprocess
+import sys
 import textwrap
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -91,6 +93,34 @@ def test_a_network_of_a_package_answers_the_same_in_another_process(
     pictures = tiny.pictures(network)
     there = elsewhere.submit(answers, pickle.dumps(network), pictures, "conv1").result()
     assert there == answers(pickle.dumps(network), pictures, "conv1")
+
+
+SENDS = """
+    import pickle
+    import sys
+    from multiprocessing import get_context
+    from pathlib import Path
+    import torch  # the first module that has it is asked for torch's own constants
+    from phosphene.network import load_network
+
+    def send():
+        network = load_network("phosphene.zoo:HVASS")
+        network.layers
+        Path("network.pickle").write_bytes(pickle.dumps(network))
+
+    if __name__ == "__main__":
+        process = get_context("spawn").Process(target=send)
+        process.start()
+        process.join()
+"""
+
+
+def test_what_a_process_of_a_script_sends_can_be_read_without_the_script(folder: Path) -> None:
+    (folder / "script.py").write_text(textwrap.dedent(SENDS))
+    subprocess.run([sys.executable, "script.py"], cwd=folder, check=True)
+    network = pickle.loads((folder / "network.pickle").read_bytes())
+    pictures = tiny.pictures(network)
+    assert torch.equal(network.class_scores(pictures), network.module(pictures))
 
 
 def test_a_file_that_has_changed_is_not_taken_for_the_one_it_was(

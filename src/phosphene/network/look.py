@@ -20,12 +20,21 @@ from phosphene.tasks import Task
 
 
 class Known(NamedTuple):
-    """What one look at a module tells: `order` is how pictures are best laid in memory for it."""
+    """What one look at a module tells: `last` is whether it is fastest with channels last.
+
+    That order itself is pickled by the name of the first module that has torch: of the script, in
+    processes that it began, and a worker on a cluster does not have it.
+    """
 
     layers: dict[str, Layer]
     reading: Reading | Unread
-    order: torch.memory_format
+    last: bool
     trial: Trial
+
+    @property
+    def order(self) -> torch.memory_format:
+        """How pictures are best laid in memory for the module."""
+        return torch.channels_last if self.last else torch.contiguous_format
 
 
 def look_at(
@@ -59,13 +68,13 @@ def look_at(
         pictures = pictures[torch.arange(trial.feed.batch or 2) % len(pictures)]
         look = Look(found, module, inputs_for(module, input, pictures, order))
         reading = read_output(look, output=output, task=task, labels=labels)
-    layers = dict(found.layers)
+    layers, last = dict(found.layers), order == torch.channels_last
     trial = replace(trial, found=replace(found, values={}))  # they have served
     if isinstance(reading, Unread):
-        return Known(with_defaults(layers, None), reading, order, trial)
+        return Known(with_defaults(layers, None), reading, last, trial)
     if reading.task == "binary":
         layers, reading = two_sided(layers, reading)
-    return Known(with_defaults(layers, reading.layer), reading, order, trial)
+    return Known(with_defaults(layers, reading.layer), reading, last, trial)
 
 
 def place_of(module: nn.Module) -> torch.device:
