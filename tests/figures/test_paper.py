@@ -1,6 +1,10 @@
 """Letters on a sheet stand level, whatever stands beside them."""
 
+from typing import Any
+
 import numpy as np
+import pytest
+from matplotlib.backends.backend_agg import RendererAgg
 
 from phosphene.figures.ink.paper import DPI, MARGIN, Paper
 
@@ -32,6 +36,23 @@ def test_a_sheet_is_as_wide_as_what_is_on_it() -> None:
     dark = np.asarray(paper.image().convert("L")) < 250
     last = dark.any(0).nonzero()[0][-1]
     assert abs((dark.shape[1] - last) / DPI - MARGIN) < 0.05
+
+
+def test_words_are_laid_out_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What measures them, before it is known how wide the sheet is, draws them as well."""
+    asked: list[str] = []
+    measure = RendererAgg.get_text_width_height_descent
+
+    def counted(self: RendererAgg, words: str, *rest: Any) -> Any:
+        asked.append(words)
+        return measure(self, words, *rest)
+
+    monkeypatch.setattr(RendererAgg, "get_text_width_height_descent", counted)
+    paper = Paper(9.0)
+    for number in range(5):
+        paper.top += paper.write(f"line {number}")
+    assert paper.image().width < 9 * DPI
+    assert all(asked.count(f"line {number}") == 1 for number in range(5))
 
 
 def test_no_sheet_is_wider_than_it_may_be() -> None:

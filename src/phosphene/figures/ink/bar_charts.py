@@ -35,12 +35,13 @@ def bars(
     numbers = room(words for _, _, words in items)
     low, high = scale
     axes = paper.chart(left + names, paper.top, width - names - numbers, 1.0)
-    top = paper.top
-    for (name, value, words), colour in zip(items, colours, strict=True):
+    top, middles = paper.top, []
+    for name, _, words in items:
         height = paper.write(name, left, top, names - 0.06, size=SMALL)
         paper.write(words, left + width - numbers + 0.08, top, numbers, SMALL, color=SOFT)
-        axes.barh(top + height / 2, value, 0.09, color=colour)
+        middles.append(top + height / 2)
         top += height + 0.03
+    axes.barh(middles, [value for _, value, _ in items], 0.09, color=list(colours))
     axes.set_xlim(low, high if high > low else low + 1)
     axes.set_ylim(top, paper.top)
     axes.set_axis_off()

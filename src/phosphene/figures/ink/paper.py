@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image, ImageOps
 
+from phosphene.allocator import uncollected
 from phosphene.figures.ink.png import AnyImage, enlarge
 from phosphene.figures.ink.tile import Tile
 
@@ -41,7 +42,8 @@ _OTHER_SCRIPTS = (
 
 
 def _blank() -> "matplotlib.figure.Figure":
-    from matplotlib.figure import Figure  # noqa: PLC0415 - slow to import
+    with uncollected():
+        from matplotlib.figure import Figure  # noqa: PLC0415 - slow to import
 
     return Figure(dpi=DPI, facecolor="white")
 
@@ -123,24 +125,34 @@ class Paper:
 
     def image(self) -> Image.Image:
         """The finished sheet."""
+        with uncollected():
+            sheet = self._drawn()
+        for picture, x, y in self._pictures:
+            sheet.paste(ImageOps.expand(picture, 1, LINE), (x - 1, y - 1))
+        return sheet
+
+    def _drawn(self) -> Image.Image:
+        """The texts and charts.
+
+        Drawn as wide as the sheet may be, and cut: what measures texts then draws them as well,
+        and knows how they are laid out.
+        """
         from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415 - slow
 
-        texts = self._written()
-        canvas = FigureCanvasAgg(self._figure)
-        height = self.top + MARGIN
-        end = self._end(texts, canvas.get_renderer())  # type: ignore[no-untyped-call]
-        self.width = width = min(self.width, max(_NARROW, end + MARGIN))
+        width, height = self.width, self.top + MARGIN
         self._figure.set_size_inches(width, height)
+        texts = self._written()
         for axes, (left, top, w, h) in self._charts.items():
             axes.set_position((left / width, 1 - (top + h) / height, w / width, h / height))
         for text, left, baseline in texts:
             text.set_position((left / width, 1 - baseline / height))
+        canvas = FigureCanvasAgg(self._figure)
+        end = self._end(texts, canvas.get_renderer())  # type: ignore[no-untyped-call]
+        self.width = min(self.width, max(_NARROW, end + MARGIN))
         canvas.draw()  # type: ignore[no-untyped-call]
-        drawn = canvas.buffer_rgba()  # type: ignore[no-untyped-call]
-        sheet = Image.fromarray(np.asarray(drawn)).convert("RGB")
-        for picture, x, y in self._pictures:
-            sheet.paste(ImageOps.expand(picture, 1, LINE), (x - 1, y - 1))
-        return sheet
+        drawn = np.asarray(canvas.buffer_rgba())  # type: ignore[no-untyped-call]
+        columns = int(round(self.width * DPI, 3))
+        return Image.fromarray(drawn[:, :columns]).convert("RGB")
 
     def _written(self) -> list[tuple["matplotlib.text.Text", float, float]]:
         """All lines of text, with the inches at which each begins and has its baseline."""
@@ -166,5 +178,5 @@ class Paper:
         """
         ends = [(x + picture.width) / DPI for picture, x, _ in self._pictures]
         ends += [left + width for left, _, width, _ in self._charts.values()]
-        ends += [left + text.get_window_extent(measure).x1 / DPI for text, left, _ in texts]
+        ends += [text.get_window_extent(measure).x1 / DPI for text, _, _ in texts]
         return float(max(ends, default=0.0))
