@@ -52,3 +52,17 @@ def test_collection_is_put_off_for_a_block_and_then_as_it_was(collecting: bool) 
         assert gc.isenabled() == collecting
     finally:
         (gc.enable if before else gc.disable)()
+
+
+def test_what_there_is_after_a_block_for_good_is_not_gone_through_again() -> None:
+    held = [[]]
+    try:
+        with allocator.for_good():
+            held.append([])
+            assert not gc.isenabled()
+        assert gc.isenabled()
+        left = {id(thing) for thing in gc.get_objects()}
+        assert gc.get_freeze_count() > 0
+        assert not {id(held), id(held[1])} & left
+    finally:
+        gc.unfreeze()

@@ -40,3 +40,14 @@ def uncollected() -> Iterator[None]:
     finally:
         if collecting:
             gc.enable()
+
+
+@contextmanager
+def for_good() -> Iterator[None]:
+    """`uncollected`, after which no collection goes through what there is by then.
+
+    It is a choice for a whole process, as commands are, since none of that is ever collected.
+    """
+    with uncollected():
+        yield
+        gc.freeze()

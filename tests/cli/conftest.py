@@ -1,5 +1,6 @@
 """A command line as a person gives it, run here and now, and a small model to give it."""
 
+import gc
 from collections.abc import Callable
 from pathlib import Path
 
@@ -31,6 +32,7 @@ def run(
             main()
         except SystemExit as end:
             status = end.code
+        gc.unfreeze()  # what there is by now is the tests'
         printed = capsys.readouterr()
         return int(status or 0), " ".join((printed.out + printed.err).split())
 

@@ -4,13 +4,15 @@ import sys
 from functools import partial
 from io import TextIOWrapper
 
-from rich.markup import escape
+from phosphene.allocator import keep_freed_memory, uncollected
 
-from phosphene.allocator import keep_freed_memory
-from phosphene.cli.app import app
-from phosphene.cli.output import errors
-from phosphene.errors import PhospheneError
-from phosphene.progress import bar, watching
+with uncollected():
+    from rich.markup import escape
+
+    from phosphene.cli.app import app
+    from phosphene.cli.output import errors
+    from phosphene.errors import PhospheneError
+    from phosphene.progress import bar, watching
 
 __all__ = ["app", "main"]
 

@@ -7,7 +7,15 @@ from typing import Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from phosphene.allocator import uncollected
+from phosphene.allocator import for_good
+
+
+class Quick(TyperCommand):
+    """A command of which the words are read without collections: pydantic is, to read them."""
+
+    def make_context(self, *args: Any, **settings: Any) -> Any:
+        with for_good():
+            return super().make_context(*args, **settings)
 
 
 class Later(TyperCommand):
@@ -20,14 +28,14 @@ class Later(TyperCommand):
     def read(self) -> Any:
         """The command itself, or the group of commands."""
         module, _, attribute = self.where.partition(":")
-        with uncollected():
+        with for_good():
             found = getattr(import_module(f"phosphene.cli.{module}"), attribute)
         if isinstance(found, typer.Typer):
             return typer.main.get_command(found)
         alone = typer.Typer(
             add_completion=False, rich_markup_mode="rich", pretty_exceptions_enable=False
         )
-        alone.command(self.name)(found)
+        alone.command(self.name, cls=Quick)(found)
         return typer.main.get_command(alone)
 
 

@@ -9,6 +9,7 @@ import typer
 from PIL.Image import Image
 from rich.table import Table
 
+from phosphene.allocator import for_good
 from phosphene.atlas import Atlas
 from phosphene.cli.arguments import Device
 from phosphene.cli.checking import tell_damage
@@ -72,6 +73,8 @@ def show(
         return
     if methods:
         raise SettingError("--method says how to look at a picture; give --image cat.png too")
+    with for_good():
+        import matplotlib.figure  # noqa: F401 - slow to import
     for name in units:
         path = out or Path(f"{_as_file(name)}.png")
         if out is not None and len(units) > 1:
