@@ -18,7 +18,7 @@ import sys
 
 class Refusing:
     def find_spec(self, name, path=None, target=None):
-        assert name.partition(".")[0] != "torch", f"{name} was imported"
+        assert name.partition(".")[0] not in {"torch", "jaxtyping"}, f"{name} was imported"
 
 sys.meta_path.insert(0, Refusing())
 from phosphene.cli import main

@@ -15,12 +15,12 @@ import zlib
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float, UInt8
 from numpy import ndarray
 from PIL import Image, features
 from PIL.PngImagePlugin import PngInfo
 
 from phosphene.errors import AtlasError
+from phosphene.shapes import Float, UInt8
 
 MOST_BYTES = 2**30
 """More than any array that is stored has; a damaged one may claim anything."""

@@ -4,12 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from jaxtyping import Float
 from numpy import ndarray
 
 from phosphene.atlas.reader import Reader
 from phosphene.atlas.records import UnitRecord
 from phosphene.errors import AtlasError
+from phosphene.shapes import Float
 
 _ABSENT = object()
 

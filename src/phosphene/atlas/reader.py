@@ -10,7 +10,6 @@ from collections.abc import Iterable
 from typing import Any, TypeVar
 
 import numpy as np
-from jaxtyping import Float
 from numpy import ndarray
 
 from phosphene.atlas.damage import (
@@ -51,6 +50,7 @@ from phosphene.errors import (
     UnknownUnitError,
     nearest,
 )
+from phosphene.shapes import Float
 from phosphene.words import encodable
 
 R = TypeVar("R")

@@ -10,7 +10,6 @@ import json
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, TypeVar
 
-from jaxtyping import Float
 from numpy import ndarray
 from PIL import Image
 
@@ -27,6 +26,7 @@ from phosphene.atlas.table import (
     stored,
 )
 from phosphene.errors import AtlasError
+from phosphene.shapes import Float
 
 R = TypeVar("R")
 

@@ -11,7 +11,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from jaxtyping import Float
 from numpy import ndarray
 
 from phosphene.atlas.codec import canonical_json
@@ -22,6 +21,7 @@ from phosphene.atlas.records import JOBS, ArrayRecord, Document, Job, table_of
 from phosphene.atlas.table import Record
 from phosphene.errors import AtlasError
 from phosphene.results import html_table
+from phosphene.shapes import Float
 from phosphene.version import __version__
 
 

@@ -1,11 +1,11 @@
 """Cutting the patch a unit saw out of the image it saw it in."""
 
 import numpy as np
-from jaxtyping import Float, UInt8
 from numpy import ndarray
 
 from phosphene.figures.ink.palette import picture_to_image
 from phosphene.figures.ink.png import mosaic
+from phosphene.shapes import Float, UInt8
 from phosphene.units import Box
 
 OUTSIDE = (233, 230, 223)

@@ -6,11 +6,11 @@ are equally light, so that magnitude alone decides how strongly a pixel stands o
 """
 
 import numpy as np
-from jaxtyping import Float, UInt8
 from numpy import ndarray
 from PIL import Image
 
 from phosphene.figures.ink.png import mosaic
+from phosphene.shapes import Float, UInt8
 
 BILINEAR = Image.Resampling.BILINEAR
 

@@ -6,9 +6,10 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-from jaxtyping import UInt8
 from numpy import ndarray
 from PIL import Image
+
+from phosphene.shapes import UInt8
 
 AnyImage = UInt8[ndarray, "_ _ ..."]
 """`h w` grey, `h w 3` RGB or `h w 4` RGBA; two of them in one call may differ in size."""

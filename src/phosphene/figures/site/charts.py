@@ -8,11 +8,11 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-from jaxtyping import Real
 from markupsafe import Markup
 from numpy import ndarray
 
 from phosphene.figures.views.responses import firing_counts, strongest_classes
+from phosphene.shapes import Real
 from phosphene.words import class_name, number, percent, plural
 
 WIDTH, HEIGHT = 320, 132

@@ -7,7 +7,6 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float, UInt8
 from numpy import ndarray
 
 from phosphene.atlas import Job, LayerRecord, PictureRecord
@@ -16,6 +15,7 @@ from phosphene.figures.ink.palette import faded, picture_to_image
 from phosphene.figures.ink.png import AnyImage
 from phosphene.figures.ink.tile import Tile
 from phosphene.figures.views.atlas import AtlasView
+from phosphene.shapes import Float, UInt8
 from phosphene.words import number
 
 

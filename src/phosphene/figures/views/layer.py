@@ -3,7 +3,6 @@
 from functools import cached_property
 
 import numpy as np
-from jaxtyping import Float, UInt8
 from numpy import ndarray
 
 from phosphene.atlas import ExampleRecord, LayerRecord, PictureRecord, UnitRecord
@@ -13,6 +12,7 @@ from phosphene.figures.views.drawings import Drawing, drawing, telling
 from phosphene.figures.views.patches import Seen, seen
 from phosphene.figures.views.rules import GUIDED, UNTOLD, MapRule
 from phosphene.figures.views.weights import as_picture, kernels
+from phosphene.shapes import Float, UInt8
 
 
 class LayerView:

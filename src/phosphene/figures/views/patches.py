@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
-from jaxtyping import Float, UInt8
 from numpy import ndarray
 
 from phosphene.atlas import ExampleRecord, ImageRecord
@@ -15,6 +14,7 @@ from phosphene.figures.ink.palette import full_strength, on_paper, picture_to_im
 from phosphene.figures.ink.png import AnyImage
 from phosphene.figures.ink.tile import Tile
 from phosphene.figures.views.atlas import AtlasView
+from phosphene.shapes import Float, UInt8
 from phosphene.units import Box
 from phosphene.words import number
 

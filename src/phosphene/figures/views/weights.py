@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 
 import numpy as np
-from jaxtyping import Float, UInt8
 from numpy import ndarray
 
 from phosphene.figures.ink.palette import signed_to_rgba
 from phosphene.figures.ink.png import mosaic
+from phosphene.shapes import Float, UInt8
 
 MOST_KERNELS = 64
 
