@@ -4,9 +4,9 @@ import sys
 from functools import partial
 from io import TextIOWrapper
 
-from phosphene.allocator import keep_freed_memory, uncollected
+from phosphene.allocator import for_good, keep_freed_memory
 
-with uncollected():
+with for_good():
     from rich.markup import escape
 
     from phosphene.cli.app import app
