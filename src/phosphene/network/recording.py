@@ -18,6 +18,7 @@ from phosphene.network.freezing import frozen, steady
 from phosphene.network.inputs import Input
 from phosphene.network.layouts import unit_axis
 from phosphene.network.look import inputs_for, place_of
+from phosphene.network.pointwise import quick
 from phosphene.network.precision import Lowered, single
 from phosphene.network.settings import kept_settings
 from phosphene.network.sites import Site
@@ -40,7 +41,10 @@ class Passes:
     def run(self, pictures: Tensor, lowered: Lowered | None = None) -> Any:
         """What the module gives back."""
         inputs = self.inputs(pictures)
-        return self.module(inputs) if lowered is None else lowered.run(inputs)
+        if lowered is not None:
+            return lowered.run(inputs)
+        with quick(self.module, inputs):
+            return self.module(inputs)
 
     def run_once(self, lowered: Lowered | None = None) -> None:
         """Run on pictures of its own size, as many as it takes at once."""
