@@ -102,6 +102,10 @@ def test_units_that_nothing_wakes_are_counted_as_often_as_they_are_tried(
         assert job._drawn(rehearsal, steps, range(10))[1] == silent
         again = job._again(rehearsal, range(10), silent)
         assert again == pytest.approx((ATTEMPTS - 1) * len(silent) / 10)
+        neurons = Pictures(study, layer, range(10), replace(study.settings.recipes[1], steps=steps))
+        asleep = neurons._drawn(rehearsal, steps, range(10))[1]
+        again = neurons._again(rehearsal, range(10), asleep)  # there is no real picture for these
+        assert again == pytest.approx((ATTEMPTS - 2) * len(asleep) / 10)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the most counts since the start")

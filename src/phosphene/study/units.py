@@ -48,7 +48,7 @@ if TYPE_CHECKING:
 UNITS_PER_JOB = 64
 """The most units a job takes on: what a kill can cost at worst."""
 
-_TOGETHER, _STEPS, _LONG = 3, 8, 0.3
+_TOGETHER, _STEPS, _LONG = 6, 8, 0.3
 """Units that are drawn together, and for how many steps, to tell what drawing costs: so many at
 least, and as many as take so many seconds."""
 
@@ -176,7 +176,7 @@ class Pictures(UnitsJob):
     def run(self, atlas: Atlas | Excerpt, writer: JobWriter) -> Iterator[float]:
         study, top = self.study, atlas.document(f"top {self.layer.name}")
         starts = None
-        if self.recipe.aim == "channel":
+        if self._from_real:
             starts = torch.stack([picture(study, top["images"][u][0]) for u in self.units])
         drawings = draw(
             study.network,
@@ -193,6 +193,11 @@ class Pictures(UnitsJob):
             *(self._record(drawing, top["values"][drawing.unit.index][0]) for drawing in drawings)
         )
         yield 1.0
+
+    @property
+    def _from_real(self) -> bool:
+        """Whether what nothing wakes is drawn from a real picture; none is of a neuron's place."""
+        return self.recipe.aim == "channel"
 
     @property
     def alike(self) -> Hashable:
@@ -245,7 +250,8 @@ class Pictures(UnitsJob):
         def stay(among: Sequence[int], of: Sequence[int]) -> float:
             return len(self._drawn(rehearsal, steps, among)[1]) / len(of) if among else 0.0
 
-        return (ATTEMPTS - 1) * (share * stay(few, few) + (1 - share) * stay(asleep, others))
+        more = ATTEMPTS - 1 if self._from_real else ATTEMPTS - 2
+        return more * (share * stay(few, few) + (1 - share) * stay(asleep, others))
 
     def _record(self, drawing: Drawing, strongest: float) -> PictureRecord:
         """A picture, with the recipe and the objective that it was really made by."""
