@@ -1,12 +1,12 @@
 """What a study is said to cost, and that it keeps to the time it was given."""
 
+import mmap
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-import torch
 
 from phosphene.atlas import Atlas, JobWriter
 from phosphene.errors import SettingError
@@ -88,8 +88,9 @@ def test_pictures_cost_what_their_units_and_steps_do(make_study: Make) -> None:
 
 @pytest.mark.parametrize(("steps", "silent"), [(0, {0, 2, 3, 8}), (32, {0})])
 def test_units_that_nothing_wakes_are_counted_as_often_as_they_are_tried(
-    make_study: Make, steps: int, silent: set[int]
+    make_study: Make, steps: int, silent: set[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("phosphene.study.units._TOGETHER", 10)
     study = make_study(steps=steps)
     layer = next(layer for layer in study.layers if layer.units == 10)
     with rehearsing(study) as rehearsal:
@@ -99,12 +100,11 @@ def test_units_that_nothing_wakes_are_counted_as_often_as_they_are_tried(
         values = rehearsal.atlas.document(f"top {layer.name}")["values"]
         assert [unit for unit in range(10) if values[unit][0] <= 0] == [0]
         job = Pictures(study, layer, range(10), study.settings.recipes[0])
-        assert job._drawn(rehearsal, steps, range(10))[1] == silent
-        again = job._again(rehearsal, range(10), silent)
-        assert again == pytest.approx((ATTEMPTS - 1) * len(silent) / 10)
-        neurons = Pictures(study, layer, range(10), replace(study.settings.recipes[1], steps=steps))
-        asleep = neurons._drawn(rehearsal, steps, range(10))[1]
-        again = neurons._again(rehearsal, range(10), asleep)  # there is no real picture for these
+        assert {*job._silent(rehearsal, steps, range(10))} == silent
+        assert job._again(rehearsal) == pytest.approx((ATTEMPTS - 1) * len(silent) / 10)
+        neurons = Pictures(study, layer, range(3), replace(study.settings.recipes[1], steps=steps))
+        asleep = neurons._silent(rehearsal, steps, range(10))
+        again = neurons._again(rehearsal)  # there is no real picture for these
         assert again == pytest.approx((ATTEMPTS - 2) * len(asleep) / 10)
 
 
@@ -115,12 +115,12 @@ def test_the_memory_of_a_job_is_the_most_that_it_takes_and_not_what_others_took(
     first, second = plan(study)[:2]
     many = 2**28
     held = {first.key: 2 * many, second.key: many}
-    taken: list[torch.Tensor] = []
 
     def run(job: StudyJob, *_: object) -> Iterator[float]:
-        taken.append(torch.ones(held[job.key] // 4))
-        yield 1.0
-        taken.clear()
+        size = held[job.key]
+        with mmap.mmap(-1, size) as block:
+            block[:: mmap.PAGESIZE] = bytes([1]) * (size // mmap.PAGESIZE)
+            yield 1.0
 
     for job in (first, second):
         monkeypatch.setattr(type(job), "run", run)

@@ -2,7 +2,7 @@
 
 import re
 import warnings
-from collections.abc import Collection, Hashable, Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -218,40 +218,46 @@ class Pictures(UnitsJob):
         some = rehearsal.units(self.layer, most)
         start, _ = self._drawn(rehearsal, 0, some)
         steps = max(_STEPS, int(_LONG / start.seconds / len(some)))
-        begun, silent = self._drawn(rehearsal, steps, some)
-        attempts = 1 + self._again(rehearsal, some, silent)
+        begun, _ = self._drawn(rehearsal, steps, some)
+        attempts = 1 + self._again(rehearsal)
         step = (begun - start).times(attempts / steps)
         return replace(start.times(attempts), size=begun.size), Cost(step.seconds)
 
-    def _drawn(
-        self, rehearsal: "Rehearsal", steps: int, units: Sequence[int]
-    ) -> tuple[Cost, set[int]]:
-        """What one of some units costs, drawn once in so many steps, and which stay silent."""
-        recipe = replace(self.recipe, steps=steps)
-        small = Pictures(rehearsal.study, self.layer, units, recipe, attempts=1)
-        cost, found = rehearsal.found(small, PictureRecord)
-        return cost.times(1 / len(units)), {record.unit for record in found if record.silent}
-
-    def _again(self, rehearsal: "Rehearsal", some: Sequence[int], silent: Collection[int]) -> float:
+    def _again(self, rehearsal: "Rehearsal") -> float:
         """How many more attempts a unit takes in the mean, for those that nothing wakes.
 
-        Of the units that are quiet on all real pictures a few are tried; of the others, those of
-        `some` that stayed `silent`.
+        A few are tried of the units that are quiet on all real pictures, and of the others.
         """
         values = rehearsal.atlas.document(f"top {self.layer.name}")["values"]
         units = rehearsal.whole.units(self.layer)
         quiet = [unit for unit in units if values[unit][0] <= 0]
         share = len(quiet) / len(units)
         few = quiet[:: -(-len(quiet) // _TOGETHER)] if share > _FEW_QUIET else []
-        others = [unit for unit in some if values[unit][0] > 0]
-        asleep = [unit for unit in others if unit in silent]
-        steps = min(_WAKING, self.recipe.steps)
+        others = [unit for unit in rehearsal.units(self.layer, _TOGETHER) if values[unit][0] > 0]
 
-        def stay(among: Sequence[int], of: Sequence[int]) -> float:
-            return len(self._drawn(rehearsal, steps, among)[1]) / len(of) if among else 0.0
+        def asleep(some: Sequence[int]) -> float:
+            left = self._silent(rehearsal, _STEPS, some)
+            return len(self._silent(rehearsal, _WAKING, left)) / max(1, len(some))
 
         more = ATTEMPTS - 1 if self._from_real else ATTEMPTS - 2
-        return more * (share * stay(few, few) + (1 - share) * stay(asleep, others))
+        return more * (share * asleep(few) + (1 - share) * asleep(others))
+
+    def _silent(self, rehearsal: "Rehearsal", steps: int, units: Sequence[int]) -> list[int]:
+        """Which of some units stay silent when they are drawn once in so many steps at most."""
+        size, found = len(self.units), list[int]()
+        for start in range(0, len(units), size):
+            some = units[start : start + size]
+            found += self._drawn(rehearsal, min(steps, self.recipe.steps), some)[1]
+        return found
+
+    def _drawn(
+        self, rehearsal: "Rehearsal", steps: int, units: Sequence[int]
+    ) -> tuple[Cost, list[int]]:
+        """What one of some units costs, drawn once in so many steps, and which stay silent."""
+        recipe = replace(self.recipe, steps=steps)
+        small = Pictures(rehearsal.study, self.layer, units, recipe, attempts=1)
+        cost, found = rehearsal.found(small, PictureRecord)
+        return cost.times(1 / len(units)), [record.unit for record in found if record.silent]
 
     def _record(self, drawing: Drawing, strongest: float) -> PictureRecord:
         """A picture, with the recipe and the objective that it was really made by."""
