@@ -34,10 +34,8 @@ from phosphene.maximize import Drawing, batch_size
 from phosphene.network import Layer
 from phosphene.objectives import unit_maps
 from phosphene.precisions import PRECISIONS, Precision
+from phosphene.study.units import UNITS_PER_JOB
 from phosphene.units import Unit
-
-TOGETHER = 64
-"""Units that a job of an atlas draws at most."""
 
 TILE = 112
 """Pixels of a picture's side on the sheet."""
@@ -96,7 +94,7 @@ def raced(
     count = min(asked.units or layer.units, layer.units)
     units = [Unit(layer.name, at * layer.units // count) for at in range(count)]
     for precision in PRECISIONS:  # what runs first takes longer
-        drawn(network, units[:TOGETHER], Recipe(steps=2, precision=precision), asked.seed)
+        drawn(network, units[:UNITS_PER_JOB], Recipe(steps=2, precision=precision), asked.seed)
     found: dict[Precision, Drawn] = {}
     for _ in range(asked.rounds):
         for precision in PRECISIONS:
@@ -109,7 +107,7 @@ def raced(
 
 
 def drawn(network: Network, units: Sequence[Unit], recipe: Recipe, seed: int) -> Drawn:
-    size = min(TOGETHER, batch_size(network, units[0].layer))
+    size = min(UNITS_PER_JOB, batch_size(network, units[0].layer))
     began, drawings = now(network.device), []
     for start in range(0, len(units), size):
         drawings += draw(network, units[start : start + size], recipe, seed=seed, attempts=1)

@@ -1,7 +1,5 @@
 """Kernels of one pixel: the quicker way gives what the other does, and is taken where it gains."""
 
-from collections.abc import Iterator
-
 import pytest
 import torch
 from torch import Tensor, nn
@@ -10,13 +8,12 @@ import tiny
 from phosphene.network import Input, Network
 from phosphene.network.pointwise import quick
 
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = [
+    pytest.mark.usefixtures("one_thread"),
+    pytest.mark.skipif(
+        not torch.backends.mkldnn.is_available(), reason="this PyTorch has no oneDNN"
+    ),
+]
 
 
 def build() -> nn.Module:
@@ -47,18 +44,20 @@ def test_it_is_the_same_in_another_way(count: int, monkeypatch: pytest.MonkeyPat
     operations, values, gradient = asked(network, pictures)
     by_itself = {"aten::_slow_conv2d_forward", "aten::thnn_conv2d"} & operations
     assert bool(by_itself) == (count < 5)
-    if torch.backends.mkldnn.is_available():
-        assert "aten::mkldnn_convolution" in operations
+    assert "aten::mkldnn_convolution" in operations
     monkeypatch.setattr("phosphene.network.pointwise._SOME", ())
     _, expected, slope = asked(network, pictures)
     torch.testing.assert_close(values, expected)
     torch.testing.assert_close(gradient, slope)
 
 
-def test_what_has_no_such_kernels_or_more_threads_goes_as_it_is() -> None:
+def test_where_it_would_not_gain_a_pass_goes_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     inputs, module = torch.rand(8, 3, 24, 24), tiny.seeded(build)
     assert type(quick(module, inputs)).__name__ == "_Pointwise"
     assert type(quick(module[:2], inputs)).__name__ == "nullcontext"
     assert type(quick(module, inputs[:4])).__name__ == "nullcontext"
+    with monkeypatch.context() as patch:
+        patch.setattr(torch.backends.mkldnn, "enabled", False)
+        assert type(quick(module, inputs)).__name__ == "nullcontext"
     torch.set_num_threads(2)
     assert type(quick(module, inputs)).__name__ == "nullcontext"

@@ -132,6 +132,17 @@ def test_extents_equal_those_of_the_exhaustive_search(name: str) -> None:
         assert list(field.columns) == columns[layer], layer
 
 
+@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.slow
+def test_extents_are_the_same_without_onednn(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = made(name).fields
+    monkeypatch.setattr(torch.backends.mkldnn, "enabled", False)
+    found = made(name).fields
+    assert [*found] == [*expected]
+    for layer, field in found.items():
+        assert (field.rows, field.columns) == (expected[layer].rows, expected[layer].columns), layer
+
+
 def poison(name: str) -> Poison:
     network = made(name)
     with frozen(network.module), torch.no_grad():

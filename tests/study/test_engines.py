@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -25,19 +25,10 @@ from phosphene.study import Study, build
 from phosphene.study.engines import Processes, crew
 from phosphene.study.job import KINDS, StudyJob
 
-pytestmark = pytest.mark.slow  # processes for each
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("one_thread")]  # processes for each
 
 TESTS = Path(__file__).parents[1]
 KILLS = int(os.environ.get("PHOSPHENE_TEST_KILLS", "4"))
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """As workers have, so that what is computed here is the same."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,7 @@
 """A study that draws in bfloat16: its own jobs, the same whoever computes, its price and layers."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,20 +17,12 @@ from phosphene.study.engines import Processes
 from phosphene.study.widening import settings_of
 
 pytestmark = [
+    pytest.mark.usefixtures("one_thread"),
     pytest.mark.slow,  # builds studies
     pytest.mark.filterwarnings(
         "ignore:drawing in bfloat16 is slower", "ignore:PyTorch .* does not"
     ),
 ]
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """As workers have, so that what is computed here is the same."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def lowered(study: Study) -> Study:

@@ -6,16 +6,16 @@ the range is that of float32. What would lose by it (softmax and the like) is le
 """
 
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torch.overrides import TorchFunctionMode
 
 from phosphene.errors import NetworkError, SettingError
+from phosphene.network.calls import Calls
 
 _PRODUCTS = frozenset({
     F.linear, F.conv1d, F.conv2d, F.conv3d,
@@ -58,7 +58,7 @@ class Lowered:
             return self.module(inputs)
 
 
-class _CastOnce(TorchFunctionMode):
+class _CastOnce(Calls):
     """Hands products the casts of frozen weights, where autocast would make them."""
 
     def __init__(self, kind: str) -> None:
@@ -66,18 +66,13 @@ class _CastOnce(TorchFunctionMode):
         self.kind = kind
         self._known: dict[int, tuple[Tensor, tuple[int, int], Tensor]] = {}
 
-    def __torch_function__(
-        self,
-        func: Callable[..., Any],
-        types: Sequence[type],
-        args: tuple[Any, ...] = (),
-        kwargs: Mapping[str, Any] | None = None,
+    def call(
+        self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]
     ) -> Any:
-        given = kwargs or {}
         if func in _PRODUCTS and torch.is_autocast_enabled(self.kind):
             args = tuple(map(self._cast, args))
-            given = {name: self._cast(value) for name, value in given.items()}
-        return func(*args, **given)
+            kwargs = {name: self._cast(value) for name, value in kwargs.items()}
+        return func(*args, **kwargs)
 
     def _cast(self, value: Any) -> Any:
         if not isinstance(value, nn.Parameter) or value.requires_grad:

@@ -169,11 +169,8 @@ class Varying(Question):
 
     def ask(self, subject: Subject) -> Comparison:
         """The networks side by side."""
-        networks, recipe = (
-            self.networks(subject),
-            Recipe(steps=self.steps, precision=self.precision),
-        )
-        return compare(networks, subject.data, recipe=recipe, seed=subject.seed)
+        recipe = Recipe(steps=self.steps, precision=self.precision)
+        return compare(self.networks(subject), subject.data, recipe=recipe, seed=subject.seed)
 
     def networks(self, subject: Subject) -> dict[str, Network]:
         """The network itself and its variants, which are trained where they are not there."""

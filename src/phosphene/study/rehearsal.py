@@ -79,12 +79,12 @@ class Rehearsal:
             self._kept[job.kind] = cost
         return cost
 
-    def found(self, job: StudyJob, kind: type[R]) -> tuple[Cost, list[R]]:
-        """What a job of the small study costs, and what it finds of one kind of record."""
-        cost, writer = self._done(job)
+    def records(self, job: StudyJob, kind: type[R]) -> list[R]:
+        """What a job of the small study finds, of one kind of record."""
+        _, writer = self._done(job)
         owner, checksum = 1, 1
         rows = writer.rows[table_of(kind).insert()]
-        return cost, [table_of(kind).read(row[owner:-checksum]) for row in rows]
+        return [table_of(kind).read(row[owner:-checksum]) for row in rows]
 
     def _done(self, job: StudyJob) -> tuple[Cost, JobWriter]:
         writer = JobWriter(job.key)

@@ -49,8 +49,8 @@ UNITS_PER_JOB = 64
 """The most units a job takes on: what a kill can cost at worst."""
 
 _TOGETHER, _STEPS, _LONG = 6, 8, 0.3
-"""Units that are drawn together, and for how many steps, to tell what drawing costs: so many at
-least, and as many as take so many seconds."""
+"""Units that are drawn, and for how many steps, to tell what drawing costs and how many stay
+silent: so many at least, and for the former as many as take so many seconds."""
 
 _FEW_QUIET, _WAKING = 0.05, 16
 """The share of units quiet on all pictures that tells little; steps after which others wake."""
@@ -213,12 +213,15 @@ class Pictures(UnitsJob):
     def _measured(self, rehearsal: "Rehearsal") -> tuple[Cost, Cost]:
         """What the picture of one unit costs before the first step, and what each step does."""
 
-        first, _ = self._drawn(rehearsal, 0, rehearsal.units(self.layer, 1))
+        def drawn(steps: int, units: Sequence[int]) -> Cost:
+            return rehearsal.cost(self._short(rehearsal, steps, units)).times(1 / len(units))
+
+        first = drawn(0, rehearsal.units(self.layer, 1))
         most = min(len(self.units), max(_TOGETHER, int(_LONG / first.seconds)))
         some = rehearsal.units(self.layer, most)
-        start, _ = self._drawn(rehearsal, 0, some)
+        start = drawn(0, some)
         steps = max(_STEPS, int(_LONG / start.seconds / len(some)))
-        begun, _ = self._drawn(rehearsal, steps, some)
+        begun = drawn(steps, some)
         attempts = 1 + self._again(rehearsal)
         step = (begun - start).times(attempts / steps)
         return replace(start.times(attempts), size=begun.size), Cost(step.seconds)
@@ -247,17 +250,14 @@ class Pictures(UnitsJob):
         size, found = len(self.units), list[int]()
         for start in range(0, len(units), size):
             some = units[start : start + size]
-            found += self._drawn(rehearsal, min(steps, self.recipe.steps), some)[1]
+            job = self._short(rehearsal, min(steps, self.recipe.steps), some)
+            found += [each.unit for each in rehearsal.records(job, PictureRecord) if each.silent]
         return found
 
-    def _drawn(
-        self, rehearsal: "Rehearsal", steps: int, units: Sequence[int]
-    ) -> tuple[Cost, list[int]]:
-        """What one of some units costs, drawn once in so many steps, and which stay silent."""
+    def _short(self, rehearsal: "Rehearsal", steps: int, units: Sequence[int]) -> "Pictures":
+        """The same in so many steps, of some units, each tried once."""
         recipe = replace(self.recipe, steps=steps)
-        small = Pictures(rehearsal.study, self.layer, units, recipe, attempts=1)
-        cost, found = rehearsal.found(small, PictureRecord)
-        return cost.times(1 / len(units)), [record.unit for record in found if record.silent]
+        return Pictures(rehearsal.study, self.layer, units, recipe, attempts=1)
 
     def _record(self, drawing: Drawing, strongest: float) -> PictureRecord:
         """A picture, with the recipe and the objective that it was really made by."""

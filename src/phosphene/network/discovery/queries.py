@@ -10,8 +10,9 @@ from typing import Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor
-from torch.overrides import TorchFunctionMode
 from torch.utils.weak import WeakIdKeyDictionary
+
+from phosphene.network.calls import Calls
 
 Rows = Literal["picture", "queries"]
 
@@ -45,7 +46,7 @@ class Origin(NamedTuple):
 _NOWHERE = Origin()
 
 
-class Followed(TorchFunctionMode):
+class Followed(Calls):
     """While it holds, it is known of each value whether its rows come from the picture."""
 
     def __init__(self, pictures: Tensor) -> None:
@@ -78,14 +79,10 @@ class Followed(TorchFunctionMode):
             self._origins[value] = Origin("picture", sources)
         return rows != "queries"
 
-    def __torch_function__(
-        self,
-        func: Callable[..., Any],
-        types: Sequence[type],
-        args: tuple[Any, ...] = (),
-        kwargs: Mapping[str, Any] | None = None,
+    def call(
+        self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]
     ) -> Any:
-        result = func(*args, **(kwargs or {}))
+        result = func(*args, **kwargs)
         if isinstance(result, torch.Size):
             return result
         given = _tensors(args) + (_tensors(kwargs.values()) if kwargs else [])

@@ -6,7 +6,7 @@ fraction of the work, and hundreds of variants of it go through the network at o
 """
 
 from collections.abc import Callable, Iterable
-from contextlib import nullcontext, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 
 import torch
@@ -14,7 +14,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from phosphene.errors import PhospheneError
-from phosphene.network.fields.hollow import Hollow
+from phosphene.network.fields.hollow import spreading
 from phosphene.network.fields.pieces import Pieces, cut_for
 from phosphene.network.fields.poison import COLUMNS, ROWS, Extent
 from phosphene.network.fields.receptive import ReceptiveField
@@ -78,13 +78,13 @@ def _field(
 ) -> ReceptiveField | None:
     """What the places of the later layer see of the earlier one's map, by lines of NaN."""
     clean = torch.zeros_like(values[:1])
-    with Hollow():
+    with spreading(hollow=True):
         hollow = not onward(clean).isnan().any()
     if not hollow and onward(clean).isnan().any():
         return None
     extents = {}
     for axis in (ROWS, COLUMNS):
-        with Hollow() if hollow else nullcontext():
+        with spreading(hollow):
             extents[axis] = _extents(onward, clean, axis)
     size = tuple(max(last - first + 1 for first, last in found) for found in extents.values())
     height, width = values.shape[2:]

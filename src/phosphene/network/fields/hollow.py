@@ -5,28 +5,36 @@ output of a convolution is found without its products: all channels of a group s
 window has it if one of its pixels has. The rest of the output is 1 plus the bias.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from math import nan
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from torch.overrides import TorchFunctionMode
+
+from phosphene.network.calls import Calls
 
 
-class Hollow(TorchFunctionMode):
+@contextmanager
+def spreading(hollow: bool) -> Iterator[None]:
+    """In which a NaN reaches what depends on it and no more, by hollow layers or by real sums.
+
+    NNPACK, which PyTorch takes where it has no oneDNN, multiplies the Fourier transforms of whole
+    tiles, and a NaN is all over a tile then.
+    """
+    with torch.backends.nnpack.flags(enabled=False), Hollow() if hollow else nullcontext():
+        yield
+
+
+class Hollow(Calls):
     """While it holds, `conv2d` and `linear` of this thread only spread NaN."""
 
-    def __torch_function__(
-        self,
-        func: Callable[..., Any],
-        types: Sequence[type],
-        args: tuple[Any, ...] = (),
-        kwargs: Mapping[str, Any] | None = None,
+    def call(
+        self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]
     ) -> Any:
-        cheap = _CHEAP.get(func, func)
-        return cheap(*args, **(kwargs or {}))
+        return _CHEAP.get(func, func)(*args, **kwargs)
 
 
 def _conv2d(  # noqa: PLR0917 - torch's own order
@@ -44,7 +52,7 @@ def _conv2d(  # noqa: PLR0917 - torch's own order
     height, width = weight.shape[2:]
     window = weight.new_ones(groups, 1, height, width)
     spread = F.conv2d(marks, window, None, stride, padding, dilation, groups)
-    return _fill(spread > 0, bias, len(weight) // groups)
+    return _fill(spread > 0.5, bias, len(weight) // groups)
 
 
 def _fill(marked: Tensor, bias: Tensor | None, copies: int) -> Tensor:

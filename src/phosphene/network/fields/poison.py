@@ -7,7 +7,7 @@ is still asked about, and of each value only the marks are kept.
 
 import copy
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from contextlib import nullcontext, suppress
+from contextlib import suppress
 from itertools import pairwise
 from math import prod
 
@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from phosphene.network.discovery.layers import Layer
 from phosphene.network.feed import ANY, Feed, shown
-from phosphene.network.fields.hollow import Hollow
+from phosphene.network.fields.hollow import spreading
 from phosphene.network.settings import kept_settings
 
 Extent = tuple[int, int]
@@ -141,7 +141,7 @@ class Poison:
             with suppress(Exception):
                 self.module(part)
 
-        with kept_settings(self.module), Hollow() if self.hollow else nullcontext():
+        with kept_settings(self.module), spreading(self.hollow):
             marks = shown(
                 self.module,
                 self.feed,

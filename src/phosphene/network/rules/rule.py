@@ -16,7 +16,7 @@ could not replace is found in the autograd graph and refused; a plain gradient i
 as something else.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -24,9 +24,9 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.autograd.function import BackwardCFunction
-from torch.overrides import TorchFunctionMode
 
 from phosphene.errors import NetworkError, RectifierError
+from phosphene.network.calls import Calls
 from phosphene.network.rules.masks import Marks
 from phosphene.network.rules.operations import Operation, operation
 from phosphene.network.rules.rectifiers import Gates, Rectify, rectifies
@@ -130,7 +130,7 @@ def refuse_uncaught(rule: Rule, values: Iterable[Tensor], pictures: Tensor) -> N
         )
 
 
-class _Replacing(TorchFunctionMode):
+class _Replacing(Calls):
     """Swaps calls of operations for what the rule has, and follows what masks are made of."""
 
     def __init__(self, rule: Rule, careful: bool) -> None:
@@ -138,14 +138,9 @@ class _Replacing(TorchFunctionMode):
         self.gates, self.table, self.careful = rule.gates, rule.table, careful
         self.marks = Marks()
 
-    def __torch_function__(
-        self,
-        func: Callable[..., Any],
-        types: Sequence[type],
-        args: tuple[Any, ...] = (),
-        kwargs: Mapping[str, Any] | None = None,
+    def call(
+        self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]
     ) -> Any:
-        kwargs = kwargs or {}
         kind = operation(func) if self.table else None
         if kind is not None and kind in self.table:
             return self.table[kind](func, args, kwargs)
