@@ -57,8 +57,7 @@ def test_what_lies_there_is_what_lies_here(here: Path, there: str, spec: str) ->
         near.passed_over,
     )
     assert far.note == near.note
-    if spec != "folder":
-        assert far.fingerprint() == near.fingerprint()
+    assert far.fingerprint() == near.fingerprint()
     assert far.fingerprint() == made(f"{there}/{spec}").fingerprint()
     for workers in (0, 2):
         carried = pickle.loads(pickle.dumps(far))

@@ -1,7 +1,7 @@
 """A folder of image files, one folder per class or flat."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import overload
 
@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Int
 from numpy import ndarray
 
-from phosphene.data.dataset import digest
+from phosphene.data.contents import fingerprint_of_files, hashes_of_files, sealed
 from phosphene.data.image_formats import extensions
 from phosphene.data.listing import listed
 from phosphene.data.resize import Resize, told
@@ -87,12 +87,13 @@ class ImageFolder(Stored):
         return printable(self.paths[index].relative_to(self.folder))
 
     def fingerprint(self) -> str:
-        """BLAKE2 of each file's name, size, time of change and label, and of how it is read."""
-        found = self._listing
-        parts = [repr(self.as_read)]
-        columns = found.sizes.tolist(), found.times.tolist(), self.labels
-        parts += map(repr, zip(found.files, *columns, strict=True))
-        return digest("\n".join(parts).encode())
+        """BLAKE2 of what each file is called and holds, of its label, and of how it is read."""
+        found, about = self._listing, f"contents of {self.folder.resolve()}"
+        seal = sealed(about, found.mark, len(self), self._hashes)
+        return fingerprint_of_files(self.as_read, found.files, found.sizes, self.labels, seal)
+
+    def _hashes(self, indices: Sequence[int]) -> Iterator[bytes]:
+        return hashes_of_files(self.paths[index] for index in indices)
 
 
 def passed_over_told(passed_over: Counter[str]) -> str:

@@ -20,6 +20,7 @@ from jaxtyping import Int
 from numpy import ndarray
 
 from phosphene.data.cache import Arrays, keep, kept
+from phosphene.data.dataset import digest
 from phosphene.data.image_formats import extensions
 from phosphene.data.strings import Strings
 
@@ -30,7 +31,7 @@ SAMPLED = 32
 """Files of a kept listing that are looked at nevertheless."""
 
 _SETTLED = 2 * 10**9
-"""Nanoseconds: a folder changed that short ago may change again without its time telling."""
+"""Nanoseconds: what was changed that short ago may change again without its time telling."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,14 @@ class Listing:
     changed: Int[ndarray, "folders"]
     others: Counter[str]
     since: str = ""
+
+    @property
+    def mark(self) -> str:
+        """What changes when a file does; empty where one was changed only just now."""
+        if int(self.times.max(initial=0)) >= time.time_ns() - _SETTLED:
+            return ""
+        told = self.files.content, self.files.ends, self.sizes, self.times
+        return digest(*(column.tobytes() for column in told))
 
     @property
     def remark(self) -> str:

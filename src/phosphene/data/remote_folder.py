@@ -1,12 +1,13 @@
 """A folder of image files that is elsewhere, such as `s3://bucket/photos`."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from io import BytesIO
 from pathlib import PurePosixPath
 
 import numpy as np
 
+from phosphene.data.contents import fingerprint_of_files, hash_of, sealed
 from phosphene.data.dataset import digest
 from phosphene.data.folder import by_class, passed_over_told
 from phosphene.data.image_formats import extensions
@@ -15,6 +16,9 @@ from phosphene.data.resize import Resize, told
 from phosphene.data.stored import File, Stored
 from phosphene.data.strings import Strings
 from phosphene.words import printable
+
+READ_TOGETHER = 64
+"""Files that are asked for at once when the contents of all are compared."""
 
 
 class RemoteFolder(Stored):
@@ -49,7 +53,8 @@ class RemoteFolder(Stored):
         kept.sort(key=lambda file: file[0].split("/"))
         self._names = Strings.of(name for name, _, _ in kept)
         self._sizes = np.array([length for _, length, _ in kept], np.int64)
-        self._marks = Strings.of(mark for _, _, mark in kept)
+        marks = [mark for _, _, mark in kept]
+        self._mark = digest(repr(kept).encode()) if all(marks) else ""
         self.passed_over = passed_over_told(others)
         where = printable(self.folder)
         self.targets, self.classes = by_class(self._names, (), where, self.passed_over)
@@ -65,15 +70,22 @@ class RemoteFolder(Stored):
         return printable(self._names[index])
 
     def _files(self, indices: Sequence[int]) -> list[File]:
+        return [BytesIO(content) for content in self._contents(indices)]
+
+    def _contents(self, indices: Sequence[int]) -> list[bytes]:
         files, path = system(self.folder)
         paths = [f"{path.rstrip('/')}/{self._names[index]}" for index in indices]
         with reached(self.called(indices[0]) if len(indices) == 1 else self.folder):
             found = files.cat(paths)
-        return [BytesIO(found[path]) for path in paths]
+        return [found[path] for path in paths]
 
     def fingerprint(self) -> str:
-        """BLAKE2 of each file's name, size, mark and label, and of how it is read."""
-        parts = [repr(self.as_read)]
-        columns = self._names, self._sizes.tolist(), self._marks, self.labels
-        parts += map(repr, zip(*columns, strict=True))
-        return digest("\n".join(parts).encode())
+        """As that of `ImageFolder`: a copy of the folder elsewhere is the same data."""
+        about = f"contents of {self.folder}"
+        seal = sealed(about, self._mark, len(self), self._hashes)
+        return fingerprint_of_files(self.as_read, self._names, self._sizes, self.labels, seal)
+
+    def _hashes(self, indices: Sequence[int]) -> Iterator[bytes]:
+        for start in range(0, len(indices), READ_TOGETHER):
+            for content in self._contents(indices[start : start + READ_TOGETHER]):
+                yield hash_of(content)

@@ -19,16 +19,25 @@ def wider(atlas: Atlas, study: Study) -> Study:
 
 def require_same(atlas: Atlas, study: Study) -> None:
     """Raise `AtlasMismatchError` if the atlas is about another network or other data."""
-    for name, fingerprint, what in (
-        ("network", study.network.fingerprint, "another network (or other weights)"),
-        ("data", study.data_fingerprint, "other data"),
+    for name, fingerprint, what, why in (
+        (
+            "network",
+            study.network.fingerprint,
+            "another network (or other weights)",
+            ". A model without --weights is another network each time",
+        ),
+        (
+            "data",
+            study.data_fingerprint,
+            "other data",
+            ". Data are told by what their files are called and hold, and by how they are read",
+        ),
     ):
         found = atlas.document(name, None)
         if found is not None and found["fingerprint"] != fingerprint:
             raise AtlasMismatchError(
                 f"{atlas.path} holds the study of {what}: {found['name']}. "
-                "Give another --out, or delete the file to start anew. A model without --weights "
-                "is another network each time"
+                f"Give another --out, or delete the file to start anew{why}"
             )
 
 
