@@ -30,7 +30,7 @@ def require_same(atlas: Atlas, study: Study) -> None:
             "data",
             study.data_fingerprint,
             "other data",
-            ". Data are told by what their files are called and hold, and by how they are read",
+            ". Data are told by what they hold and how they are read, not by where they lie",
         ),
     ):
         found = atlas.document(name, None)
