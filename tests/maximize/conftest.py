@@ -37,3 +37,19 @@ def network(request: pytest.FixtureRequest) -> Network:
 @pytest.fixture(name="make_network", scope="session")
 def make_network_fixture() -> Callable[..., Network]:
     return make_network
+
+
+@pytest.fixture(scope="session")
+def tempting() -> Network:
+    """Of pixels (x, y) its first class is `relu(x + y / 2 - 0.4 - 2 relu(y - 2))`.
+
+    The inner rectifier never opens. On black that class is closed; whoever looks straight through
+    rectifiers all the way keeps y at 0 and ends at 0.6, where 1.1 is what it can reach.
+    """
+    module = nn.Sequential(nn.Flatten(), nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 2), nn.ReLU())
+    weights = module.state_dict()
+    weights["1.weight"].copy_(torch.tensor([[1.0, 0.0], [0.0, 1.0], [0.0, 1.0]]))
+    weights["1.bias"].copy_(torch.tensor([0.0, 0.1, -2.0]))
+    weights["3.weight"].copy_(torch.tensor([[1.0, 0.5, -2.0], [0.0, 0.0, 0.0]]))
+    weights["3.bias"].copy_(torch.tensor([-0.45, 0.1]))
+    return Network(module, Input(1, (1, 2)))

@@ -150,7 +150,7 @@ def test_a_chosen_canvas_leaves_the_rate_to_what_is_chosen() -> None:
 
 
 @pytest.mark.later
-def test_a_channel_that_fires_nowhere_at_first_is_woken_by_its_mean() -> None:
+def test_a_channel_that_fires_nowhere_at_first_is_woken_and_drawn_as_others_are() -> None:
     module = nn.Sequential(nn.Conv2d(1, 2, 3), nn.ReLU(), nn.Flatten(), nn.Linear(2 * 900, 2))
     with torch.no_grad():
         module[0].weight.fill_(1.0)
@@ -159,8 +159,9 @@ def test_a_channel_that_fires_nowhere_at_first_is_woken_by_its_mean() -> None:
     (drawing,) = draw(network, ["0:1"], Recipe(steps=60))
     assert not drawing.silent
     assert drawing.activation > 1
-    assert drawing.objective == Channel("0", 1)
+    assert drawing.objective == Energy("0", 1)
     assert drawing.attempts[0].startswith("from noise: reached −")
+    assert drawing.attempts[0].endswith(", no slope to follow")
 
 
 @pytest.mark.later

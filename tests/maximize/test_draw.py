@@ -1,10 +1,11 @@
 """Drawing a layer: sizes, honesty about what units answer, and units that stay silent."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from phosphene.canvas import Fourier, Maco, Pixels
 from phosphene.errors import (
@@ -14,9 +15,11 @@ from phosphene.errors import (
     UnknownUnitError,
 )
 from phosphene.maximize import Drawing, Optimizer, Recipe, batch_size, draw
+from phosphene.maximize.drawing import ASLEEP
 from phosphene.network import Input, Network
 from phosphene.objectives import unit_maps
-from phosphene.transforms import Identity, RandomAffine
+from phosphene.streams import Streams
+from phosphene.transforms import Identity, RandomAffine, Transform
 from phosphene.units import LOGITS, Unit
 
 RECIPES = [
@@ -151,8 +154,12 @@ def test_repeatable_and_seeded(make_network: Callable[..., Network]) -> None:
 
 def reached(drawing: Drawing) -> list[float]:
     """What each attempt reached, by the note on it."""
-    told = [note.split("reached ")[1] for note in drawing.attempts]
+    told = [note.split("reached ")[1].removesuffix(f", {ASLEEP}") for note in drawing.attempts]
     return [float(value.replace("−", "-").replace(",", "")) for value in told]
+
+
+NOISE, THROUGH = "from noise", "from noise, through closed rectifiers"
+OTHER = "from other noise, through closed rectifiers"
 
 
 class TestSilence:
@@ -166,11 +173,7 @@ class TestSilence:
         (drawing,) = draw(network, units(layer, 1), recipe)
         assert drawing.silent
         assert drawing.activation == (0 if layer == "relu2" else pytest.approx(-1000, abs=30))
-        assert [note.split(": reached ")[0] for note in drawing.attempts] == [
-            "from noise",
-            "from other noise",
-            "from noise, gradients straight through rectifiers",
-        ]
+        assert [note.split(": ")[0] for note in drawing.attempts] == [NOISE, THROUGH, OTHER]
         assert all(value <= 0 for value in reached(drawing))
         assert all(torch.equal(v, before[k]) for k, v in network.module.state_dict().items())
 
@@ -204,16 +207,44 @@ class TestSilence:
         )
         (drawing,) = draw(network, [Unit("3", 0)], recipe)
         assert not drawing.silent
-        assert [note.split(":")[0] for note in drawing.attempts] == [
-            "from noise",
-            "from other noise",
-            "from noise, gradients straight through rectifiers",
-        ]
-        # No gradient reached it before: the first attempts ended where they began.
-        assert reached(drawing)[:2] == [0, 0]
+        # No gradient reached it before: the first attempt ended where it began.
+        assert drawing.attempts[0] == f"{NOISE}: reached 0, {ASLEEP}"
         assert drawing.activation == pytest.approx(answer(network, drawing, recipe))
         assert drawing.activation > 50
-        assert drawing.attempts[-1] == f"{_STRAIGHT}: reached {drawing.activation:.3g}"
+        assert drawing.attempts[1:] == (f"{THROUGH}: reached {drawing.activation:.3g}",)
+
+    def test_what_was_woken_follows_its_own_slope(self, tempting: Network) -> None:
+        recipe = Recipe(
+            canvas=Pixels(start="black"),
+            steps=60,
+            optimizer=Optimizer(learning_rate=0.05),
+            transform=Identity(),
+        )
+        (drawing,) = draw(tempting, [Unit("4", 0)], recipe)
+        assert drawing.attempts[0] == f"{NOISE}: reached 0, {ASLEEP}"
+        assert drawing.activation == pytest.approx(1.1, abs=0.01)
+
+    def test_the_last_attempt_looks_to_the_end(self) -> None:
+        class Late(Transform):
+            """Pictures as they are, and brighter from the twentieth look on."""
+
+            kind = "late"
+
+            def __init__(self) -> None:
+                self.looks = 0
+
+            def __call__(self, pictures: Tensor, streams: Streams) -> Tensor:
+                self.looks += 1
+                return pictures + 0.5 * (self.looks >= 20)
+
+        recipe = Recipe(canvas=Pixels(start="black"), steps=60, transform=Late())
+        network = self.sleeper(-10.0)
+        (alone,) = draw(network, [Unit("3", 0)], recipe, attempts=1)
+        assert not alone.silent
+        assert alone.attempts[0].startswith(f"{NOISE}: reached")
+        left, woken = draw(network, [Unit("3", 0)], replace(recipe, transform=Late()))[0].attempts
+        assert left == f"{NOISE}: reached 0, {ASLEEP}"
+        assert woken.startswith(THROUGH)
 
     def test_a_real_picture_wakes_what_noise_does_not(self) -> None:
         network = self.sleeper(-10.0)
@@ -232,9 +263,6 @@ class TestSilence:
         assert values[-1] == -200 < max(values) < 0
         assert drawing.activation == pytest.approx(max(values), rel=5e-3)
         assert drawing.activation == pytest.approx(answer(network, drawing, recipe), rel=1e-5)
-
-
-_STRAIGHT = "from noise, gradients straight through rectifiers"
 
 
 @pytest.mark.slow

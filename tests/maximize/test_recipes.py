@@ -106,6 +106,11 @@ class TestClassPictures:
         made = class_models(network, [1], decay=0.0)
         assert float(network.class_scores(made.pictures)[0, 1]) > 0
 
+    @pytest.mark.slow
+    def test_a_class_that_was_opened_follows_its_own_slope(self, tempting: Network) -> None:
+        made = class_models(tempting, [0], decay=0.0)
+        assert 0.8 < float(tempting.class_scores(made.pictures)[0, 0]) <= 1.1
+
     def test_classes_by_name_and_what_is_none(self, network: Network) -> None:
         named = Network(network.module, network.input, labels=("cat", "dog", "cow"))
         assert class_models(named, ["cow", 0], FEW).names == ("cow", "cat")

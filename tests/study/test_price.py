@@ -10,7 +10,6 @@ import pytest
 
 from phosphene.atlas import Atlas, JobWriter
 from phosphene.errors import SettingError
-from phosphene.maximize import ATTEMPTS
 from phosphene.progress import follow
 from phosphene.study import Price, Promise, Settings, Study, build, merge, plan, price, within
 from phosphene.study.budget import _first_units
@@ -100,12 +99,9 @@ def test_units_that_nothing_wakes_are_counted_as_often_as_they_are_tried(
         values = rehearsal.atlas.document(f"top {layer.name}")["values"]
         assert [unit for unit in range(10) if values[unit][0] <= 0] == [0]
         job = Pictures(study, layer, range(10), study.settings.recipes[0])
-        assert {*job._silent(rehearsal, steps, range(10))} == silent
-        assert job._again(rehearsal) == pytest.approx((ATTEMPTS - 1) * len(silent) / 10)
-        neurons = Pictures(study, layer, range(3), replace(study.settings.recipes[1], steps=steps))
-        asleep = neurons._silent(rehearsal, steps, range(10))
-        again = neurons._again(rehearsal)  # there is no real picture for these
-        assert again == pytest.approx((ATTEMPTS - 2) * len(asleep) / 10)
+        taken = job._taken(rehearsal, range(10))
+        assert taken == [4 if unit in silent else 1 for unit in range(10)]
+        assert job._ascents(rehearsal) == pytest.approx(sum(taken) / 10)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the most counts since the start")

@@ -69,7 +69,7 @@ def sealed(
 def _chosen(count: int) -> list[int]:
     """The files that are read, by number."""
     some = count if count <= READ_WHOLE else SAMPLED
-    return np.linspace(0, count - 1, some).round().astype(int).tolist()
+    return [int(number) for number in np.linspace(0, count - 1, some).round()]
 
 
 def hashes_of_files(files: Iterable[Path]) -> Iterator[bytes]:
@@ -88,7 +88,7 @@ def _hash_of(path: Path) -> bytes:
 
 def hash_of(content: bytes) -> bytes:
     """BLAKE2 of the content of one file."""
-    return _begun(content).digest()
+    return bytes(_begun(content).digest())
 
 
 def _begun(content: bytes = b"") -> Any:

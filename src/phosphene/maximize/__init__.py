@@ -1,16 +1,18 @@
 """Pictures that a unit likes: one loop, recipes on it, and how a picture is held."""
 
 from phosphene.maximize.choice import Choice, chosen
-from phosphene.maximize.drawing import ATTEMPTS, Drawing, batch_size, draw, drawing_memory
+from phosphene.maximize.drawing import ASLEEP, Drawing, batch_size, draw, drawing_memory
 from phosphene.maximize.loop import Above, Plateau, Step, Stop, ascend
 from phosphene.maximize.optimizers import NormalizedGradient, Optimizer
 from phosphene.maximize.recipe import Recipe, follow, on_screen, paint
 from phosphene.maximize.strongest import StrongestPatch, strongest_patches
 from phosphene.maximize.transparency import opacity, traced
 from phosphene.maximize.usual import Usual
+from phosphene.maximize.waking import LOOKS, rose
 
 __all__ = [
-    "ATTEMPTS",
+    "ASLEEP",
+    "LOOKS",
     "Above",
     "Choice",
     "Drawing",
@@ -31,6 +33,7 @@ __all__ = [
     "on_screen",
     "opacity",
     "paint",
+    "rose",
     "strongest_patches",
     "traced",
 ]

@@ -1,21 +1,23 @@
 """Draw what units look for, a whole layer in one batch."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from math import prod
 from typing import Any
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from phosphene.canvas import Spectrum
 from phosphene.errors import ObjectiveError
 from phosphene.maximize.choice import Choice, chosen
-from phosphene.maximize.recipe import STANDARD, Recipe, follow, on_screen
+from phosphene.maximize.loop import Step, Stop
+from phosphene.maximize.recipe import STANDARD, Recipe, follow, on_screen, start
 from phosphene.maximize.transparency import opacity, traced
 from phosphene.maximize.usual import Usual
-from phosphene.network import PLAIN, STRAIGHT, Network, Rule
+from phosphene.maximize.waking import asleep
+from phosphene.network import PLAIN, STRAIGHT, Network
 from phosphene.objectives import Channel, Combination, Neuron, Term, unit_maps
 from phosphene.precisions import Precision
 from phosphene.progress import counted, telling
@@ -95,8 +97,9 @@ def draw(
 
     What the recipe leaves open is chosen for the layer, the spectrum of the data and what is
     `usual` for it: see `chosen`. `steps` and `precision` go before the recipe's.
-    A unit that stays silent is tried again: from other noise, with gradients that pass straight
-    through closed rectifiers, and from a real picture if `starts` has one for each unit. What a
+    A unit that stays silent is tried again: from other noise, and from a real picture if `starts`
+    has one for each unit, along gradients that pass straight through closed rectifiers until it
+    wakes (see `waking`); a start at which it sleeps is then left after a few looks. What a
     unit gets does not depend on the others of the batch. Where pictures `c h w` will be `kept` with
     less than they hold, units are told to answer what they do to what is left. At most so many
     `attempts` are made, all of these unless given.
@@ -139,12 +142,9 @@ def _drawn(
         if not waiting or (attempt.from_real and starts is None):
             continue
         some = [wanted[i] for i in waiting]
-        drawn = easel.draw(some, attempt, starts[waiting] if starts is not None else None)
-        for drawing in easel.judge(some, attempt, *drawn):
-            unit, value = drawing.unit, drawing.activation
-            found[unit] = _better(found.get(unit), drawing)
-            note = f"{attempt.name}: reached {number(value)}"
-            found[unit] = replace(found[unit], attempts=(*found[unit].attempts, note))
+        begin = None if starts is None else starts[waiting]
+        for drawing in easel.tried(some, attempt, begin, hurried=len(attempts) > 1):
+            found[drawing.unit] = _better(found.get(drawing.unit), drawing)
     return found
 
 
@@ -173,22 +173,23 @@ def drawing_memory(network: Network, layer: str) -> int:
 @dataclass(frozen=True)
 class _Attempt:
     name: str
-    rule: Rule = PLAIN
     salt: int = 0
+    wakes: bool = False
     from_real: bool = False
-    as_chosen: bool = False
 
 
 _ATTEMPTS = (
-    _Attempt("from noise", as_chosen=True),
-    _Attempt("from other noise", salt=1),
-    _Attempt("from noise, gradients straight through rectifiers", rule=STRAIGHT, salt=2),
-    _Attempt("from the strongest real picture", rule=STRAIGHT, salt=3, from_real=True),
+    _Attempt("from noise"),
+    _Attempt("from noise, through closed rectifiers", salt=2, wakes=True),
+    _Attempt("from other noise, through closed rectifiers", salt=1, wakes=True),
+    _Attempt("from the strongest real picture", salt=3, wakes=True, from_real=True),
 )
-"""What has to be woken first is drawn by its mean alone: no place has a strength to go by yet."""
 
-ATTEMPTS = len(_ATTEMPTS)
-"""How often a unit that stays silent is tried, where there is a real picture to start from."""
+AWAKE = 2
+"""Steps at which a unit must have fired to count as woken; after one the next move may close it."""
+
+ASLEEP = "no slope to follow"
+"""How the note of an attempt ends at whose start a unit slept."""
 
 
 @dataclass(frozen=True)
@@ -200,45 +201,115 @@ class _Easel:
     seed: int
     kept: Callable[[Tensor], Tensor] | None
 
-    def objective(self, units: Sequence[Unit], attempt: _Attempt) -> Term:
-        if attempt.as_chosen or self.choice.recipe.aim == "neuron":
-            return self.choice.objective(units)
-        return Channel(self.choice.layer, tuple(unit.index for unit in units))
+    def tried(
+        self, units: Sequence[Unit], attempt: _Attempt, starts: Tensor | None, *, hurried: bool
+    ) -> list[Drawing]:
+        """What one attempt makes of `units`; those that sleep are shown where it left them.
 
-    def draw(
-        self, units: Sequence[Unit], attempt: _Attempt, starts: Tensor | None
-    ) -> tuple[Float[Tensor, "b c h w"], Float[Tensor, "b h w"]]:
-        """The pictures of `units` after one ascent, and how much it asked of each place."""
-        size = self.choice.patch.size
-        begin = starts if attempt.from_real else None
-        steps = follow(
-            self.network,
-            self.objective(units, attempt),
-            self.choice.recipe,
-            Streams.seeded(derived(self.seed, attempt.salt), units),
-            shape=(self.network.input.channels, *size),
-            spectrum=self.choice.spectrum,
-            pictures=None if begin is None else resized(begin, size).clamp(0, 1),
-            rule=attempt.rule,
+        `hurried`, when others follow, it leaves a start at which nothing happens.
+        """
+        if attempt.wakes:
+            begin, awake = self._woken(units, attempt, starts if attempt.from_real else None)
+        elif hurried:
+            begin, awake = self._start(units, attempt)
+        else:
+            return self._judged(units, attempt, *traced(self._ascent(units, attempt)))
+        up, down = _parted(units, awake)
+        drawn = []
+        if up:
+            pictures = begin[awake] if attempt.wakes else None
+            drawn += self._judged(up, attempt, *traced(self._ascent(up, attempt, pictures)))
+        if down:
+            left, note = begin[~awake], "" if attempt.wakes else f", {ASLEEP}"
+            drawn += self._judged(down, attempt, left, torch.zeros_like(left[:, 0]), note)
+        return drawn
+
+    def _start(
+        self, units: Sequence[Unit], attempt: _Attempt
+    ) -> tuple[Float[Tensor, "b c h w"], Bool[Tensor, "b"]]:
+        """The pictures that an attempt starts from, and whether there is anything to follow."""
+        choice, streams = self.choice, self._streams(units, attempt)
+        canvas = start(
+            self.network, choice.recipe, streams, shape=self._shape, spectrum=choice.spectrum
         )
-        return traced(steps)
+        pictures = canvas().detach()
+        awake = self._answers(units, on_screen(pictures)) > 0
+        _, silent = _parted(units, awake)
+        if silent:
+            awake[~awake] = ~asleep(self._ascent(silent, attempt))
+        return pictures, awake
+
+    def _woken(
+        self, units: Sequence[Unit], attempt: _Attempt, starts: Tensor | None
+    ) -> tuple[Float[Tensor, "b c h w"], Bool[Tensor, "b"]]:
+        """Pictures at which `units` have a slope to follow, and which of them do."""
+        fired = torch.zeros(len(units), dtype=torch.long)
+
+        def fires(step: Step) -> Bool[Tensor, "b"]:
+            fired.add_(self._answers(units, on_screen(step.pictures)) > 0)
+            return fired >= AWAKE
+
+        begin = None if starts is None else resized(starts, self._shape[1:]).clamp(0, 1)
+        pictures, _ = traced(self._ascent(units, attempt, begin, wakes=fires))
+        return pictures, self._answers(units, on_screen(pictures)) > 0
+
+    def _ascent(
+        self,
+        units: Sequence[Unit],
+        attempt: _Attempt,
+        pictures: Tensor | None = None,
+        *,
+        wakes: Stop | None = None,
+    ) -> Iterator[Step]:
+        """The steps of an attempt, or those straight through closed rectifiers until all wake.
+
+        What is to be woken is drawn by its mean: it has no place yet whose strength would count.
+        """
+        objective = self.choice.objective(units)
+        if wakes is not None and not isinstance(objective, Neuron):
+            objective = Channel(self.choice.layer, tuple(unit.index for unit in units))
+        return follow(
+            self.network,
+            objective,
+            self.choice.recipe,
+            self._streams(units, attempt),
+            shape=self._shape,
+            spectrum=self.choice.spectrum,
+            pictures=pictures,
+            rule=PLAIN if wakes is None else STRAIGHT,
+            stop=wakes,
+        )
+
+    def _streams(self, units: Sequence[Unit], attempt: _Attempt) -> Streams:
+        return Streams.seeded(derived(self.seed, attempt.salt), units)
+
+    @property
+    def _shape(self) -> tuple[int, int, int]:
+        return (self.network.input.channels, *self.choice.patch.size)
 
     @torch.no_grad()
-    def judge(
-        self, units: Sequence[Unit], attempt: _Attempt, pictures: Tensor, asked: Tensor
+    def _answers(
+        self, units: Sequence[Unit], pictures: Float[Tensor, "b c h w"]
+    ) -> Float[Tensor, "b"]:
+        """What each of `units` answers to its picture."""
+        layer, objective = self.choice.layer, self.choice.objective(units)
+        recording = self.network.record(pictures, [layer])
+        if isinstance(objective, Neuron):
+            return objective(recording).cpu()
+        maps = unit_maps(recording[layer])
+        return maps.amax(2)[range(len(units)), [unit.index for unit in units]].cpu()
+
+    def _judged(
+        self,
+        units: Sequence[Unit],
+        attempt: _Attempt,
+        pictures: Tensor,
+        asked: Tensor,
+        note: str = "",
     ) -> list[Drawing]:
         """The pictures as a screen shows them, and what their units answer to just those."""
-        shown, objective = on_screen(pictures), self.objective(units, attempt)
-        layer = self.choice.layer
-        recording = self.network.record(self._left(shown), [layer])
-        if isinstance(objective, Neuron):
-            answers = objective(recording)
-        else:
-            maps = unit_maps(recording[layer])
-            answers = maps.amax(2)[range(len(units)), [unit.index for unit in units]]
-        made = self.choice.recipe
-        if not attempt.as_chosen:  # nothing is held while a unit is to be woken
-            made = replace(made, unusual=0.0)
+        shown, objective = on_screen(pictures), self.choice.objective(units)
+        answers = self._answers(units, self._left(shown))
         top, left, bottom, right = self.choice.patch.box
         alphas = opacity(asked[:, top:bottom, left:right]).cpu()
         shown = shown[:, :, top:bottom, left:right].cpu()
@@ -248,9 +319,9 @@ class _Easel:
                 shown[i],
                 value,
                 value <= 0,
-                (),
+                (f"{attempt.name}: reached {number(value)}{note}",),
                 alphas[i],
-                made,
+                self.choice.recipe,
                 _of(unit, objective),
             )
             for i, (unit, value) in enumerate(zip(units, answers.tolist(), strict=True))
@@ -267,6 +338,12 @@ class _Easel:
         return found
 
 
+def _parted(units: Sequence[Unit], chosen: Bool[Tensor, "units"]) -> tuple[list[Unit], list[Unit]]:
+    """The chosen ones, and the others."""
+    told = list(zip(units, chosen.tolist(), strict=True))
+    return [unit for unit, is_so in told if is_so], [unit for unit, is_so in told if not is_so]
+
+
 def _of(unit: Unit, objective: Term) -> Term:
     """The part of an objective of several units that is of one of them, without what is held."""
     if isinstance(objective, Combination):
@@ -277,4 +354,5 @@ def _of(unit: Unit, objective: Term) -> Term:
 def _better(old: Drawing | None, new: Drawing) -> Drawing:
     if old is None:
         return new
-    return replace(new if new.activation > old.activation else old, attempts=old.attempts)
+    attempts = old.attempts + new.attempts
+    return replace(new if new.activation > old.activation else old, attempts=attempts)

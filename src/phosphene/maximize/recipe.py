@@ -9,8 +9,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from phosphene.canvas import Chosen, Description, Spectrum
+from phosphene.canvas.live import Canvas
 from phosphene.errors import ObjectiveError
-from phosphene.maximize.loop import Step, ascend
+from phosphene.maximize.loop import Step, Stop, ascend
 from phosphene.maximize.optimizers import Optimizer
 from phosphene.network import PLAIN, Network, Rule
 from phosphene.objectives import Term
@@ -95,6 +96,27 @@ STANDARD = Recipe()
 """What an atlas draws a channel by."""
 
 
+def start(
+    network: Network,
+    recipe: Recipe,
+    streams: Streams,
+    *,
+    shape: tuple[int, int, int] | None = None,
+    spectrum: Spectrum | None = None,
+    pictures: Float[Tensor, "n c h w"] | None = None,
+) -> Canvas:
+    """The recipe's canvas as it is before the first step, with a picture for each stream.
+
+    `shape` is that of the `pictures` to start from, or as the recipe says, unless told otherwise.
+    """
+    if shape is None:
+        channels, height, width = network.input.channels, *(recipe.size or network.input.size)
+        if pictures is not None:
+            _, channels, height, width = pictures.shape
+        shape = (channels, height, width)
+    return recipe.canvas.build(streams, shape, spectrum, pictures=pictures, device=network.device)
+
+
 def follow(
     network: Network,
     objective: Term,
@@ -105,27 +127,22 @@ def follow(
     spectrum: Spectrum | None = None,
     pictures: Float[Tensor, "n c h w"] | None = None,
     rule: Rule = PLAIN,
+    stop: Stop | None = None,
 ) -> Iterator[Step]:
     """The steps of one ascent by `recipe`, with a picture for each stream.
 
-    `shape` is that of the `pictures` to start from, or as the recipe says, unless told otherwise.
-    Moves that the recipe leaves open are those of a whole picture. Raises what `ascend` and the
-    canvas do.
+    It begins at the `start` of the same arguments. Moves that the recipe leaves open are those of a
+    whole picture. Raises what `ascend` and the canvas do.
     """
-    if shape is None:
-        channels, height, width = network.input.channels, *(recipe.size or network.input.size)
-        if pictures is not None:
-            _, channels, height, width = pictures.shape
-        shape = (channels, height, width)
-    canvas = recipe.canvas.build(streams, shape, spectrum, pictures=pictures, device=network.device)
     steps = ascend(
         network,
         objective,
-        canvas,
+        start(network, recipe, streams, shape=shape, spectrum=spectrum, pictures=pictures),
         streams,
         steps=recipe.steps,
         optimizer=recipe.optimizer,
         transform=WIDE if recipe.transform is None else recipe.transform,
+        stop=stop,
         rule=rule,
         precision=recipe.precision,
     )
@@ -149,6 +166,7 @@ def paint(
     spectrum: Spectrum | None = None,
     pictures: Float[Tensor, "n c h w"] | None = None,
     rule: Rule = PLAIN,
+    stop: Stop | None = None,
 ) -> Float[Tensor, "b c h w"]:
     """The pictures at the end of what `follow` does with the same arguments."""
     steps = follow(
@@ -160,6 +178,7 @@ def paint(
         spectrum=spectrum,
         pictures=pictures,
         rule=rule,
+        stop=stop,
     )
     return deque(steps, maxlen=1).pop().pictures
 

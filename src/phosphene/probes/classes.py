@@ -9,7 +9,7 @@ from torch import Tensor
 
 from phosphene.canvas import Pixels, Spectrum
 from phosphene.evaluation import Confirmed, confirm
-from phosphene.maximize import Optimizer, Recipe, on_screen, paint
+from phosphene.maximize import Optimizer, Recipe, Stop, on_screen, paint, rose
 from phosphene.network import PLAIN, STRAIGHT, Network, Rule
 from phosphene.objectives import L2, Logit
 from phosphene.precisions import Precision
@@ -87,8 +87,8 @@ def class_models(
 
     The score is S_c(I) - decay |I - blank|² (the mean over pixels), with the class's logit S_c,
     from the blank picture that the network sees as about zero. Where the blank picture keeps a
-    class closed, gradients pass straight through rectifiers. Other recipes start as their canvas
-    says: `Recipe()` makes the pictures that an atlas holds.
+    class closed, gradients pass straight through rectifiers until its score rises. Other recipes
+    start as their canvas says: `Recipe()` makes the pictures that an atlas holds.
 
     Raises:
         NetworkError: the network does not classify.
@@ -124,17 +124,24 @@ class _Easel:
     spectrum: Spectrum | None
 
     def draw(self, targets: tuple[int, ...]) -> Float[Tensor, "b c h w"]:
-        pictures = self.ascend(targets, PLAIN)
+        pictures = self.ascend(targets)
         blank = (pictures.amax((2, 3)) - pictures.amin((2, 3))).amax(1) < 1 / 255
         closed = blank.nonzero().flatten().tolist()
         if closed:  # no gradient has reached these
-            pictures[closed] = self.ascend(tuple(targets[i] for i in closed), STRAIGHT)
+            some = tuple(targets[i] for i in closed)
+            opened = self.ascend(some, rule=STRAIGHT, stop=rose)
+            pictures[closed] = self.ascend(some, opened)
         return on_screen(pictures)
 
-    def ascend(self, targets: tuple[int, ...], rule: Rule) -> Float[Tensor, "b c h w"]:
+    def ascend(
+        self,
+        targets: tuple[int, ...],
+        pictures: Float[Tensor, "b c h w"] | None = None,
+        rule: Rule = PLAIN,
+        stop: Stop | None = None,
+    ) -> Float[Tensor, "b c h w"]:
         zero = torch.tensor(self.network.input.zero).clamp(0, 1)
-        pictures = None
-        if self.recipe.canvas.start == "grey":
+        if pictures is None and self.recipe.canvas.start == "grey":
             pictures = zero.view(1, -1, 1, 1).expand(1, *self.network.input.shape)
         return paint(
             self.network,
@@ -144,6 +151,7 @@ class _Easel:
             spectrum=self.spectrum,
             pictures=pictures,
             rule=rule,
+            stop=stop,
         )
 
 

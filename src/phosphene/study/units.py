@@ -24,7 +24,8 @@ from phosphene.attribution import gradient
 from phosphene.canvas import Spectrum
 from phosphene.errors import NetworkError, ObjectiveError, RectifierError
 from phosphene.maximize import (
-    ATTEMPTS,
+    ASLEEP,
+    LOOKS,
     Drawing,
     Recipe,
     Usual,
@@ -53,7 +54,7 @@ _TOGETHER, _STEPS, _LONG = 6, 8, 0.3
 silent: so many at least, and for the former as many as take so many seconds."""
 
 _FEW_QUIET, _WAKING = 0.05, 16
-"""The share of units quiet on all pictures that tells little; steps after which others wake."""
+"""The share of units quiet on all pictures that tells little; steps in which others wake."""
 
 
 def shares(study: Study) -> Iterator[tuple[Layer, Sequence[int]]]:
@@ -222,12 +223,12 @@ class Pictures(UnitsJob):
         start = drawn(0, some)
         steps = max(_STEPS, int(_LONG / start.seconds / len(some)))
         begun = drawn(steps, some)
-        attempts = 1 + self._again(rehearsal)
-        step = (begun - start).times(attempts / steps)
-        return replace(start.times(attempts), size=begun.size), Cost(step.seconds)
+        ascents = self._ascents(rehearsal)
+        step = (begun - start).times(ascents / steps)
+        return replace(start.times(ascents), size=begun.size), Cost(step.seconds)
 
-    def _again(self, rehearsal: "Rehearsal") -> float:
-        """How many more attempts a unit takes in the mean, for those that nothing wakes.
+    def _ascents(self, rehearsal: "Rehearsal") -> float:
+        """How many ascents a unit takes in the mean until it wakes or is given up.
 
         A few are tried of the units that are quiet on all real pictures, and of the others.
         """
@@ -238,26 +239,37 @@ class Pictures(UnitsJob):
         few = quiet[:: -(-len(quiet) // _TOGETHER)] if share > _FEW_QUIET else []
         others = [unit for unit in rehearsal.units(self.layer, _TOGETHER) if values[unit][0] > 0]
 
-        def asleep(some: Sequence[int]) -> float:
-            left = self._silent(rehearsal, _STEPS, some)
-            return len(self._silent(rehearsal, _WAKING, left)) / max(1, len(some))
+        def mean(some: Sequence[int]) -> float:
+            return sum(self._taken(rehearsal, some)) / len(some) if some else 1.0
 
-        more = ATTEMPTS - 1 if self._from_real else ATTEMPTS - 2
-        return more * (share * asleep(few) + (1 - share) * asleep(others))
+        return share * mean(few) + (1 - share) * mean(others)
 
-    def _silent(self, rehearsal: "Rehearsal", steps: int, units: Sequence[int]) -> list[int]:
-        """Which of some units stay silent when they are drawn once in so many steps at most."""
-        size, found = len(self.units), list[int]()
+    def _taken(self, rehearsal: "Rehearsal", units: Sequence[int]) -> list[float]:
+        """The ascents that each of some units takes, by attempts of a few steps.
+
+        A start at which it sleeps takes the looks that tell so.
+        """
+        steps, size = self.recipe.steps, len(self.units)
+        looks, taken = min(1.0, LOOKS / max(1, steps)), list[float]()
         for start in range(0, len(units), size):
             some = units[start : start + size]
-            job = self._short(rehearsal, min(steps, self.recipe.steps), some)
-            found += [each.unit for each in rehearsal.records(job, PictureRecord) if each.silent]
-        return found
+            job = self._short(rehearsal, min(_WAKING, steps), some, None)
+            taken += [
+                sum(looks if note.endswith(ASLEEP) else 1.0 for note in record.attempts)
+                for record in rehearsal.records(job, PictureRecord)
+            ]
+        return taken
 
-    def _short(self, rehearsal: "Rehearsal", steps: int, units: Sequence[int]) -> "Pictures":
-        """The same in so many steps, of some units, each tried once."""
+    def _short(
+        self,
+        rehearsal: "Rehearsal",
+        steps: int,
+        units: Sequence[int],
+        attempts: int | None = 1,
+    ) -> "Pictures":
+        """The same in so many steps, of some units."""
         recipe = replace(self.recipe, steps=steps)
-        return Pictures(rehearsal.study, self.layer, units, recipe, attempts=1)
+        return Pictures(rehearsal.study, self.layer, units, recipe, attempts)
 
     def _record(self, drawing: Drawing, strongest: float) -> PictureRecord:
         """A picture, with the recipe and the objective that it was really made by."""
