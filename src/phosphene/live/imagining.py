@@ -11,9 +11,9 @@ from phosphene.errors import PhospheneError
 from phosphene.figures.ink.palette import picture_to_image
 from phosphene.figures.ink.png import data_uri, png_bytes
 from phosphene.live.desk import BusyError, Desk, StaleError
-from phosphene.maximize import Recipe, Step, chosen, follow, on_screen
+from phosphene.maximize import Recipe, Step, chosen, on_screen
+from phosphene.maximize.easel import FIRST, NEXT, Easel
 from phosphene.network import Network
-from phosphene.streams import Streams, derived
 from phosphene.words import number
 
 EVERY = 4
@@ -41,19 +41,19 @@ class Drawn(BaseModel):
 def imagine(network: Network, asked: Imagined, spectrum: Spectrum | None) -> Iterator[Drawn]:
     """The pictures of one ascent, as `draw` makes it; one for every few steps, and the last.
 
+    A unit that sleeps at the start is woken first.
+
     Raises:
         UnknownLayerError, UnknownUnitError: there is no such unit.
     """
     unit = network.unit(asked.unit)
     choice = chosen(network, unit.layer, replace(Recipe(), steps=asked.steps), spectrum)
-    steps = follow(
-        network,
-        choice.objective([unit]),
-        choice.recipe,
-        Streams.seeded(derived(asked.seed, 0), [unit]),
-        shape=(network.input.channels, *choice.patch.size),
-        spectrum=choice.spectrum,
-    )
+    easel, salt, pictures = Easel(network, choice, asked.seed), FIRST, None
+    _, awake = easel.begun([unit], salt)
+    if not awake.all():
+        salt = NEXT
+        pictures, _ = easel.woken([unit], salt)
+    steps = easel.ascent([unit], salt, pictures)
     top, left, bottom, right = choice.patch.box
     last = choice.recipe.steps
     for step in steps:

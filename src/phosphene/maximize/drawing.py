@@ -1,30 +1,27 @@
 """Draw what units look for, a whole layer in one batch."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from math import prod
 from typing import Any
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from torch import Tensor
 
 from phosphene.canvas import Spectrum
 from phosphene.errors import ObjectiveError
-from phosphene.maximize.choice import Choice, chosen
-from phosphene.maximize.loop import Step, Stop
-from phosphene.maximize.recipe import STANDARD, Recipe, follow, on_screen, start
+from phosphene.maximize.choice import chosen
+from phosphene.maximize.easel import FIRST, NEXT, Easel
+from phosphene.maximize.recipe import STANDARD, Recipe, on_screen
 from phosphene.maximize.transparency import opacity, traced
 from phosphene.maximize.usual import Usual
-from phosphene.maximize.waking import asleep
-from phosphene.network import PLAIN, STRAIGHT, Network
-from phosphene.objectives import Channel, Combination, Neuron, Term, unit_maps
+from phosphene.network import Network
+from phosphene.objectives import Channel, Combination, Term
 from phosphene.precisions import Precision
 from phosphene.progress import counted, telling
 from phosphene.results import Displayed, Result
 from phosphene.spellings import Meant, Model, network_of, units_of
-from phosphene.streams import Streams, derived
-from phosphene.transforms import resized
 from phosphene.units import Unit
 from phosphene.words import number
 
@@ -119,9 +116,9 @@ def draw(
     found: dict[Unit, Drawing] = {}
     for layer in counted(list(dict.fromkeys(unit.layer for unit in wanted))):
         places = [i for i, unit in enumerate(wanted) if unit.layer == layer]
-        easel = _Easel(network, chosen(network, layer, recipe, spectrum, usual), seed, kept)
+        easel = Easel(network, chosen(network, layer, recipe, spectrum, usual), seed)
         found |= _drawn(
-            easel,
+            _Studio(easel, kept),
             [wanted[i] for i in places],
             None if starts is None else starts[places],
             _ATTEMPTS[:attempts],
@@ -130,7 +127,7 @@ def draw(
 
 
 def _drawn(
-    easel: "_Easel",
+    studio: "_Studio",
     wanted: Sequence[Unit],
     starts: Float[Tensor, "units c h w"] | None,
     attempts: Sequence["_Attempt"],
@@ -143,7 +140,7 @@ def _drawn(
             continue
         some = [wanted[i] for i in waiting]
         begin = None if starts is None else starts[waiting]
-        for drawing in easel.tried(some, attempt, begin, hurried=len(attempts) > 1):
+        for drawing in studio.tried(some, attempt, begin, hurried=len(attempts) > 1):
             found[drawing.unit] = _better(found.get(drawing.unit), drawing)
     return found
 
@@ -173,32 +170,27 @@ def drawing_memory(network: Network, layer: str) -> int:
 @dataclass(frozen=True)
 class _Attempt:
     name: str
-    salt: int = 0
+    salt: int
     wakes: bool = False
     from_real: bool = False
 
 
 _ATTEMPTS = (
-    _Attempt("from noise"),
-    _Attempt("from noise, through closed rectifiers", salt=2, wakes=True),
+    _Attempt("from noise", FIRST),
+    _Attempt("from noise, through closed rectifiers", NEXT, wakes=True),
     _Attempt("from other noise, through closed rectifiers", salt=1, wakes=True),
     _Attempt("from the strongest real picture", salt=3, wakes=True, from_real=True),
 )
-
-AWAKE = 2
-"""Steps at which a unit must have fired to count as woken; after one the next move may close it."""
 
 ASLEEP = "no slope to follow"
 """How the note of an attempt ends at whose start a unit slept."""
 
 
 @dataclass(frozen=True)
-class _Easel:
-    """One layer's units in front of a network."""
+class _Studio:
+    """An easel, and what becomes of pictures where they are kept."""
 
-    network: Network
-    choice: Choice
-    seed: int
+    easel: Easel
     kept: Callable[[Tensor], Tensor] | None
 
     def tried(
@@ -208,97 +200,25 @@ class _Easel:
 
         `hurried`, when others follow, it leaves a start at which nothing happens.
         """
+        easel, salt = self.easel, attempt.salt
         if attempt.wakes:
-            begin, awake = self._woken(units, attempt, starts if attempt.from_real else None)
+            begin, awake = easel.woken(units, salt, starts if attempt.from_real else None)
         elif hurried:
-            begin, awake = self._start(units, attempt)
+            begin, awake = easel.begun(units, salt)
         else:
-            return self._judged(units, attempt, *traced(self._ascent(units, attempt)))
-        up, down = _parted(units, awake)
+            return self._judged(units, attempt, *traced(easel.ascent(units, salt)))
+        told = list(zip(units, awake.tolist(), strict=True))
+        up, down = ([unit for unit, is_up in told if is_up is wanted] for wanted in (True, False))
         drawn = []
         if up:
             pictures = begin[awake] if attempt.wakes else None
-            drawn += self._judged(up, attempt, *traced(self._ascent(up, attempt, pictures)))
+            drawn += self._judged(up, attempt, *traced(easel.ascent(up, salt, pictures)))
         if down:
             left, note = begin[~awake], "" if attempt.wakes else f", {ASLEEP}"
             drawn += self._judged(down, attempt, left, torch.zeros_like(left[:, 0]), note)
         return drawn
 
-    def _start(
-        self, units: Sequence[Unit], attempt: _Attempt
-    ) -> tuple[Float[Tensor, "b c h w"], Bool[Tensor, "b"]]:
-        """The pictures that an attempt starts from, and whether there is anything to follow."""
-        choice, streams = self.choice, self._streams(units, attempt)
-        canvas = start(
-            self.network, choice.recipe, streams, shape=self._shape, spectrum=choice.spectrum
-        )
-        pictures = canvas().detach()
-        awake = self._answers(units, on_screen(pictures)) > 0
-        _, silent = _parted(units, awake)
-        if silent:
-            awake[~awake] = ~asleep(self._ascent(silent, attempt))
-        return pictures, awake
-
-    def _woken(
-        self, units: Sequence[Unit], attempt: _Attempt, starts: Tensor | None
-    ) -> tuple[Float[Tensor, "b c h w"], Bool[Tensor, "b"]]:
-        """Pictures at which `units` have a slope to follow, and which of them do."""
-        fired = torch.zeros(len(units), dtype=torch.long)
-
-        def fires(step: Step) -> Bool[Tensor, "b"]:
-            fired.add_(self._answers(units, on_screen(step.pictures)) > 0)
-            return fired >= AWAKE
-
-        begin = None if starts is None else resized(starts, self._shape[1:]).clamp(0, 1)
-        pictures, _ = traced(self._ascent(units, attempt, begin, wakes=fires))
-        return pictures, self._answers(units, on_screen(pictures)) > 0
-
-    def _ascent(
-        self,
-        units: Sequence[Unit],
-        attempt: _Attempt,
-        pictures: Tensor | None = None,
-        *,
-        wakes: Stop | None = None,
-    ) -> Iterator[Step]:
-        """The steps of an attempt, or those straight through closed rectifiers until all wake.
-
-        What is to be woken is drawn by its mean: it has no place yet whose strength would count.
-        """
-        objective = self.choice.objective(units)
-        if wakes is not None and not isinstance(objective, Neuron):
-            objective = Channel(self.choice.layer, tuple(unit.index for unit in units))
-        return follow(
-            self.network,
-            objective,
-            self.choice.recipe,
-            self._streams(units, attempt),
-            shape=self._shape,
-            spectrum=self.choice.spectrum,
-            pictures=pictures,
-            rule=PLAIN if wakes is None else STRAIGHT,
-            stop=wakes,
-        )
-
-    def _streams(self, units: Sequence[Unit], attempt: _Attempt) -> Streams:
-        return Streams.seeded(derived(self.seed, attempt.salt), units)
-
-    @property
-    def _shape(self) -> tuple[int, int, int]:
-        return (self.network.input.channels, *self.choice.patch.size)
-
     @torch.no_grad()
-    def _answers(
-        self, units: Sequence[Unit], pictures: Float[Tensor, "b c h w"]
-    ) -> Float[Tensor, "b"]:
-        """What each of `units` answers to its picture."""
-        layer, objective = self.choice.layer, self.choice.objective(units)
-        recording = self.network.record(pictures, [layer])
-        if isinstance(objective, Neuron):
-            return objective(recording).cpu()
-        maps = unit_maps(recording[layer])
-        return maps.amax(2)[range(len(units)), [unit.index for unit in units]].cpu()
-
     def _judged(
         self,
         units: Sequence[Unit],
@@ -308,9 +228,10 @@ class _Easel:
         note: str = "",
     ) -> list[Drawing]:
         """The pictures as a screen shows them, and what their units answer to just those."""
-        shown, objective = on_screen(pictures), self.choice.objective(units)
-        answers = self._answers(units, self._left(shown))
-        top, left, bottom, right = self.choice.patch.box
+        choice, shown = self.easel.choice, on_screen(pictures)
+        objective = choice.objective(units)
+        answers = self.easel.answers(units, self._left(shown))
+        top, left, bottom, right = choice.patch.box
         alphas = opacity(asked[:, top:bottom, left:right]).cpu()
         shown = shown[:, :, top:bottom, left:right].cpu()
         return [
@@ -321,7 +242,7 @@ class _Easel:
                 value <= 0,
                 (f"{attempt.name}: reached {number(value)}{note}",),
                 alphas[i],
-                self.choice.recipe,
+                choice.recipe,
                 _of(unit, objective),
             )
             for i, (unit, value) in enumerate(zip(units, answers.tolist(), strict=True))
@@ -331,17 +252,11 @@ class _Easel:
         """What is left of the pictures, each in its surroundings, where they are kept."""
         if self.kept is None:
             return shown
-        top, left, bottom, right = self.choice.patch.box
+        top, left, bottom, right = self.easel.choice.patch.box
         found = shown.clone()
         for one in found:
             one[:, top:bottom, left:right] = self.kept(one[:, top:bottom, left:right].cpu())
         return found
-
-
-def _parted(units: Sequence[Unit], chosen: Bool[Tensor, "units"]) -> tuple[list[Unit], list[Unit]]:
-    """The chosen ones, and the others."""
-    told = list(zip(units, chosen.tolist(), strict=True))
-    return [unit for unit, is_so in told if is_so], [unit for unit, is_so in told if not is_so]
 
 
 def _of(unit: Unit, objective: Term) -> Term:
