@@ -34,9 +34,6 @@ STRONGEST = 127
 FEW, APART = 14, 9
 """Levels on either side of zero of a large map in colour, and how far apart they are kept."""
 
-FAINTEST = 0.75
-"""Of a level of those maps: what is weaker is zero. A third of their bytes was faint speckle."""
-
 QUALITY = 90
 """Of large pictures in colour, 1 to 100."""
 
@@ -82,27 +79,26 @@ def shape_of(blob: bytes) -> tuple[int, int, int]:
 def encode_signed(values: Float[ndarray, "c h w"]) -> bytes:
     """A signed map, byte = 128 + k round(n v / max|v|), so that zero stays exactly zero.
 
-    n is 127 and k is 1, but of large maps in colour n is 14 and k is 9, and what is below 0.75 of a
-    level is zero. Raises `AtlasError` when it holds NaN or infinity.
+    n is 127 and k is 1, but of large maps in colour n is 14 and k is 9. Raises `AtlasError` when it
+    holds NaN or infinity.
     """
     _require_finite(values)
     scale = float(np.abs(values).max())
     # Divided first: 127 * v would overflow for the largest floats.
     share = values / scale if scale > 0 else np.zeros_like(values)
-    exact = _png(_signed_bytes(share, STRONGEST), scale=repr(scale))
+    exact = _png(_levels(share, STRONGEST), scale=repr(scale))
     if len(exact) <= SMALL or len(values) != 3 or not _webp_holds(values):
         return exact
     buffer = io.BytesIO()
     notes = json.dumps({"scale": scale, "strongest": FEW * APART}).encode()
-    faint = np.abs(share) < FAINTEST / FEW
-    Image.fromarray(_stacked(_signed_bytes(np.where(faint, 0, share), FEW, APART))).save(
+    Image.fromarray(_stacked(_levels(share, FEW, APART))).save(
         buffer, "WEBP", lossless=True, quality=75, method=4, exact=True, xmp=notes
     )
     return buffer.getvalue()
 
 
 def decode_signed(blob: bytes) -> Float[ndarray, "c h w"]:
-    """The inverse of `encode_signed`, to within max|v| / 2n, or 0.75 / n of a faint value."""
+    """The inverse of `encode_signed`, to within max|v| / 2n."""
     values, notes = _decode(blob)
     scale, strongest = float(notes["scale"]), int(notes.get("strongest", STRONGEST))
     return ((values.astype(np.float64) - 128) / strongest * scale).astype(np.float32)
@@ -187,9 +183,7 @@ def _require_finite(values: Float[ndarray, "..."]) -> None:
         )
 
 
-def _signed_bytes(
-    share: Float[ndarray, "c h w"], levels: int, apart: int = 1
-) -> UInt8[ndarray, "c h w"]:
+def _levels(share: Float[ndarray, "c h w"], levels: int, apart: int = 1) -> UInt8[ndarray, "c h w"]:
     found: ndarray = (128 + apart * np.rint(levels * share)).astype(np.uint8)
     return found
 
