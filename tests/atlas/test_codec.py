@@ -137,6 +137,33 @@ def test_large_maps_in_colour_have_fewer_levels(scale: float) -> None:
     assert len(blob) < 0.6 * len(codec._png(codec._levels(values / largest, codec.STRONGEST)))
 
 
+@pytest.mark.parametrize("shape", [(200, 223), (384, 90), (193, 400)])
+def test_maps_of_more_pixels_than_are_shown_are_kept_as_means(shape: tuple[int, int]) -> None:
+    values = (random(3, *shape) - 0.5) ** 3
+    values[:, :100] = 0
+    blob = codec.encode_signed(values)
+    cell = max(shape) // codec.SHOWN
+    with Image.open(io.BytesIO(blob)) as image:
+        assert image.format == "WEBP"
+        assert codec.SHOWN <= max(image.size) < 2 * codec.SHOWN
+    back = codec.decode_signed(blob)
+    assert back.shape == values.shape
+    assert codec.size_of(blob) == shape
+    assert codec.farthest(blob) == codec.MORE * codec.CLOSER
+    means = np.stack(
+        [
+            [values[:, y : y + cell, x : x + cell].mean((1, 2)) for x in range(0, shape[1], cell)]
+            for y in range(0, shape[0], cell)
+        ]
+    ).transpose(2, 0, 1)
+    largest = np.abs(means).max()
+    assert np.abs(back).max() == pytest.approx(largest, rel=1e-5)
+    assert (back[:, :96] == 0).all()
+    expected = means.repeat(cell, 1).repeat(cell, 2)[:, : shape[0], : shape[1]]
+    assert np.abs(back - expected).max() <= largest / (2 * codec.MORE) * (1 + 1e-4)
+    assert codec.size_of(codec.encode_signed(values[:1])) == shape
+
+
 def test_maps_larger_than_a_webp_file_may_be_are_png_files() -> None:
     values = np.zeros((3, 2, 2**14), np.float32)
     values[0] = random(2, 2**14)

@@ -2,11 +2,12 @@
 
 Pictures and signed maps become files that any viewer opens: grey for one channel, RGB for three,
 otherwise the channels one below the other in grey. What such a file cannot say, the number of
-channels and a signed map's scale and levels, stands in its notes, so a blob explains itself.
+channels and a signed map's scale, levels and size, stands in its notes, so a blob explains itself.
 
 Small ones are PNG files, exact to 8 bits. Of a study of thousands of units nearly all bytes are
 large pictures in colour: those are AVIF files with all their colour, at what the eye can tell, and
-large maps in colour are lossless WebP files in fewer levels. Older atlases have PNG files alone.
+large maps in colour are lossless WebP files in fewer levels, of no more pixels than are shown.
+Older atlases have PNG files alone.
 """
 
 import io
@@ -33,6 +34,12 @@ STRONGEST = 127
 
 FEW, APART = 14, 9
 """Levels on either side of zero of a large map in colour, and how far apart they are kept."""
+
+MORE, CLOSER = 20, 6
+"""The same of a map of cells, which are few."""
+
+SHOWN = 96
+"""Pixels that the longer side of a large map in colour keeps at least; pages show 112."""
 
 QUALITY = 90
 """Of large pictures in colour, 1 to 100."""
@@ -79,8 +86,9 @@ def shape_of(blob: bytes) -> tuple[int, int, int]:
 def encode_signed(values: Float[ndarray, "c h w"]) -> bytes:
     """A signed map, byte = 128 + k round(n v / max|v|), so that zero stays exactly zero.
 
-    n is 127 and k is 1, but of large maps in colour n is 14 and k is 9. Raises `AtlasError` when it
-    holds NaN or infinity.
+    n is 127 and k is 1, but of large maps in colour n is 14 and k is 9. Those with a side of twice
+    `SHOWN` pixels and more are kept as the means v of cells that still leave so many, n is 20 and
+    k is 6. Raises `AtlasError` when it holds NaN or infinity.
     """
     _require_finite(values)
     scale = float(np.abs(values).max())
@@ -89,19 +97,36 @@ def encode_signed(values: Float[ndarray, "c h w"]) -> bytes:
     exact = _png(_levels(share, STRONGEST), scale=repr(scale))
     if len(exact) <= SMALL or len(values) != 3 or not _webp_holds(values):
         return exact
-    buffer = io.BytesIO()
-    notes = json.dumps({"scale": scale, "strongest": FEW * APART}).encode()
-    Image.fromarray(_stacked(_levels(share, FEW, APART))).save(
+    buffer, told = io.BytesIO(), {"scale": scale, "strongest": FEW * APART}
+    levels = _levels(share, FEW, APART)
+    if (cell := max(values.shape[1:]) // SHOWN) > 1:
+        means = _meaned(share, cell)
+        scale, most = scale * float(np.abs(means).max()), float(np.abs(means).max())
+        told = {"scale": scale, "strongest": MORE * CLOSER, "cell": cell, "size": values.shape[1:]}
+        levels = _levels(means / most if most > 0 else means, MORE, CLOSER)
+    notes = json.dumps(told).encode()
+    Image.fromarray(_stacked(levels)).save(
         buffer, "WEBP", lossless=True, quality=75, method=4, exact=True, xmp=notes
     )
     return buffer.getvalue()
 
 
 def decode_signed(blob: bytes) -> Float[ndarray, "c h w"]:
-    """The inverse of `encode_signed`, to within max|v| / 2n."""
+    """The inverse of `encode_signed`, to within max|v| / 2n; all of a cell has its mean."""
     values, notes = _decode(blob)
     scale, strongest = float(notes["scale"]), int(notes.get("strongest", STRONGEST))
-    return ((values.astype(np.float64) - 128) / strongest * scale).astype(np.float32)
+    found = ((values.astype(np.float64) - 128) / strongest * scale).astype(np.float32)
+    if cell := int(notes.get("cell", 0)):
+        height, width = notes["size"]
+        found = found.repeat(cell, 1).repeat(cell, 2)[:, :height, :width]
+    return found
+
+
+def size_of(blob: bytes) -> tuple[int, int]:
+    """Height and width of what a file holds, of which it may have the means of cells."""
+    with Image.open(io.BytesIO(blob), formats=_FORMATS) as image:
+        height, width = _notes(image).get("size", (image.height, image.width))
+        return int(height), int(width)
 
 
 def farthest(blob: bytes) -> int:
@@ -186,6 +211,16 @@ def _require_finite(values: Float[ndarray, "..."]) -> None:
 def _levels(share: Float[ndarray, "c h w"], levels: int, apart: int = 1) -> UInt8[ndarray, "c h w"]:
     found: ndarray = (128 + apart * np.rint(levels * share)).astype(np.uint8)
     return found
+
+
+def _meaned(values: Float[ndarray, "c h w"], cell: int) -> Float[ndarray, "c h2 w2"]:
+    """The means of cells of so many rows and columns; those at the far borders may be smaller."""
+    for axis in (1, 2):
+        starts = np.arange(0, values.shape[axis], cell)
+        counts = np.diff(np.append(starts, values.shape[axis]))
+        sums = np.add.reduceat(values, starts, axis=axis)
+        values = sums / np.expand_dims(counts, (0, 3 - axis))
+    return values
 
 
 def _stacked(values: UInt8[ndarray, "c h w"]) -> UInt8[ndarray, "h w 3"] | UInt8[ndarray, "h2 w"]:

@@ -43,15 +43,19 @@ class Tile:
         return cls(png, width * 3 // 4, height * 3 // 4)
 
     @classmethod
-    def stored(cls, file: bytes, part: Box | None = None) -> "Tile | None":
+    def stored(
+        cls, file: bytes, part: Box | None = None, size: tuple[int, int] | None = None
+    ) -> "Tile | None":
         """A picture as an atlas keeps it, or a part of it, without unpacking it.
 
-        None where its channels lie one below the other: such a file is no picture to look at.
+        It has `size` rows and columns where the file has fewer. None where its channels lie one
+        below the other: such a file is no picture to look at.
         """
         with Image.open(io.BytesIO(file), formats=("PNG", "WEBP", "AVIF")) as image:
             (width, height), media = image.size, Image.MIME[str(image.format)]
             if int(image.info.get("channels", 3)) not in {1, 3}:
                 return None
+        height, width = size or (height, width)
         if part is None:
             return cls(file, width, height, media)
         top, left, bottom, right = part
@@ -63,7 +67,10 @@ class Tile:
             return self
         top, left, bottom, right = self.part
         with Image.open(io.BytesIO(self.file)) as image:  # as `stored` found it
-            cut = image.convert("RGBA").crop((left, top, right, bottom))
+            full = image.convert("RGBA").resize(
+                (self.whole[1], self.whole[0]), Image.Resampling.BOX
+            )
+            cut = full.crop((left, top, right, bottom))
         return replace(Tile.of(np.asarray(cut)), contrast=self.contrast)
 
     @property

@@ -8,7 +8,7 @@ import numpy as np
 from numpy import ndarray
 
 from phosphene.atlas import ExampleRecord, ImageRecord
-from phosphene.atlas.codec import farthest
+from phosphene.atlas.codec import farthest, size_of
 from phosphene.figures.ink.crops import OUTSIDE, covers, crop
 from phosphene.figures.ink.palette import full_strength, on_paper, picture_to_image, signed_to_rgba
 from phosphene.figures.ink.png import AnyImage
@@ -75,7 +75,8 @@ class Patch:
         file, (top, left, _, _) = self.example.file("guided"), self.example.box
         _, _, height, width = self.box
         part = None if self.cut else (-top, -left, height - top, width - left)
-        found = Tile.stored(file, part) if file and len(self.example.guided) == 3 else None
+        coloured = file is not None and len(self.example.guided) == 3
+        found = Tile.stored(file, part, size_of(file)) if file and coloured else None
         if file is None or found is None:
             return Tile.of(self.guided)
         strongest = float(np.abs(self.example.guided).max())
