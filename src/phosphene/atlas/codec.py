@@ -97,7 +97,8 @@ def encode_signed(values: Float[ndarray, "c h w"]) -> bytes:
     exact = _png(_levels(share, STRONGEST), scale=repr(scale))
     if len(exact) <= SMALL or len(values) != 3 or not _webp_holds(values):
         return exact
-    buffer, told = io.BytesIO(), {"scale": scale, "strongest": FEW * APART}
+    buffer = io.BytesIO()
+    told: dict[str, Any] = {"scale": scale, "strongest": FEW * APART}
     levels = _levels(share, FEW, APART)
     if (cell := max(values.shape[1:]) // SHOWN) > 1:
         means = _meaned(share, cell)

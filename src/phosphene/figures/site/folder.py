@@ -18,7 +18,7 @@ MADE_BY = "/* made by phosphene */"
 _OUR_PAGE = re.compile(r"(layer|unit|probe)-.+\.html|bench\.html")
 _OUR_SCRIPT = re.compile(r"bench(-[a-z]+)?\.(js|css)")
 _OUR_NUMBERS = re.compile(r"probe-.+\.json")
-_OUR_IMAGE = re.compile(r"[0-9a-f]{32}\.(png|webp|avif)")
+_OUR_IMAGE = re.compile(r"([0-9a-f]{16}){1,2}\.(png|webp|avif)")
 
 
 class SiteFolder:
@@ -54,7 +54,7 @@ class SiteFolder:
 
     def image(self, file: bytes, suffix: str = "png") -> str:
         """Put an image into `img/`, each once, under a name made of its content."""
-        name = f"img/{hashlib.blake2b(file, digest_size=16).hexdigest()}.{suffix}"
+        name = f"img/{hashlib.blake2b(file, digest_size=8).hexdigest()}.{suffix}"
         if self.folder / name not in self.written:
             self.write(name, file)
         return name
