@@ -120,7 +120,8 @@ def _settings(record: PictureRecord, job: Job | None) -> dict[str, str]:
 
 
 def _mask(alpha: Float[ndarray, "h w"]) -> UInt8[ndarray, "h w 2"]:
-    shares = picture_to_image(alpha[None])
+    """In sixteen levels, which are blended between cells and take half of the bytes."""
+    shares = picture_to_image(np.rint(15 * alpha[None]) / 15)
     return np.dstack([np.full_like(shares, 255), shares])
 
 
