@@ -6,12 +6,14 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch import nn
 
 from markup import Page
 from phosphene.atlas import Atlas
 from phosphene.circuits import general_edges
 from phosphene.errors import AtlasMismatchError, SettingError, UnknownUnitError
 from phosphene.figures import export_site
+from phosphene.network import Network
 from phosphene.study import Settings, Study, build, plan
 from phosphene.study.edges import nearest_fed
 
@@ -161,6 +163,23 @@ def test_the_page_of_a_unit_says_what_it_is_made_of_and_a_part_of(
     assert "Made of" not in pages["unit-0-1.html"].text
     assert "Part of" not in pages["unit-6-1.html"].text
     assert {page.tags.count("script") for page in pages.values()} == {1}  # that of all pages
+
+
+def test_units_that_add_nothing_are_not_shown(
+    tmp_path: Path, make_study: Callable[..., Study]
+) -> None:
+    module = nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    given = make_study()
+    network = Network(module, given.network.input, task="none")
+    study = Study(network, given.data, replace(given.settings, layers=("1", "3")))
+    finished(study, tmp_path / "a.atlas")
+    with Atlas.open(tmp_path / "a.atlas") as atlas:
+        export_site(atlas, tmp_path / "site")
+        added = [edge.source_unit for edge in atlas.made_of("3", 2) if edge.score]
+    assert added == [2]
+    page = Page(tmp_path / "site" / "unit-3-2.html")
+    assert {link for link in page.links if link.startswith("unit-1-")} >= {"unit-1-2.html"}
+    assert page.text.count("without it") == 1
 
 
 def test_the_same_edges_come_of_any_number_of_threads(study: Study) -> None:

@@ -110,7 +110,7 @@ def _holds(
 
 def _as_they_are(layer: str) -> str:
     return (
-        f"no layer holds what {layer} was before its rectifier, so its values are taken as they are"
+        f"No layer holds what {layer} was before its rectifier, so its values are taken as they are"
     )
 
 

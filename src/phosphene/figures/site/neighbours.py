@@ -113,7 +113,7 @@ def _made(about: dict[str, Any], unit: int) -> Iterable[str]:
         yield f"Scores and removals correlate at {number(agreement)}."
     if stability is not None:
         yield f"Halves of the images have {percent(stability)} of the strongest in common."
-    yield from about["remarks"]
+    yield from (f"{remark}." for remark in about["remarks"])
 
 
 def _part(about: dict[str, Any]) -> Iterable[str]:

@@ -47,12 +47,12 @@ class Neighbours:
         self.layer = lru_cache(maxsize=None)(self._layer)
 
     def made_of(self, layer: str, unit: int) -> list[UnitEdge]:
-        """The strongest sources of a unit."""
-        return list(made_of(self.to(layer).kept, layer, unit))
+        """The strongest sources of a unit, without those that do nothing."""
+        return [edge for edge in made_of(self.to(layer).kept, layer, unit) if _does(edge)]
 
     def part_of(self, layer: str, unit: int) -> list[UnitEdge]:
-        """The strongest targets of a unit."""
-        return list(part_of(self.out_of(layer).kept, layer, unit))
+        """The strongest targets of a unit, without those it does nothing to."""
+        return [edge for edge in part_of(self.out_of(layer).kept, layer, unit) if _does(edge)]
 
     def strongest(self, layer: str, unit: int) -> float | None:
         """The largest score, either way, of what a unit is made of, or else is a part of."""
@@ -84,3 +84,8 @@ class Neighbours:
             found[0].inside_tile if found else None,
             unit in layer.examined,
         )
+
+
+def _does(edge: UnitEdge) -> bool:
+    """Whether it adds anything, by its score or by what was measured."""
+    return any((edge.score, edge.removed, edge.kept, edge.raised))
