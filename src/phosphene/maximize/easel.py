@@ -77,7 +77,7 @@ class Easel:
         return pictures, awake
 
     def woken(
-        self, units: Sequence[Unit], salt: int, pictures: Float[Tensor, "b c h w"] | None = None
+        self, units: Sequence[Unit], salt: int, pictures: Float[Tensor, "b c h2 w2"] | None = None
     ) -> tuple[Float[Tensor, "b c h w"], Bool[Tensor, "b"]]:
         """Pictures at which `units` fire, and which do; from noise, or pictures of any size."""
         fired = torch.zeros(len(units), dtype=torch.long)
