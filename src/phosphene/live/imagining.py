@@ -52,7 +52,7 @@ def imagine(network: Network, asked: Imagined, spectrum: Spectrum | None) -> Ite
     _, awake = easel.begun([unit], salt)
     if not awake.all():
         salt = NEXT
-        pictures, _ = easel.woken([unit], salt)
+        pictures, _, _ = easel.woken([unit], salt)
     steps = easel.ascent([unit], salt, pictures)
     top, left, bottom, right = choice.patch.box
     last = choice.recipe.steps

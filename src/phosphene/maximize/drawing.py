@@ -6,7 +6,7 @@ from math import prod
 from typing import Any
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from phosphene.canvas import Spectrum
@@ -196,27 +196,45 @@ class _Studio:
     def tried(
         self, units: Sequence[Unit], attempt: _Attempt, starts: Tensor | None, *, hurried: bool
     ) -> list[Drawing]:
-        """What one attempt makes of `units`; those that sleep are shown where it left them.
+        """What one attempt makes of `units`.
 
         `hurried`, when others follow, it leaves a start at which nothing happens.
         """
-        easel, salt = self.easel, attempt.salt
         if attempt.wakes:
-            begin, awake = easel.woken(units, salt, starts if attempt.from_real else None)
-        elif hurried:
-            begin, awake = easel.begun(units, salt)
-        else:
-            return self._judged(units, attempt, *traced(easel.ascent(units, salt)))
-        told = list(zip(units, awake.tolist(), strict=True))
-        up, down = ([unit for unit, is_up in told if is_up is wanted] for wanted in (True, False))
-        drawn = []
-        if up:
-            pictures = begin[awake] if attempt.wakes else None
-            drawn += self._judged(up, attempt, *traced(easel.ascent(up, salt, pictures)))
-        if down:
-            left, note = begin[~awake], "" if attempt.wakes else f", {ASLEEP}"
-            drawn += self._judged(down, attempt, left, torch.zeros_like(left[:, 0]), note)
-        return drawn
+            return self._woken(units, attempt, starts if attempt.from_real else None)
+        return self._unless_asleep(units, attempt) if hurried else self._climbed(units, attempt)
+
+    def _unless_asleep(self, units: Sequence[Unit], attempt: _Attempt) -> list[Drawing]:
+        """The ascents of those that do not sleep at the start, and the start of those that do."""
+        begin, awake = self.easel.begun(units, attempt.salt)
+        down, left = _where(units, ~awake), begin[~awake]
+        rested = self._judged(down, attempt, left, torch.zeros_like(left[:, 0]), f", {ASLEEP}")
+        still = [drawing for drawing in rested if drawing.silent]  # as it is kept it may wake one
+        asleep = {drawing.unit for drawing in still}
+        up = [unit for unit in units if unit not in asleep]
+        return still + (self._climbed(up, attempt) if up else [])
+
+    def _woken(
+        self, units: Sequence[Unit], attempt: _Attempt, starts: Tensor | None
+    ) -> list[Drawing]:
+        """The ascents of those that wake, and how far the others have come on the way."""
+        begin, asked, awake = self.easel.woken(units, attempt.salt, starts)
+        left = self._judged(_where(units, ~awake), attempt, begin[~awake], asked[~awake])
+        up = _where(units, awake)
+        return left + (self._climbed(up, attempt, begin[awake], asked[awake]) if up else [])
+
+    def _climbed(
+        self,
+        units: Sequence[Unit],
+        attempt: _Attempt,
+        pictures: Tensor | None = None,
+        before: Tensor | None = None,
+    ) -> list[Drawing]:
+        """The ends of the ascents; of one that asked for nothing counts what was asked `before`."""
+        found, asked = traced(self.easel.ascent(units, attempt.salt, pictures))
+        if before is not None:
+            asked = torch.where(asked.flatten(1).any(1)[:, None, None], asked, before)
+        return self._judged(units, attempt, found, asked)
 
     @torch.no_grad()
     def _judged(
@@ -228,6 +246,8 @@ class _Studio:
         note: str = "",
     ) -> list[Drawing]:
         """The pictures as a screen shows them, and what their units answer to just those."""
+        if not units:
+            return []
         choice, shown = self.easel.choice, on_screen(pictures)
         objective = choice.objective(units)
         answers = self.easel.answers(units, self._left(shown))
@@ -257,6 +277,10 @@ class _Studio:
         for one in found:
             one[:, top:bottom, left:right] = self.kept(one[:, top:bottom, left:right].cpu())
         return found
+
+
+def _where(units: Sequence[Unit], chosen: Bool[Tensor, "units"]) -> list[Unit]:
+    return [unit for unit, is_chosen in zip(units, chosen.tolist(), strict=True) if is_chosen]
 
 
 def _of(unit: Unit, objective: Term) -> Term:

@@ -78,8 +78,11 @@ class Easel:
 
     def woken(
         self, units: Sequence[Unit], salt: int, pictures: Float[Tensor, "b c h2 w2"] | None = None
-    ) -> tuple[Float[Tensor, "b c h w"], Bool[Tensor, "b"]]:
-        """Pictures at which `units` fire, and which do; from noise, or pictures of any size."""
+    ) -> tuple[Float[Tensor, "b c h w"], Float[Tensor, "b h w"], Bool[Tensor, "b"]]:
+        """Pictures at which `units` fire, from noise or pictures of any size.
+
+        Beside them how much was asked of each place on the way, and which units do fire.
+        """
         fired = torch.zeros(len(units), dtype=torch.long)
 
         def fires(step: Step) -> Bool[Tensor, "b"]:
@@ -88,8 +91,8 @@ class Easel:
 
         if pictures is not None:
             pictures = resized(pictures, self._shape[1:]).clamp(0, 1)
-        found, _ = traced(self.ascent(units, salt, pictures, wakes=fires))
-        return found, self.answers(units, on_screen(found)) > 0
+        found, asked = traced(self.ascent(units, salt, pictures, wakes=fires))
+        return found, asked, self.answers(units, on_screen(found)) > 0
 
     @torch.no_grad()
     def answers(
