@@ -7,9 +7,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
+from torch import nn
 
 from phosphene.atlas import Atlas, JobWriter
 from phosphene.errors import SettingError
+from phosphene.maximize import LOOKS
+from phosphene.network import Network
 from phosphene.progress import follow
 from phosphene.study import Price, Promise, Settings, Study, build, merge, plan, price, within
 from phosphene.study.budget import _first_units
@@ -102,6 +106,26 @@ def test_units_that_nothing_wakes_are_counted_as_often_as_they_are_tried(
         taken = job._taken(rehearsal, range(10))
         assert taken == [4 if unit in silent else 1 for unit in range(10)]
         assert job._ascents(rehearsal) == pytest.approx(sum(taken) / 10)
+        neurons = Pictures(study, layer, range(3), replace(study.settings.recipes[1], steps=steps))
+        expected = {1, 3} if steps == 0 else {1}  # there is no real picture of a neuron's place
+        assert {*neurons._taken(rehearsal, range(10))} == expected
+
+
+def test_a_start_at_which_a_unit_sleeps_takes_its_looks_alone(make_study: Make) -> None:
+    module = nn.Sequential(nn.Conv2d(1, 2, 3), nn.ReLU(), nn.Flatten(), nn.LazyLinear(2))
+    given = make_study(steps=32)
+    module(torch.zeros(1, *given.network.input.shape))
+    with torch.no_grad():
+        module[0].weight.fill_(1.0)
+        module[0].bias.copy_(torch.tensor([0.0, -100.0]))
+    network = Network(module, given.network.input, task="none")
+    study = Study(network, given.data, replace(given.settings, layers=("1",)))
+    with rehearsing(study) as rehearsal:
+        for job in plan(study):
+            if not isinstance(job, UnitsJob):
+                job.foreseen(rehearsal)
+        pictures = Pictures(study, study.layers[0], range(2), given.settings.recipes[0])
+        assert pictures._taken(rehearsal, range(2)) == [1, LOOKS / 32 + 3]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the most counts since the start")

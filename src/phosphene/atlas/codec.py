@@ -91,22 +91,18 @@ def encode_signed(values: Float[ndarray, "c h w"]) -> bytes:
     k is 6. Raises `AtlasError` when it holds NaN or infinity.
     """
     _require_finite(values)
-    scale = float(np.abs(values).max())
-    # Divided first: 127 * v would overflow for the largest floats.
-    share = values / scale if scale > 0 else np.zeros_like(values)
+    share, scale = _shares(values)
     exact = _png(_levels(share, STRONGEST), scale=repr(scale))
     if len(exact) <= SMALL or len(values) != 3 or not _webp_holds(values):
         return exact
-    buffer = io.BytesIO()
-    told: dict[str, Any] = {"scale": scale, "strongest": FEW * APART}
-    levels = _levels(share, FEW, APART)
+    levels, apart, told = FEW, APART, dict[str, Any]()
     if (cell := max(values.shape[1:]) // SHOWN) > 1:
-        means = _meaned(share, cell)
-        scale, most = scale * float(np.abs(means).max()), float(np.abs(means).max())
-        told = {"scale": scale, "strongest": MORE * CLOSER, "cell": cell, "size": values.shape[1:]}
-        levels = _levels(means / most if most > 0 else means, MORE, CLOSER)
-    notes = json.dumps(told).encode()
-    Image.fromarray(_stacked(levels)).save(
+        share, most = _shares(_meaned(share, cell))
+        scale *= most
+        levels, apart, told = MORE, CLOSER, {"cell": cell, "size": values.shape[1:]}
+    notes = json.dumps({"scale": scale, "strongest": levels * apart} | told).encode()
+    buffer = io.BytesIO()
+    Image.fromarray(_stacked(_levels(share, levels, apart))).save(
         buffer, "WEBP", lossless=True, quality=75, method=4, exact=True, xmp=notes
     )
     return buffer.getvalue()
@@ -207,6 +203,12 @@ def _require_finite(values: Float[ndarray, "..."]) -> None:
             f"an array of shape {values.shape} holds NaN or infinity and cannot be stored as a "
             "picture; look for the computation that diverged"
         )
+
+
+def _shares(values: Float[ndarray, "c h w"]) -> tuple[Float[ndarray, "c h w"], float]:
+    """Values as shares of the strongest, and that: n * v would overflow for the largest floats."""
+    strongest = float(np.abs(values).max())
+    return (values / strongest if strongest > 0 else np.zeros_like(values)), strongest
 
 
 def _levels(share: Float[ndarray, "c h w"], levels: int, apart: int = 1) -> UInt8[ndarray, "c h w"]:
